@@ -1,0 +1,66 @@
+/**
+ * The one error class of xdpgen and the closed union of its codes.
+ *
+ * A message says what was attempted, on what, the actual value, and what to do next. Users see the message and never a
+ * stack for a mistake of their own; anything that is not an `XdpgenError` is a bug of ours and keeps its stack.
+ */
+
+/** What went wrong, for programs. The text for people is the message. */
+export type ErrorCode =
+  /** chain.yaml, or a chain given through the library, is wrong; the message holds every mistake. */
+  | "chain-invalid"
+  /** A command line that cannot be understood. */
+  | "usage"
+  /** A file that a chain names cannot be read. */
+  | "file-unreadable"
+  /** Not an ELF object, not for BPF, damaged, or without an XDP program. */
+  | "object-invalid"
+  /** An object that is right and asks for something the linker does not do. */
+  | "object-unsupported"
+  /** Bytes that are not valid BTF or `.BTF.ext`. */
+  | "btf-invalid"
+  /** Instructions that cannot be encoded, laid out or decoded. */
+  | "asm-invalid"
+  /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
+  | "limit"
+  /** The kernel's verifier refused a program. */
+  | "program-rejected"
+  /** The machine lacks what the command needs: privilege, library, bpffs, kernel feature. */
+  | "environment"
+  /** No such interface, or it went away. */
+  | "interface-missing"
+  /** Somebody else's XDP program is on the interface. */
+  | "interface-occupied"
+  /** Nothing of xdpgen is on the interface. */
+  | "not-attached"
+  /** Another process changed the attachment first; nothing was changed here. */
+  | "conflict"
+  /** The kernel refused a call for another reason; `cause` has the call and its errno. */
+  | "kernel";
+
+/** Codes that mean the user's input is wrong (exit status 2); the rest mean that the world said no (exit status 1). */
+const INPUT_CODES: ReadonlySet<ErrorCode> = new Set([
+  "chain-invalid",
+  "usage",
+  "file-unreadable",
+  "object-invalid",
+  "object-unsupported",
+  "btf-invalid",
+  "asm-invalid",
+  "limit",
+]);
+
+export class XdpgenError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "XdpgenError";
+    this.code = code;
+  }
+
+  /** Exit status of a command that ends with this error: 2 for wrong input, 1 when the world said no. */
+  get exitStatus(): 1 | 2 {
+    return INPUT_CODES.has(this.code) ? 2 : 1;
+  }
+}
