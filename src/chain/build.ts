@@ -1,0 +1,55 @@
+/** A checked document -> the frozen `Chain` value. */
+import { type Action, ACTIONS, type Chain, type Program } from "./chain.ts";
+import type { ChainDocument } from "./schema.ts";
+
+/** `object` paths become relative to the working directory, as `file` is. */
+export function buildChain(document: ChainDocument, file: string): Chain {
+  const folder = folderOf(file);
+  return freeze({
+    name: document.chain,
+    interfaces: document.interfaces,
+    mode: document.mode,
+    linkage: document.linkage,
+    end: document.end,
+    programs: document.programs.map((program): Program => ({
+      name: program.name,
+      object: joinPath(folder, program.object),
+      ...(program.function !== undefined && { function: program.function }),
+      ...(program.priority !== undefined && { priority: program.priority }),
+      ...(program["proceed-on"] && { proceedOn: inCodeOrder(program["proceed-on"]) }),
+      ...(program.linkage !== undefined && { linkage: program.linkage }),
+      ...(program.globals && { globals: program.globals }),
+    })),
+  });
+}
+
+/** A set of actions has one spelling, so that equal chains are equal values. */
+export function inCodeOrder(actions: readonly Action[]): readonly Action[] {
+  return ACTIONS.filter((action) => actions.includes(action));
+}
+
+/** Freezes a value and what it holds; bytes are left alone, since a typed array cannot be frozen. */
+export function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}
+
+function folderOf(file: string): string {
+  return file.includes("/") ? file.slice(0, file.lastIndexOf("/") + 1) : "";
+}
+
+/** `posix.join` for a folder that is empty or ends in a slash. An absolute path stays as it is. */
+export function joinPath(folder: string, path: string): string {
+  const whole = path.startsWith("/") ? path : folder + path;
+  const parts: string[] = [];
+  for (const part of whole.split("/")) {
+    if (part === "" || part === ".") continue;
+    const above = parts.at(-1);
+    if (part === ".." && above !== undefined && above !== "..") parts.pop();
+    else if (part !== ".." || !whole.startsWith("/")) parts.push(part);
+  }
+  return (whole.startsWith("/") ? "/" : "") + (parts.join("/") || ".");
+}

@@ -1,0 +1,61 @@
+/**
+ * What a user declares: the value that chain.yaml is parsed into and that the library takes.
+ *
+ * Plain immutable values. Nothing here has looked into an object file: what an object says of itself (its functions, its
+ * `.xdp_run_config`) is joined with the declaration by the plan.
+ */
+
+/** XDP actions in the order of their codes: `ACTIONS[2] === "pass"` (include/uapi/linux/bpf.h, enum xdp_action). */
+export const ACTIONS = ["aborted", "drop", "pass", "tx", "redirect"] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** The XDP return code of an action, 0 to 4. */
+export function actionCode(action: Action): number {
+  return ACTIONS.indexOf(action);
+}
+
+/** "No verdict of mine": the code that runs on to the next program whatever the edges say; what an unbound stub returns. */
+export const NO_VERDICT = 31;
+
+/** How a slot is bound to its program's code. */
+export const LINKAGES = ["freplace", "call"] as const;
+export type Linkage = (typeof LINKAGES)[number];
+
+export const MODES = ["native", "generic"] as const;
+export type Mode = (typeof MODES)[number];
+
+/** The value of a `const volatile` variable of a program. Arrays fill an array variable from its first element. */
+export type GlobalValue = number | bigint | boolean | string | readonly GlobalValue[];
+
+/** One XDP program of a chain. */
+export interface Program {
+  /** Unique in the chain, `[a-z][a-z0-9-]*`. */
+  readonly name: string;
+  /** Path of the ELF object, absolute or relative to the working directory. */
+  readonly object: string;
+  /** The object's bytes, once read. `loadChain` reads them; `synthesise` needs them. */
+  readonly bytes?: Uint8Array;
+  /** The XDP function in the object. Needed only where the object has several. */
+  readonly function?: string;
+  /** Lower runs first. Without it: the object's own `.xdp_run_config`, else 50. */
+  readonly priority?: number;
+  /** Actions after which the next program runs. Without it: the object's own `.xdp_run_config`, else `["pass"]`. */
+  readonly proceedOn?: readonly Action[];
+  /** Overrides the chain's linkage. */
+  readonly linkage?: Linkage | "auto";
+  /** Values for the object's `const volatile` variables, set before the program is loaded. */
+  readonly globals?: Readonly<Record<string, GlobalValue>>;
+}
+
+/** A declared chain. `programs` are in the order of declaration; the plan orders them by priority. */
+export interface Chain {
+  /** `[a-z][a-z0-9-]*`. */
+  readonly name: string;
+  /** Interfaces by name; may be empty when the caller names one. */
+  readonly interfaces: readonly string[];
+  readonly mode: Mode | "auto";
+  readonly linkage: Linkage | "auto";
+  /** What running off the end returns: the last program's own verdict, or an action. */
+  readonly end: "verdict" | Action;
+  readonly programs: readonly Program[];
+}

@@ -1,0 +1,12 @@
+/**
+ * The chain language. In comes the text of a chain.yaml or a chain made in code; out goes a checked, frozen `Chain`, or
+ * every mistake in it with its place. What a chain means is the plan's affair (`codegen/plan`), and no object file is
+ * opened here. No file system, no clock, no kernel.
+ */
+export * from "./chain.ts";
+export { type Diagnostic, formatDiagnostics, type FormatOptions, type Span } from "./diagnostic.ts";
+export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
+export type { Mistake, MistakeCode } from "./mistakes.ts";
+export { distance, nearest } from "./nearest.ts";
+export { parseChain, type Parsed, type ParseOptions, requireChain } from "./parse.ts";
+export { type ChainDocument, chainSchema } from "./schema.ts";

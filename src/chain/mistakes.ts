@@ -1,0 +1,219 @@
+/**
+ * What is wrong with a chain, as values: document in, mistakes with a path into it out. Nothing here knows of text and
+ * lines; `diagnostic.ts` finds the places in a file, `validate.ts` speaks to callers of the library.
+ */
+import type { z } from "zod";
+import { nearest } from "./nearest.ts";
+import { CHAIN_KEYS, type ChainDocument, chainSchema, PROGRAM_KEYS } from "./schema.ts";
+
+export type MistakeCode =
+  | "syntax"
+  | "empty-file"
+  | "duplicate-key"
+  | "bad-alias"
+  | "unknown-key"
+  | "missing-key"
+  | "wrong-type"
+  | "bad-value"
+  | "equal-names";
+
+/** Keys and list indices from the top of the document. */
+export type Path = readonly (string | number)[];
+
+export interface Mistake {
+  readonly code: MistakeCode;
+  readonly path: Path;
+  /** Whether the key itself or its value is wrong. */
+  readonly at: "key" | "value";
+  readonly message: string;
+  /** What to do; a short clause without a full stop. */
+  readonly hint?: string;
+  /** Another place that the mistake involves. */
+  readonly other?: { readonly path: Path; readonly at: "key" | "value"; readonly message: string };
+}
+
+export interface Checked {
+  /** Only when there are no mistakes. */
+  readonly document?: ChainDocument;
+  readonly mistakes: readonly Mistake[];
+}
+
+/** Checks a plain value (maps, lists, scalars) against the schema and the rules between fields. */
+export function checkDocument(value: unknown): Checked {
+  const result = chainSchema.safeParse(value);
+  const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
+  const mistakes = [...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))), ...repeated(value)];
+  return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** A union reports every branch; the branch that got furthest into the value is the one that was meant. */
+function flatten(issue: Issue, prefix: Path): Issue[] {
+  const path = [...prefix, ...(issue.path as Path)];
+  if (issue.code === "invalid_union") {
+    const deepest = issue.errors.find((branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0));
+    if (deepest) return deepest.flatMap((inner) => flatten(inner, path));
+  }
+  return [{ ...issue, path: path as PropertyKey[] }];
+}
+
+function describe(issue: Issue, root: unknown): Mistake[] {
+  const path = issue.path as Path;
+  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey([...path, key], root));
+  if (issue.code === "invalid_key") {
+    return [wrong("bad-value", path, "key", `${label(path, root)} must be ${innerMessage(issue)}`)];
+  }
+  const value = valueAt(root, path);
+  if (value === undefined && path.length > 0) return [missingKey(path, root)];
+  const code = issue.code === "invalid_type" || issue.code === "invalid_union" ? "wrong-type" : "bad-value";
+  const hint = advice(issue, path, value);
+  return [wrong(code, path, "value", `${label(path, root)} must be ${issue.message}, not ${show(value)}`, hint)];
+}
+
+function innerMessage(issue: Issue): string {
+  return issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+}
+
+function wrong(code: MistakeCode, path: Path, at: "key" | "value", message: string, hint?: string): Mistake {
+  return hint === undefined ? { code, path, at, message } : { code, path, at, message, hint };
+}
+
+function unknownKey(path: Path, root: unknown): Mistake {
+  const key = String(path.at(-1));
+  const known = path[0] === "programs" && path.length > 1 ? PROGRAM_KEYS : CHAIN_KEYS;
+  const near = nearest(key, known);
+  const hint = near ? `did you mean \`${near}\`?` : `known keys: ${known.join(", ")}`;
+  return wrong("unknown-key", path, "key", `unknown key \`${key}\` in ${owner(path.slice(0, -1), root)}`, hint);
+}
+
+const MISSING: Readonly<Record<string, string>> = {
+  chain: "name it: `chain: NAME`",
+  programs: "list them: `programs:`, then `- name: NAME`",
+  name: "give every program a name of its own",
+  object: "say where its ELF object is: `object: PATH`",
+};
+
+function missingKey(path: Path, root: unknown): Mistake {
+  const key = String(path.at(-1));
+  const message = `${owner(path.slice(0, -1), root)} has no \`${key}\``;
+  return wrong("missing-key", path, "key", message, MISSING[key]);
+}
+
+/** A misspelt key is one mistake: that the right key is therefore missing is not a second one. */
+function withoutMisspelt(mistakes: readonly Mistake[]): Mistake[] {
+  const meant = new Set(
+    mistakes
+      .filter((mistake) => mistake.code === "unknown-key")
+      .map(
+        ({ path }) => `${parentKey(path)} ${nearest(String(path.at(-1)), path.length > 1 ? PROGRAM_KEYS : CHAIN_KEYS)}`,
+      ),
+  );
+  return mistakes.filter(({ code, path }) => code !== "missing-key" || !meant.has(`${parentKey(path)} ${path.at(-1)}`));
+}
+
+function parentKey(path: Path): string {
+  return JSON.stringify(path.slice(0, -1));
+}
+
+function advice(issue: Issue, path: Path, value: unknown): string | undefined {
+  const key = path.at(-1);
+  if (issue.code === "invalid_value" && typeof value === "string") {
+    const near = nearest(value.replace(/^xdp_/i, ""), issue.values.map(String));
+    return near ? `did you mean \`${near}\`?` : undefined;
+  }
+  if ((key === "proceed-on" || key === "interfaces") && typeof value === "string") return `write \`[${value}]\``;
+  if (key === "proceed-on" && Array.isArray(value)) {
+    return "leave the key out for the default, [pass]";
+  }
+  if ((key === "name" || key === "chain") && typeof value === "string") {
+    const name = value
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-")
+      .replace(/^[^a-z]+|-+$/g, "");
+    return name ? `\`${name}\` would do` : undefined;
+  }
+  return undefined;
+}
+
+/** Values that may be there only once: names of programs, interfaces, actions of a proceed-on. */
+function repeated(root: unknown): Mistake[] {
+  const programs = list(valueAt(root, ["programs"]));
+  const names = programs.map((_, index): Path => ["programs", index, "name"]);
+  const interfaces = list(valueAt(root, ["interfaces"])).map((_, index): Path => ["interfaces", index]);
+  const actions = programs.map((_, index) => {
+    const path: (string | number)[] = ["programs", index, "proceed-on"];
+    return list(valueAt(root, path)).map((__, place): Path => path.concat(place));
+  });
+  return [
+    ...twice(names, root, (value) => `two programs are named \`${value}\``, "give one of them another name"),
+    ...twice(interfaces, root, (value) => `interface \`${value}\` is listed twice`),
+    ...actions.flatMap((paths) => twice(paths, root, (value) => `action \`${value}\` is listed twice`)),
+  ];
+}
+
+function twice(paths: readonly Path[], root: unknown, message: (value: string) => string, hint?: string): Mistake[] {
+  const first = new Map<string, Path>();
+  const mistakes: Mistake[] = [];
+  for (const path of paths) {
+    const value = valueAt(root, path);
+    if (typeof value !== "string") continue;
+    const key = path.includes("proceed-on") ? value.toLowerCase().replace(/^xdp_/, "") : value;
+    const earlier = first.get(key);
+    if (!earlier) {
+      first.set(key, path);
+      continue;
+    }
+    const mistake = wrong("equal-names", path, "value", message(value), hint);
+    mistakes.push({ ...mistake, other: { path: earlier, at: "value", message: "the first one is here" } });
+  }
+  return mistakes;
+}
+
+/** What a path leads to, as the subject of a sentence: "item 2 of `proceed-on` of program `ids`". */
+function label(path: Path, root: unknown): string {
+  if (path.length === 0) return "the file";
+  const inProgram = path[0] === "programs" && path.length > 1;
+  if (inProgram && path.length === 2) return owner(path, root);
+  const parts = path
+    .slice(inProgram ? 2 : 0)
+    .map((part) => (typeof part === "number" ? `item ${part + 1}` : `\`${part}\``));
+  if (inProgram) parts.unshift(owner(path, root));
+  return parts.toReversed().join(" of ");
+}
+
+/** The map that a key is in: the chain or one of its programs. */
+function owner(path: Path, root: unknown): string {
+  if (path[0] !== "programs" || path.length < 2) return "the file";
+  const name = valueAt(root, ["programs", path[1]!, "name"]);
+  return typeof name === "string" && name !== "" ? `program \`${clip(name)}\`` : `program ${Number(path[1]) + 1}`;
+}
+
+function valueAt(root: unknown, path: Path): unknown {
+  let value = root;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string | number, unknown>)[key];
+  }
+  return value;
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** A value in a sentence. */
+function show(value: unknown): string {
+  if (value === null || value === undefined || value === "") return "empty";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object") return "a map";
+  // Quotes make a string of a number; in the message they must be seen.
+  if (typeof value === "string" && /^(?:[-+]?[\d.]+|true|false|null)$/.test(value))
+    return `the string \`"${clip(value)}"\``;
+  return `\`${clip(String(value))}\``;
+}
+
+function clip(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length > 40 ? `${line.slice(0, 39)}…` : line;
+}

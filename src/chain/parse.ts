@@ -1,0 +1,140 @@
+/**
+ * chain.yaml -> `Chain`, or everything that is wrong with it.
+ *
+ * Text in, values out: no file system, no clock. The stages are text -> YAML document (`yaml`) -> plain value with places
+ * (`document.ts`) -> checked value (`mistakes.ts`) -> `Chain` (`build.ts`). Mistakes of every stage are gathered, so that
+ * one run shows all of them.
+ */
+import { parseDocument } from "yaml";
+import { XdpgenError } from "../errors.ts";
+import { buildChain } from "./build.ts";
+import type { Chain } from "./chain.ts";
+import { type Diagnostic, formatDiagnostics, type Span, spanOf } from "./diagnostic.ts";
+import { plainDocument, type PlainDocument, type Range } from "./document.ts";
+import { checkDocument, type Mistake, type Path } from "./mistakes.ts";
+import { syntaxOf, type SyntaxMistake } from "./syntax.ts";
+
+export interface ParseOptions {
+  /** The file's path: `object` is relative to its folder, and messages name it. */
+  readonly file: string;
+}
+
+export interface Parsed {
+  /** There when no diagnostic is an error. */
+  readonly chain?: Chain;
+  /** In order of place. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Parses the text of a chain.yaml. Never throws for what a user wrote. */
+export function parseChain(text: string, options: ParseOptions): Parsed {
+  const document = parseDocument(text, {
+    intAsBigInt: true,
+    merge: true,
+    prettyErrors: false,
+    uniqueKeys: false,
+    logLevel: "error",
+  });
+  const syntax = syntaxOf(document, text);
+  const found = syntax.mistakes.map((mistake) => syntaxDiagnostic(mistake, text));
+  if (document.contents === null || emptyScalar(document.contents)) {
+    return { diagnostics: found.length > 0 ? found : [emptyFile(text)] };
+  }
+  const plain = plainDocument(document);
+  const checked = checkDocument(plain.value);
+  const locate = (mistake: Mistake): Diagnostic => toDiagnostic(mistake, plain, text);
+  const distorted = syntax.damaged.length > 0;
+  const fromSchema = checked.mistakes.filter(
+    (mistake) =>
+      // A key at the top may be missing only because the lines that hold it could not be read.
+      !(distorted && mistake.code === "missing-key" && mistake.path.length === 1) &&
+      !plain.mistakes.some(({ code, path }) => code === "bad-alias" && follows(mistake, path.slice(0, -1))),
+  );
+  for (const mistake of [...plain.mistakes, ...fromSchema]) {
+    const { start } = rangeFor(mistake, plain);
+    if (!syntax.damaged.some((range) => range.start <= start && start < range.end)) found.push(locate(mistake));
+  }
+  const diagnostics = unique(found).toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const sound = diagnostics.every(({ severity }) => severity === "warning") && !distorted;
+  return checked.document && sound
+    ? { chain: buildChain(checked.document, options.file), diagnostics }
+    : { diagnostics };
+}
+
+/**
+ * The chain in a text, or an error that shows every mistake.
+ *
+ * @throws XdpgenError `chain-invalid`; the message is what `formatDiagnostics` gives.
+ */
+export function requireChain(text: string, file: string, options: { readonly color?: boolean } = {}): Chain {
+  const { chain, diagnostics } = parseChain(text, { file });
+  if (chain) return chain;
+  throw new XdpgenError("chain-invalid", formatDiagnostics(diagnostics, text, file, options).trimEnd());
+}
+
+function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Diagnostic {
+  const { code, message, hint, other } = mistake;
+  const place = (of: Pick<Mistake, "path" | "at">): Span => {
+    const { start, end } = rangeFor(of, plain);
+    return spanOf(text, start, end);
+  };
+  return {
+    code,
+    severity: "error",
+    message,
+    ...place(mistake),
+    ...(hint !== undefined && { hint }),
+    ...(other && { related: { message: other.message, ...place(other) } }),
+  };
+}
+
+/** The exact token where there is one; the key for a list or map that spans lines; else what is around it. */
+function rangeFor({ path, at }: Pick<Mistake, "path" | "at">, plain: PlainDocument): Range {
+  for (let length = path.length; length >= 0; length--) {
+    const place = plain.places.get(JSON.stringify(path.slice(0, length)));
+    const whole = length === path.length;
+    const range =
+      whole && at === "value" ? (valueRange(place) ?? place?.key ?? place?.value) : (place?.key ?? place?.value);
+    if (range) return range;
+  }
+  return { start: 0, end: 0 };
+}
+
+/** An empty value has no token of its own: the key stands for it. */
+function valueRange(place: { readonly value?: Range } | undefined): Range | undefined {
+  return place?.value && place.value.end > place.value.start ? place.value : undefined;
+}
+
+function syntaxDiagnostic(mistake: SyntaxMistake, text: string): Diagnostic {
+  const { severity, message, hint, start, end } = mistake;
+  return { code: "syntax", severity, message, ...spanOf(text, start, end), ...(hint !== undefined && { hint }) };
+}
+
+function emptyFile(text: string): Diagnostic {
+  return {
+    code: "empty-file",
+    severity: "error",
+    message: "the file holds no chain",
+    hint: "begin with `chain: NAME` and a list of `programs:`",
+    ...spanOf(text, 0, 1),
+  };
+}
+
+function emptyScalar(contents: unknown): boolean {
+  return (contents as { value?: unknown }).value === null;
+}
+
+/** Whether a mistake is only there because the alias at a path gave no value: below it, or the type of what holds it. */
+function follows({ path, code }: Mistake, alias: Path): boolean {
+  const startsWith = (whole: Path, start: Path): boolean => start.every((part, index) => whole[index] === part);
+  return startsWith(path, alias) || (code === "wrong-type" && startsWith(alias, path));
+}
+
+/** Two uses of one anchor are one mistake. */
+function unique(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const seen = new Set<string>();
+  return diagnostics.filter(({ line, column, code }) => {
+    const key = `${line}:${column}:${code}`;
+    return !seen.has(key) && seen.add(key);
+  });
+}

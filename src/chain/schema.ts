@@ -1,0 +1,91 @@
+/**
+ * The shape of chain.yaml, once: the parser validates with it, and a JSON Schema can be emitted from it.
+ *
+ * The error text of each field is a noun phrase, what the value must be; `mistakes.ts` makes the sentence. What needs
+ * two fields to judge (equal names) is in `mistakes.ts` as well.
+ */
+import { z } from "zod";
+import { ACTIONS, type GlobalValue, LINKAGES, MODES } from "./chain.ts";
+
+/** The largest priority: 32 bits, as libxdp stores it. */
+export const MAX_PRIORITY = 0xffffffff;
+
+const NAME = "a name: small letters, digits and hyphens, a letter first";
+const IDENTIFIER = "a C identifier";
+const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
+const PATH = "a path";
+const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}`;
+const GLOBAL = "an integer, true or false, a string, or a list of these";
+
+const name = z.string(NAME).regex(/^[a-z][a-z0-9-]*$/, NAME);
+const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTIFIER);
+// The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
+const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);
+
+/** `XDP_PASS`, `Pass`, `pass`: one spelling. */
+function lowerCase(value: unknown): unknown {
+  return typeof value === "string" ? value.toLowerCase().replace(/^xdp_/, "") : value;
+}
+
+/** `auto, native or generic` */
+function oneOf(values: readonly string[]): string {
+  return `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
+}
+
+function choice<const T extends readonly [string, ...string[]]>(...values: T) {
+  return z.enum(values, oneOf(values));
+}
+
+const action = z.preprocess(lowerCase, choice(...ACTIONS));
+const linkage = choice("auto", ...LINKAGES);
+
+const globalValue: z.ZodType<GlobalValue> = z.lazy(() =>
+  z.union([z.int(GLOBAL), z.bigint(GLOBAL), z.boolean(GLOBAL), z.string(GLOBAL), z.array(globalValue, GLOBAL)], GLOBAL),
+);
+
+export const programSchema = z.strictObject(
+  {
+    name: name.describe("Unique in the chain."),
+    object: z.string(PATH).min(1, PATH).describe("Path of the ELF object, relative to the folder of this file."),
+    function: identifier.optional().describe("The XDP function; needed only where the object has several."),
+    priority: z
+      .int(PRIORITY)
+      .min(0, PRIORITY)
+      .max(MAX_PRIORITY, PRIORITY)
+      .optional()
+      .describe("Lower runs first. Default: the object's own, else 50."),
+    "proceed-on": z
+      .array(action, "a list of actions")
+      .min(1, "a list of at least one action")
+      .optional()
+      .describe("Actions after which the next program runs. Default: the object's own, else [pass]."),
+    linkage: linkage.optional().describe("How the slot is bound to the program's code; overrides the chain's."),
+    globals: z
+      .record(identifier, globalValue, "a map of variables and values")
+      .optional()
+      .describe("Values of the object's `const volatile` variables, set before the program is loaded."),
+  },
+  "a map with the keys `name` and `object`",
+);
+
+export const chainSchema = z.strictObject(
+  {
+    chain: name.describe("The chain's name."),
+    interfaces: z.array(interfaceName, "a list of interface names").default([]).describe("Interfaces by name."),
+    mode: choice("auto", ...MODES)
+      .default("auto")
+      .describe("Where packets meet the dispatcher; auto is native, and says so when it falls back."),
+    linkage: linkage.default("auto").describe("The linkage of all programs that name none."),
+    end: z
+      .preprocess(lowerCase, choice("verdict", ...ACTIONS))
+      .default("verdict")
+      .describe("What running off the end returns: the last program's own verdict, or an action."),
+    programs: z.array(programSchema, "a list of programs").min(1, "a list of at least one program"),
+  },
+  "a map with the keys `chain` and `programs`",
+);
+
+export type ChainDocument = z.infer<typeof chainSchema>;
+
+export const CHAIN_KEYS: readonly string[] = Object.keys(chainSchema.shape);
+export const PROGRAM_KEYS: readonly string[] = Object.keys(programSchema.shape);

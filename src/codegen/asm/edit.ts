@@ -1,0 +1,21 @@
+/** Labels and comments, put on instructions that exist. */
+import { XdpgenError } from "../../errors.ts";
+import type { Instruction } from "./instruction.ts";
+
+/**
+ * The instruction with a label before it, where jumps and local calls can go.
+ * @throws XdpgenError `asm-invalid` if it already has another one
+ */
+export function withLabel(label: string, instruction: Instruction): Instruction {
+  if (instruction.label !== undefined && instruction.label !== label) {
+    throw new XdpgenError(
+      "asm-invalid",
+      `cannot put label ${label} before an instruction that has label ${instruction.label}: aim the jumps at one of them`,
+    );
+  }
+  return { ...instruction, label };
+}
+
+export function withComment(comment: string, instruction: Instruction): Instruction {
+  return { ...instruction, comment };
+}

@@ -1,0 +1,71 @@
+/**
+ * The opcode byte, taken apart, and what RFC 9669 or later kernels define that the headers of Linux 6.1 lack.
+ *
+ *     arithmetic, jumps    | operation:4 | X or K:1 | class:3 |
+ *     loads, stores        | mode:3      | size:2   | class:3 |
+ */
+import {
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_B,
+  BPF_CALL,
+  BPF_DW,
+  BPF_END,
+  BPF_EXIT,
+  BPF_H,
+  BPF_IMM,
+  BPF_JA,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_LD,
+  BPF_LDX,
+  BPF_ST,
+  BPF_STX,
+  BPF_W,
+} from "./constants.ts";
+import type { Instruction } from "./instruction.ts";
+
+/** Mode of a load that extends the sign (RFC 9669, section 5.2). */
+export const BPF_MEMSX = 0x80;
+/** `may_goto`: a jump that the kernel takes when a loop has run for long enough (include/uapi/linux/bpf.h, 6.10). */
+export const BPF_JCOND = 0xe0;
+/** Immediates of an atomic load with acquire and an atomic store with release order (bpf.h, 6.15). */
+export const BPF_LOAD_ACQ = 0x100;
+export const BPF_STORE_REL = 0x110;
+
+/** Opcode of the only instruction that takes two slots. */
+export const LD_IMM64 = BPF_LD | BPF_IMM | BPF_DW;
+export const CALL = BPF_JMP | BPF_CALL;
+export const EXIT = BPF_JMP | BPF_EXIT;
+export const JA = BPF_JMP | BPF_JA;
+/** `gotol`: the distance is in `imm`. */
+export const JA_LONG = BPF_JMP32 | BPF_JA;
+
+export const classOf = (opcode: number): number => opcode & 0x07;
+export const operationOf = (opcode: number): number => opcode & 0xf0;
+export const modeOf = (opcode: number): number => opcode & 0xe0;
+export const usesRegister = (opcode: number): boolean => (opcode & 0x08) !== 0;
+
+/** Width of a load or store, in bytes. */
+export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
+  switch (opcode & 0x18) {
+    case BPF_B:
+      return 1;
+    case BPF_H:
+      return 2;
+    case BPF_W:
+      return 4;
+    default:
+      return 8;
+  }
+}
+
+export const isAlu = (opcode: number): boolean => classOf(opcode) === BPF_ALU || classOf(opcode) === BPF_ALU64;
+export const isJump = (opcode: number): boolean => classOf(opcode) === BPF_JMP || classOf(opcode) === BPF_JMP32;
+export const isByteSwap = (opcode: number): boolean => isAlu(opcode) && operationOf(opcode) === BPF_END;
+export const isLoadOrStore = (opcode: number): boolean => [BPF_LD, BPF_LDX, BPF_ST, BPF_STX].includes(classOf(opcode));
+
+/** Eight-byte slots that an instruction takes in a program: 2 for `ld_imm64`, else 1. */
+export function slots(instruction: Instruction): 1 | 2 {
+  return instruction.opcode === LD_IMM64 ? 2 : 1;
+}

@@ -1,0 +1,231 @@
+/**
+ * Values to the bytes of an object, the same for the same values. In the file:
+ *
+ *     ELF header | sections | .rel<name> of those that have any | .symtab | .strtab | section header table
+ *
+ * Local symbols come first, as the format demands, so symbols may stand in another order than in the list; relocations
+ * follow them. All names, of sections and of symbols, are in `.strtab`.
+ */
+import { type StringTable, buildStringTable } from "../string-table.ts";
+import {
+  EHDR_SIZE,
+  ELFCLASS64,
+  ELFDATA2LSB,
+  EM_BPF,
+  ET_REL,
+  EV_CURRENT,
+  RELOCATION_SIZES,
+  REL_SIZE,
+  SHDR_SIZE,
+  SHN_ABS,
+  SHN_COMMON,
+  SHN_LORESERVE,
+  SHN_UNDEF,
+  SHT_NOBITS,
+  SHT_NULL,
+  SHT_REL,
+  SHT_STRTAB,
+  SHT_SYMTAB,
+  SYMBOL_BINDINGS,
+  SYMBOL_TYPES,
+  SYMBOL_VISIBILITIES,
+  SYM_SIZE,
+} from "./constants.ts";
+import { invalid } from "./header.ts";
+import type { ElfObject, ElfSection, ElfSymbol } from "./object.ts";
+
+/** A section as the file has it, before it has a place there. */
+interface Part {
+  readonly name: string;
+  readonly type: number;
+  readonly flags: number;
+  readonly data: Uint8Array;
+  readonly size: number;
+  readonly link: number;
+  readonly info: number;
+  readonly align: number;
+  readonly entrySize: number;
+}
+
+const NULL_PART: Part = {
+  name: "",
+  type: SHT_NULL,
+  flags: 0,
+  data: new Uint8Array(),
+  size: 0,
+  link: 0,
+  info: 0,
+  align: 0,
+  entrySize: 0,
+};
+
+/**
+ * Writes a relocatable BPF object: ELF64, little endian.
+ * @throws XdpgenError `object-invalid` for values that refer to what is not there
+ */
+export function writeElf(object: ElfObject): Uint8Array {
+  check(object);
+  const patched = object.sections.map((_, index) => index).filter((i) => object.sections[i]!.relocations.length > 0);
+  const symbolTable = 1 + object.sections.length + patched.length;
+  const order = symbolOrder(object.symbols);
+  const names = buildStringTable(
+    [
+      ...object.sections.map((section) => section.name),
+      ...patched.map((index) => `.rel${object.sections[index]!.name}`),
+      ".symtab",
+      ".strtab",
+      ...object.symbols.map((symbol) => symbol.name),
+    ],
+    "object-invalid",
+  );
+  const symbols = symbolBytes(order.sorted, names);
+  return assemble(
+    [
+      NULL_PART,
+      ...object.sections.map((section): Part => ({ ...section, link: 0, info: 0 })),
+      ...patched.map((index) => relocationPart(object.sections[index]!, index + 1, symbolTable, order.numbers)),
+      {
+        name: ".symtab",
+        type: SHT_SYMTAB,
+        flags: 0,
+        data: symbols,
+        size: symbols.length,
+        link: symbolTable + 1,
+        info: order.firstGlobal,
+        align: 8,
+        entrySize: SYM_SIZE,
+      },
+      { ...NULL_PART, name: ".strtab", type: SHT_STRTAB, data: names.bytes, size: names.bytes.length, align: 1 },
+    ],
+    names,
+  );
+}
+
+function check({ sections, symbols }: ElfObject): void {
+  if (sections.length >= SHN_LORESERVE / 2)
+    invalid(`cannot write ${sections.length} sections: too many for one object`);
+  for (const { name, type, data, size, align, relocations } of sections) {
+    const expected = type === SHT_NOBITS ? 0 : size;
+    if (data.length !== expected)
+      invalid(`section ${name} has ${data.length} bytes of data and should have ${expected}`);
+    if (align < 1 || !Number.isInteger(Math.log2(align)))
+      invalid(`section ${name} is aligned to ${align}, no power of two`);
+    for (const { offset, type: kind, symbol } of relocations) {
+      const needed = RELOCATION_SIZES.get(kind) ?? 1;
+      if (offset < 0 || offset + needed > size)
+        invalid(`a relocation at ${offset} is outside section ${name} of ${size} bytes`);
+      if (!symbols[symbol])
+        invalid(`a relocation of section ${name} is to symbol ${symbol}; there are ${symbols.length}`);
+    }
+  }
+  for (const { name, section } of symbols) {
+    if (typeof section === "number" && !sections[section]) {
+      invalid(`symbol ${name} is in section ${section}; there are ${sections.length}`);
+    }
+  }
+}
+
+interface SymbolOrder {
+  readonly sorted: readonly ElfSymbol[];
+  /** Index in `ElfObject.symbols` -> ELF's symbol number. */
+  readonly numbers: readonly number[];
+  readonly firstGlobal: number;
+}
+
+function symbolOrder(symbols: readonly ElfSymbol[]): SymbolOrder {
+  const indexes = symbols.map((_, index) => index);
+  const locals = indexes.filter((index) => symbols[index]!.binding === "local");
+  const sorted = [...locals, ...indexes.filter((index) => symbols[index]!.binding !== "local")];
+  const numbers = symbols.map(() => 0);
+  for (const [position, index] of sorted.entries()) numbers[index] = position + 1;
+  return { sorted: sorted.map((index) => symbols[index]!), numbers, firstGlobal: locals.length + 1 };
+}
+
+function symbolBytes(symbols: readonly ElfSymbol[], names: StringTable): Uint8Array {
+  const bytes = new Uint8Array((symbols.length + 1) * SYM_SIZE);
+  const view = new DataView(bytes.buffer);
+  for (const [index, symbol] of symbols.entries()) {
+    const at = (index + 1) * SYM_SIZE;
+    view.setUint32(at, names.offsetOf(symbol.name), true);
+    view.setUint8(at + 4, (SYMBOL_BINDINGS.indexOf(symbol.binding) << 4) | SYMBOL_TYPES.indexOf(symbol.type));
+    view.setUint8(at + 5, SYMBOL_VISIBILITIES.indexOf(symbol.visibility));
+    view.setUint16(at + 6, sectionNumber(symbol.section), true);
+    view.setBigUint64(at + 8, BigInt(symbol.value), true);
+    view.setBigUint64(at + 16, BigInt(symbol.size), true);
+  }
+  return bytes;
+}
+
+function sectionNumber(section: ElfSymbol["section"]): number {
+  switch (section) {
+    case "undefined":
+      return SHN_UNDEF;
+    case "absolute":
+      return SHN_ABS;
+    case "common":
+      return SHN_COMMON;
+    default:
+      return section + 1;
+  }
+}
+
+function relocationPart(section: ElfSection, target: number, symbolTable: number, numbers: readonly number[]): Part {
+  const data = new Uint8Array(section.relocations.length * REL_SIZE);
+  const view = new DataView(data.buffer);
+  for (const [index, { offset, type, symbol }] of section.relocations.entries()) {
+    view.setBigUint64(index * REL_SIZE, BigInt(offset), true);
+    view.setUint32(index * REL_SIZE + 8, type, true);
+    view.setUint32(index * REL_SIZE + 12, numbers[symbol]!, true);
+  }
+  return {
+    name: `.rel${section.name}`,
+    type: SHT_REL,
+    flags: 0,
+    data,
+    size: data.length,
+    link: symbolTable,
+    info: target,
+    align: 8,
+    entrySize: REL_SIZE,
+  };
+}
+
+function assemble(parts: readonly Part[], names: StringTable): Uint8Array {
+  let end = EHDR_SIZE;
+  const offsets = parts.map((part) => {
+    if (part.type === SHT_NULL) return 0;
+    const offset = alignUp(end, part.align);
+    end = offset + part.data.length;
+    return offset;
+  });
+  const table = alignUp(end, 8);
+  const bytes = new Uint8Array(table + parts.length * SHDR_SIZE);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, ELFCLASS64, ELFDATA2LSB, EV_CURRENT]);
+  view.setUint16(0x10, ET_REL, true);
+  view.setUint16(0x12, EM_BPF, true);
+  view.setUint32(0x14, EV_CURRENT, true);
+  view.setBigUint64(0x28, BigInt(table), true);
+  view.setUint16(0x34, EHDR_SIZE, true);
+  view.setUint16(0x3a, SHDR_SIZE, true);
+  view.setUint16(0x3c, parts.length, true);
+  view.setUint16(0x3e, parts.length - 1, true);
+  for (const [index, part] of parts.entries()) {
+    const at = table + index * SHDR_SIZE;
+    bytes.set(part.data, offsets[index]!);
+    view.setUint32(at, names.offsetOf(part.name), true);
+    view.setUint32(at + 0x04, part.type, true);
+    view.setBigUint64(at + 0x08, BigInt(part.flags), true);
+    view.setBigUint64(at + 0x18, BigInt(offsets[index]!), true);
+    view.setBigUint64(at + 0x20, BigInt(part.size), true);
+    view.setUint32(at + 0x28, part.link, true);
+    view.setUint32(at + 0x2c, part.info, true);
+    view.setBigUint64(at + 0x30, BigInt(part.align), true);
+    view.setBigUint64(at + 0x38, BigInt(part.entrySize), true);
+  }
+  return bytes;
+}
+
+function alignUp(offset: number, align: number): number {
+  return Math.ceil(offset / align) * align;
+}
