@@ -1,0 +1,30 @@
+/** A synthesised dispatcher: everything that the loader and `xdpgen build` need to know of it, and its bytes. */
+import type { Linkage } from "../../chain/chain.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Manifest } from "./manifest.ts";
+
+/** The place of one program in a dispatcher. */
+export interface Slot {
+  /** The program's name in the chain. */
+  readonly program: string;
+  readonly linkage: Linkage;
+  /** The function in the object: the stub (`freplace`) or the program's own code (`call`). */
+  readonly symbol: string;
+  /** Its FUNC type id in the object's `.BTF`: `target_btf_id` of the freplace link. */
+  readonly btfId: number;
+  /** `call` only: the program's maps, their name in its own object -> their name in the linked object. */
+  readonly maps: ReadonlyMap<string, string>;
+}
+
+export interface DispatcherImage {
+  readonly plan: Plan;
+  /** The relocatable object: libbpf, bpftool and `ip link` load it as it is. */
+  readonly elf: Uint8Array;
+  /** The dispatcher's main function, in section `xdp` or `xdp.frags`. */
+  readonly main: string;
+  readonly slots: readonly Slot[];
+  /** Also in the object, as the frozen map `.rodata.xdpgen` that libbpf binds to the program. */
+  readonly manifest: Manifest;
+  /** The dispatcher's own instructions as text. */
+  readonly listing: string;
+}

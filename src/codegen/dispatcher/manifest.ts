@@ -1,0 +1,88 @@
+/**
+ * The manifest: what a live dispatcher says of itself. It travels in the object as section `.rodata.xdpgen`, which libbpf
+ * makes a frozen one-entry array map and binds to the program, so it changes in the same instant as the dispatcher does
+ * and costs no instruction. The kernel is the database; there is no state file.
+ *
+ *     0        4         8            12       16
+ *     "xdpg"   version   generation   length   JSON of `length` bytes, then zeros
+ */
+import { ACTIONS, type Action, type Linkage } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import type { Plan } from "../plan/plan.ts";
+
+export interface ManifestProgram {
+  readonly name: string;
+  /** Path as declared; for people, never read again. */
+  readonly object: string;
+  readonly function: string;
+  readonly priority: number;
+  readonly proceedOn: readonly Action[];
+  readonly linkage: Linkage;
+  /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program. */
+  readonly hash: string;
+}
+
+export interface Manifest {
+  readonly chain: string;
+  readonly end: "verdict" | Action;
+  /** In the order in which they run. */
+  readonly programs: readonly ManifestProgram[];
+}
+
+/** Name of the section, and of the map that libbpf makes of it. */
+export const MANIFEST_SECTION = ".rodata.xdpgen";
+
+const MAGIC = 0x67706478; // "xdpg", little endian
+const VERSION = 1;
+/** Bytes before the JSON. */
+export const MANIFEST_HEADER = 16;
+
+export function manifestOf(plan: Plan): Manifest {
+  return {
+    chain: plan.chain,
+    end: plan.end,
+    programs: plan.nodes.map(({ program: p }) => ({
+      name: p.name,
+      object: p.path,
+      function: p.function,
+      priority: p.priority,
+      proceedOn: ACTIONS.filter((action) => p.proceedOn.includes(action)),
+      linkage: p.linkage,
+      hash: p.hash,
+    })),
+  };
+}
+
+/** Equal length for equal manifests, whatever the generation: it can be set in a map that is already made. */
+export function encodeManifest(manifest: Manifest, { generation }: { readonly generation: number }): Uint8Array {
+  const json = new TextEncoder().encode(JSON.stringify(manifest));
+  const bytes = new Uint8Array(MANIFEST_HEADER + Math.ceil(json.length / 8) * 8);
+  const view = new DataView(bytes.buffer);
+  [MAGIC, VERSION, generation, json.length].forEach((word, i) => view.setUint32(4 * i, word, true));
+  bytes.set(json, MANIFEST_HEADER);
+  return bytes;
+}
+
+/** @throws XdpgenError `object-invalid` for bytes that are no manifest, or one of a newer xdpgen */
+export function decodeManifest(bytes: Uint8Array): { readonly manifest: Manifest; readonly generation: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < MANIFEST_HEADER || view.getUint32(0, true) !== MAGIC) {
+    throw new XdpgenError("object-invalid", `not a manifest: ${bytes.length} bytes without the magic "xdpg"`);
+  }
+  const version = view.getUint32(4, true);
+  if (version !== VERSION) {
+    throw new XdpgenError(
+      "object-invalid",
+      `the manifest has version ${version}, this xdpgen reads version ${VERSION}: use the xdpgen that made the dispatcher`,
+    );
+  }
+  const length = view.getUint32(12, true);
+  try {
+    const json = new TextDecoder("utf-8", { fatal: true }).decode(
+      bytes.subarray(MANIFEST_HEADER, MANIFEST_HEADER + length),
+    );
+    return { manifest: JSON.parse(json) as Manifest, generation: view.getUint32(8, true) };
+  } catch (cause) {
+    throw new XdpgenError("object-invalid", `the manifest's ${length} bytes of JSON are damaged`, { cause });
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * The stub of an `freplace` slot: a global function with the signature of its program, which returns 31 until an
+ * extension takes its place.
+ *
+ * Since Linux 6.13 a program that changes packet data may replace only a function that does so too, and what counts is
+ * the static control flow (kernel/bpf/verifier.c, visit_insn). So the stub holds a call to bpf_xdp_adjust_tail behind a
+ * branch whose outcome the verifier knows: it marks the stub, is removed as dead code, and costs no executed instruction.
+ */
+import { NO_VERDICT } from "../../chain/chain.ts";
+import { BPF_FUNC_xdp_adjust_tail } from "../asm/constants.ts";
+import { callHelper, exit, jeqImm, mov64Imm, R0, R2, withLabel } from "../asm/index.ts";
+import { identifier } from "../link/names.ts";
+import type { ResolvedProgram } from "../object/program.ts";
+import { returnType } from "../object/signature.ts";
+import { type DispatcherFunction, INT } from "./unit.ts";
+
+export function stubSymbol(program: ResolvedProgram): string {
+  return identifier(program.name);
+}
+
+/** @param code what the stub returns while no extension is bound to it */
+export function stubFunction(program: ResolvedProgram, code: number = NO_VERDICT): DispatcherFunction {
+  const main = program.object.functions.find((f) => f.name === program.function)!;
+  return {
+    symbol: stubSymbol(program),
+    returns: returnType(program.object.btf, main.type) ?? INT,
+    instructions: [
+      mov64Imm(R0, code),
+      jeqImm(R0, code, "done"),
+      mov64Imm(R2, 0),
+      callHelper(BPF_FUNC_xdp_adjust_tail),
+      withLabel("done", exit()),
+    ],
+    lines: [{ index: 0, text: `${program.name}: replaced by ${program.function} of ${program.path}` }],
+  };
+}

@@ -1,0 +1,20 @@
+/**
+ * codegen: a declared chain in, the bytes of a dispatcher made for exactly that chain out.
+ *
+ * Pure and deterministic: no file, no clock, no kernel, no koffi. The same chain gives the same bytes on every machine.
+ * What depends on the machine, such as whether it takes extension programs, comes in as an argument.
+ */
+export { extensionObject, type Prototype, prototypeImage } from "./dispatcher/extension.ts";
+export type { DispatcherImage, Slot } from "./dispatcher/image.ts";
+export {
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+  MANIFEST_SECTION,
+  type ManifestProgram,
+} from "./dispatcher/manifest.ts";
+export { synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
+export type { ResolvedProgram } from "./object/program.ts";
+export { planToDot } from "./plan/dot.ts";
+export { actionsByTarget, formatEdges, formatPlan } from "./plan/format.ts";
+export type { Outcome, Plan, PlanNode, Target } from "./plan/plan.ts";

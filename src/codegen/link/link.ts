@@ -1,0 +1,94 @@
+/**
+ * The linker: units in, one relocatable object out, which libbpf loads like any other.
+ *
+ * The main function goes to section `xdp` and every other to `.text`, because libbpf takes subprograms from there only.
+ * Within `.text` a call is resolved here; from `xdp` it stays a relocation. Maps keep their own place in `.maps`, data
+ * sections stay sections of their own, BTF is merged, and the records of `.BTF.ext` follow their functions.
+ */
+import { encodeBtf } from "../btf/index.ts";
+import type { TypeId } from "../btf/types.ts";
+import { SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, SHT_PROGBITS, writeElf } from "../elf/index.ts";
+import type { ElfSection, ElfSymbol } from "../elf/object.ts";
+import { codeOf, MAPS, mapsSize, place, type Placed, type PlacedMap, TEXT, uniqueMaps } from "./place.ts";
+import { mergeTypes } from "./types.ts";
+import type { Unit } from "./unit.ts";
+
+export interface LinkInput {
+  /** The first function of the first unit is the object's program. */
+  readonly units: readonly Unit[];
+  readonly section: "xdp" | "xdp.frags";
+  readonly license: string;
+}
+
+export interface LinkedObject {
+  readonly elf: Uint8Array;
+  /** FUNC type id of each function in the object's BTF, by symbol. */
+  readonly types: ReadonlyMap<string, TypeId>;
+}
+
+export function link({ units, section, license }: LinkInput): LinkedObject {
+  const placed = place(units, section);
+  const maps = uniqueMaps(units);
+  const data = units.flatMap((u) => u.data);
+  const names = [
+    section,
+    ...(placed.length > 1 ? [TEXT] : []),
+    ...(maps.length > 0 ? [MAPS] : []),
+    ...data.map((d) => d.section),
+  ];
+  const symbols = makeSymbols(placed, maps, names);
+  const symbolIndex = new Map(symbols.map((s, i) => [s.type === "section" ? names[s.section as number]! : s.name, i]));
+  const { btf, ext, types } = mergeTypes(units, placed, maps);
+  const encoded = encodeBtf({ btf: { types: btf }, ext });
+  const code = (name: string): ElfSection => {
+    const { bytes, relocations } = codeOf(name, placed, symbolIndex);
+    return { ...plain(name, SHF_ALLOC | SHF_EXECINSTR, bytes, 8), relocations };
+  };
+  const contents = (name: string): ElfSection => {
+    if (name === section || name === TEXT) return code(name);
+    if (name === MAPS) return plain(name, SHF_ALLOC | SHF_WRITE, new Uint8Array(mapsSize(maps)), 8);
+    const { kind, bytes, align } = data.find((d) => d.section === name)!;
+    return plain(name, SHF_ALLOC | (kind === "rodata" ? 0 : SHF_WRITE), bytes, align);
+  };
+  const sections = [
+    ...names.map(contents),
+    plain("license", SHF_ALLOC | SHF_WRITE, new TextEncoder().encode(`${license}\0`), 1),
+    plain(".BTF", 0, encoded.btf, 4),
+    plain(".BTF.ext", 0, encoded.ext!, 4),
+  ];
+  return { elf: writeElf({ sections, symbols }), types };
+}
+
+function plain(name: string, flags: number, data: Uint8Array, align: number): ElfSection {
+  return { name, type: SHT_PROGBITS, flags, data, size: data.length, align, entrySize: 0, relocations: [] };
+}
+
+/** A section symbol for each of the sections, then functions and maps. */
+function makeSymbols(
+  placed: readonly Placed[],
+  maps: readonly PlacedMap[],
+  sections: readonly string[],
+): readonly ElfSymbol[] {
+  const base = { visibility: "default", binding: "global", value: 0, size: 0 } as const;
+  return [
+    ...sections.map((_, section): ElfSymbol => ({ ...base, name: "", type: "section", binding: "local", section })),
+    ...placed.map((p): ElfSymbol => ({
+      ...base,
+      name: p.function.symbol,
+      value: p.offset,
+      size: p.size,
+      type: "func",
+      // libbpf knows the main function by its section; a local one there would be no program.
+      binding: p.function.linkage === "global" || p.section !== TEXT ? "global" : "local",
+      section: sections.indexOf(p.section),
+    })),
+    ...maps.map((m): ElfSymbol => ({
+      ...base,
+      name: m.map.symbol,
+      value: m.offset,
+      size: m.map.size,
+      type: "object",
+      section: sections.indexOf(MAPS),
+    })),
+  ];
+}

@@ -1,0 +1,99 @@
+/** Where functions and maps lie in a linked object, and the bytes of its code sections. */
+import { encode, type Instruction, slots } from "../asm/index.ts";
+import { BPF_CALL, BPF_JMP } from "../asm/constants.ts";
+import { R_BPF_64_32, R_BPF_64_64 } from "../elf/index.ts";
+import type { ElfRelocation } from "../elf/object.ts";
+import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
+
+/** libbpf takes subprograms from this section only. */
+export const TEXT = ".text";
+export const MAPS = ".maps";
+
+export interface Placed {
+  readonly unit: number;
+  readonly function: UnitFunction;
+  readonly section: string;
+  /** Bytes from the start of the section. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The first function of the first unit goes to `mainSection`, every other to `.text`. */
+export function place(units: readonly Unit[], mainSection: string): readonly Placed[] {
+  let end = 0;
+  return units.flatMap((unit, u) =>
+    unit.functions.map((f, i): Placed => {
+      const size = 8 * f.code.reduce((sum, instruction) => sum + slots(instruction), 0);
+      if (u === 0 && i === 0) return { unit: u, function: f, section: mainSection, offset: 0, size };
+      const offset = end;
+      end += size;
+      return { unit: u, function: f, section: TEXT, offset, size };
+    }),
+  );
+}
+
+export interface PlacedMap {
+  readonly unit: number;
+  readonly map: UnitMap;
+  readonly offset: number;
+}
+
+/** Maps in order; a shared one where its first unit brings it. */
+export function uniqueMaps(units: readonly Unit[]): readonly PlacedMap[] {
+  const seen = new Set<string>();
+  let offset = 0;
+  return units.flatMap((unit, u) =>
+    unit.maps.flatMap((map) => {
+      if (seen.has(map.symbol)) return [];
+      seen.add(map.symbol);
+      const placed = { unit: u, map, offset };
+      offset += map.size;
+      return [placed];
+    }),
+  );
+}
+
+/** Bytes of section `.maps`. */
+export function mapsSize(maps: readonly PlacedMap[]): number {
+  return maps.reduce((sum, m) => sum + m.map.size, 0);
+}
+
+export interface Code {
+  readonly bytes: Uint8Array;
+  readonly relocations: readonly ElfRelocation[];
+}
+
+/**
+ * The code of one section. A call within it is resolved; a function pointer is a relocation against `.text` itself with
+ * the function's offset as addend, the one form in which libbpf takes static functions too; all else is a relocation
+ * against the symbol.
+ *
+ * @param symbolIndex of symbols by name, of section symbols by the section's name
+ */
+export function codeOf(name: string, placed: readonly Placed[], symbolIndex: ReadonlyMap<string, number>): Code {
+  const functions = new Map(placed.map((p) => [p.function.symbol, p]));
+  const relocations: ElfRelocation[] = [];
+  const code: Instruction[] = [];
+  let offset = 0;
+  const relocate = (type: number, symbol: string): void => {
+    const index = symbolIndex.get(symbol);
+    if (index === undefined) throw new Error(`linker: section ${name} refers to ${symbol}, which no unit defines`);
+    relocations.push({ offset, type, symbol: index });
+  };
+  for (const { symbol, ...instruction } of placed.filter((p) => p.section === name).flatMap((p) => p.function.code)) {
+    const target = symbol === undefined ? undefined : functions.get(symbol);
+    if (symbol === undefined) {
+      code.push(instruction);
+    } else if (instruction.opcode !== (BPF_JMP | BPF_CALL)) {
+      relocate(R_BPF_64_64, target ? target.section : symbol);
+      code.push(target ? { ...instruction, imm: target.offset } : instruction);
+    } else if (target?.section === name) {
+      code.push({ ...instruction, imm: (target.offset - offset) / 8 - 1 });
+    } else {
+      relocate(R_BPF_64_32, symbol);
+      code.push(instruction);
+    }
+    offset += 8 * slots(instruction);
+  }
+  return { bytes: encode(code), relocations };
+}

@@ -1,0 +1,99 @@
+/** The BTF and `.BTF.ext` of a linked object: those of its units, merged, renamed and moved along with their functions. */
+import { XdpgenError } from "../../errors.ts";
+import { mergeBtf } from "../btf/index.ts";
+import type { BtfExt, BtfType, TypeId } from "../btf/types.ts";
+import { MAPS, type Placed, type PlacedMap, mapsSize } from "./place.ts";
+import type { Unit } from "./unit.ts";
+
+export interface MergedTypes {
+  readonly btf: readonly BtfType[];
+  readonly ext: BtfExt;
+  readonly types: ReadonlyMap<string, TypeId>;
+}
+
+/** @throws XdpgenError `object-unsupported` where two units define a shared map differently */
+export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], maps: readonly PlacedMap[]): MergedTypes {
+  const merged = mergeBtf(units.map((unit) => ({ btf: unit.btf, roots: rootsOf(unit) })));
+  const id = (unit: number, type: TypeId): TypeId => merged.ids[unit]!.get(type)!;
+  const btf = [...merged.btf.types];
+
+  for (const p of placed) {
+    const type = id(p.unit, p.function.type);
+    btf[type - 1] = {
+      ...(btf[type - 1] as BtfType & { kind: "func" }),
+      name: p.function.symbol,
+      linkage: p.function.linkage,
+    };
+  }
+  const definitions = new Map<string, TypeId>();
+  units.forEach((unit, u) => {
+    for (const map of unit.maps) {
+      const type = id(u, map.type);
+      const variable = btf[type - 1] as BtfType & { kind: "var" };
+      const earlier = definitions.get(map.symbol);
+      if (earlier !== undefined && earlier !== variable.type) {
+        throw new XdpgenError(
+          "object-unsupported",
+          `${unit.name}: map ${map.symbol} is pinned by name, and another program of the chain defines it differently; ` +
+            "give the two one definition or two names",
+        );
+      }
+      definitions.set(map.symbol, variable.type);
+      btf[type - 1] = { ...variable, name: map.symbol, linkage: "global" };
+    }
+    for (const { type } of unit.data.flatMap((d) => d.variables)) {
+      // libbpf wants a symbol for every global variable; a static one it takes at its word.
+      const variable = btf[id(u, type) - 1] as BtfType & { kind: "var" };
+      btf[id(u, type) - 1] = { ...variable, linkage: "static" };
+    }
+  });
+
+  if (maps.length > 0) {
+    const vars = maps.map((m) => ({ type: id(m.unit, m.map.type), offset: m.offset, size: m.map.size }));
+    btf.push({ kind: "datasec", name: MAPS, size: mapsSize(maps), vars });
+  }
+  units.forEach((unit, u) => {
+    for (const d of unit.data) {
+      if (d.variables.length === 0) continue;
+      const vars = d.variables.map((v) => ({ ...v, type: id(u, v.type) })).toSorted((a, b) => a.offset - b.offset);
+      btf.push({ kind: "datasec", name: d.section, size: d.bytes.length, vars });
+    }
+  });
+
+  const ext: BtfExt = {
+    funcInfo: bySection(placed, (p) => [{ offset: 0, type: id(p.unit, p.function.type) }]),
+    lineInfo: bySection(placed, (p) => p.function.lines),
+    coreRelocations: bySection(placed, (p) =>
+      p.function.coreRelocations.map((r) => ({ ...r, type: id(p.unit, r.type) })),
+    ),
+  };
+  return { btf, ext, types: new Map(placed.map((p) => [p.function.symbol, id(p.unit, p.function.type)])) };
+}
+
+/** Everything of a unit's BTF that the linked object speaks of, and the tags on it. */
+function rootsOf(unit: Unit): readonly TypeId[] {
+  const roots = new Set([
+    ...unit.functions.flatMap((f) => [f.type, ...f.coreRelocations.map((r) => r.type)]),
+    ...unit.maps.map((m) => m.type),
+    ...unit.data.flatMap((d) => d.variables.map((v) => v.type)),
+  ]);
+  unit.btf.types.forEach((type, index) => {
+    if (type.kind === "decl_tag" && roots.has(type.type)) roots.add(index + 1);
+  });
+  return [...roots];
+}
+
+function bySection<T extends { readonly offset: number }>(
+  placed: readonly Placed[],
+  records: (p: Placed) => readonly T[],
+): Map<string, readonly T[]> {
+  const sections = new Map<string, T[]>();
+  for (const p of placed) {
+    for (const r of records(p)) {
+      const list = sections.get(p.section) ?? [];
+      list.push({ ...r, offset: r.offset + p.offset });
+      sections.set(p.section, list);
+    }
+  }
+  return sections;
+}

@@ -1,0 +1,51 @@
+/**
+ * What the linker works on. A `Unit` is one contribution to the linked object, the dispatcher or a program: functions,
+ * maps, data sections, and the BTF that describes them. Names in a unit are final; offsets and type ids are still its own.
+ */
+import type { Instruction } from "../asm/index.ts";
+import type { Btf, CoreRelocation, LineInfo, TypeId } from "../btf/types.ts";
+
+export interface UnitFunction {
+  /** Name in the linked object: of the ELF symbol and of the FUNC type. */
+  readonly symbol: string;
+  /** BTF linkage. A global function is verified once, on its own; a static one with each caller. */
+  readonly linkage: "global" | "static";
+  /** Laid out; a reference to anything outside the function is its `symbol`, with `imm` as the addend. */
+  readonly code: readonly Instruction[];
+  /** Its FUNC type in the unit's BTF. */
+  readonly type: TypeId;
+  /** Offsets from the start of the function. The first is 0. */
+  readonly lines: readonly LineInfo[];
+  /** Offsets from the start of the function. */
+  readonly coreRelocations: readonly CoreRelocation[];
+}
+
+export interface UnitMap {
+  /** Name in the linked object. */
+  readonly symbol: string;
+  /** Its VAR type in the unit's BTF. */
+  readonly type: TypeId;
+  /** Bytes of its definition in `.maps`; all zero, only their number counts. */
+  readonly size: number;
+  /** Pinned by name (`LIBBPF_PIN_BY_NAME`): one map for all units that define it. */
+  readonly shared: boolean;
+}
+
+export interface UnitData {
+  /** Name of the section in the linked object, `.rodata.denylist`. */
+  readonly section: string;
+  readonly kind: "rodata" | "data";
+  readonly bytes: Uint8Array;
+  readonly align: number;
+  /** Variables: VAR types of the unit's BTF and where they lie. */
+  readonly variables: readonly { readonly type: TypeId; readonly offset: number; readonly size: number }[];
+}
+
+export interface Unit {
+  /** `dispatcher`, or the name of a program; for messages. */
+  readonly name: string;
+  readonly btf: Btf;
+  readonly functions: readonly UnitFunction[];
+  readonly maps: readonly UnitMap[];
+  readonly data: readonly UnitData[];
+}

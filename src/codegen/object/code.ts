@@ -1,0 +1,82 @@
+/**
+ * A function of an object as instructions with symbolic references: what a relocation or a local call points at, by
+ * meaning instead of by offset (Documentation/bpf/llvm_reloc.rst; libbpf reads objects the same way).
+ */
+import { XdpgenError } from "../../errors.ts";
+import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from "../asm/constants.ts";
+import { decode, type Instruction, slots } from "../asm/index.ts";
+import { SHF_EXECINSTR } from "../elf/index.ts";
+import type { ElfRelocation } from "../elf/object.ts";
+import type { ObjectFunction, XdpObject } from "./open.ts";
+
+export type Reference =
+  | { readonly kind: "function"; readonly function: ObjectFunction }
+  | { readonly kind: "map"; readonly name: string }
+  | {
+      readonly kind: "data";
+      /** Index in `elf.sections`. */ readonly section: number;
+      /** Bytes. */ readonly offset: number;
+    }
+  | { readonly kind: "extern"; readonly name: string };
+
+export interface CodeInstruction {
+  readonly instruction: Instruction;
+  /** Bytes from the start of the function. */
+  readonly offset: number;
+  readonly reference?: Reference;
+}
+
+/** @throws XdpgenError `object-invalid` where a reference leads nowhere */
+export function readCode(object: XdpObject, f: ObjectFunction): readonly CodeInstruction[] {
+  const section = object.elf.sections[f.section]!;
+  const relocations = new Map(section.relocations.map((r) => [r.offset, r]));
+  let offset = 0;
+  return decode(section.data.subarray(f.offset, f.offset + f.size)).map((instruction) => {
+    const at = offset;
+    offset += 8 * slots(instruction);
+    const reference = readReference(object, f, instruction, f.offset + at, relocations.get(f.offset + at));
+    return { instruction, offset: at, ...(reference ? { reference } : {}) };
+  });
+}
+
+function readReference(
+  object: XdpObject,
+  f: ObjectFunction,
+  instruction: Instruction,
+  at: number,
+  relocation: ElfRelocation | undefined,
+): Reference | undefined {
+  const isCall = instruction.opcode === (BPF_JMP | BPF_CALL);
+  const isLocalCall = isCall && instruction.src === BPF_PSEUDO_CALL;
+  if (!relocation) {
+    // A call within a section needs no relocation: its immediate counts slots from the next instruction.
+    return isLocalCall ? functionAt(object, f, f.section, at + 8 * (instruction.imm + 1)) : undefined;
+  }
+  const symbol = object.elf.symbols[relocation.symbol];
+  if (!symbol || symbol.section === "absolute" || symbol.section === "common") {
+    fail(f, at, "refers to a symbol that is not there");
+  }
+  if (symbol.section === "undefined") return { kind: "extern", name: symbol.name };
+  if (isLocalCall) return functionAt(object, f, symbol.section, symbol.value + 8 * (instruction.imm + 1));
+  if (isCall && instruction.src === BPF_PSEUDO_KFUNC_CALL) return { kind: "extern", name: symbol.name };
+  const section = object.elf.sections[symbol.section]!;
+  if ((section.flags & SHF_EXECINSTR) !== 0) {
+    return functionAt(object, f, symbol.section, symbol.value + instruction.imm);
+  }
+  if (section.name === ".maps") return { kind: "map", name: symbol.name };
+  return { kind: "data", section: symbol.section, offset: symbol.value + instruction.imm };
+}
+
+function functionAt(object: XdpObject, caller: ObjectFunction, section: number, offset: number): Reference {
+  const found = object.functions.find((f) => f.section === section && f.offset === offset);
+  if (!found)
+    fail(caller, offset, `calls into section ${object.elf.sections[section]?.name}, where no function starts`);
+  return { kind: "function", function: found };
+}
+
+function fail(f: ObjectFunction, at: number, what: string): never {
+  throw new XdpgenError(
+    "object-invalid",
+    `function ${f.name}, byte ${at}: ${what}; the object is damaged, compile it again`,
+  );
+}

@@ -1,0 +1,120 @@
+/**
+ * A compiled XDP object, opened: its ELF, its BTF, its functions. In: the bytes of a `.bpf.o`. Out: plain values that the
+ * plan asks for functions and metadata and that the linker takes code from. No file is read here.
+ */
+import { XdpgenError } from "../../errors.ts";
+import type { Btf, BtfExt, TypeId } from "../btf/types.ts";
+import { decodeBtf, decodeBtfExt } from "../btf/index.ts";
+import { SHF_EXECINSTR, readElf } from "../elf/index.ts";
+import type { ElfObject, ElfSection, ElfSymbol } from "../elf/object.ts";
+import { syntheticBtf } from "./signature.ts";
+
+export interface ObjectFunction {
+  readonly name: string;
+  /** Index of its section in `elf.sections`. */
+  readonly section: number;
+  /** Byte offset in its section. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly symbol: ElfSymbol;
+  /** Its FUNC type in the object's BTF. */
+  readonly type: TypeId;
+}
+
+export interface XdpObject {
+  readonly elf: ElfObject;
+  /** The object's own; where it was compiled without `-g`, what its symbols tell of its functions. */
+  readonly btf: Btf;
+  readonly ext: BtfExt;
+  readonly hasBtf: boolean;
+  /** `GPL`, …; empty where the object declares none. */
+  readonly license: string;
+  /** All functions, in order of section and offset. */
+  readonly functions: readonly ObjectFunction[];
+}
+
+/** @throws XdpgenError `object-invalid` or `btf-invalid` */
+export function openObject(bytes: Uint8Array): XdpObject {
+  const elf = readElf(bytes);
+  const contents = (name: string): Uint8Array | undefined => elf.sections.find((s) => s.name === name)?.data;
+  const symbols = functionSymbols(elf);
+  const btfBytes = contents(".BTF");
+  const extBytes = contents(".BTF.ext");
+  const { btf, ext } =
+    btfBytes && extBytes
+      ? { btf: decodeBtf(btfBytes), ext: decodeBtfExt(extBytes, btfBytes) }
+      : syntheticBtf(
+          symbols.map(({ symbol, section }) => ({
+            name: symbol.name,
+            section: section.name,
+            offset: symbol.value,
+            entry: isXdpEntry(symbol, section),
+          })),
+        );
+  return {
+    elf,
+    btf,
+    ext,
+    hasBtf: btfBytes !== undefined && extBytes !== undefined,
+    license: new TextDecoder().decode(contents("license")).replace(/\0.*$/s, ""),
+    functions: symbols.map(({ symbol, section }) => ({
+      name: symbol.name,
+      section: elf.sections.indexOf(section),
+      offset: symbol.value,
+      size: symbol.size,
+      symbol,
+      type: funcType(btf, ext, symbol, section),
+    })),
+  };
+}
+
+interface FunctionSymbol {
+  readonly symbol: ElfSymbol;
+  readonly section: ElfSection;
+}
+
+/** In order of section and offset. */
+function functionSymbols(elf: ElfObject): FunctionSymbol[] {
+  const found: (FunctionSymbol & { readonly index: number })[] = [];
+  for (const symbol of elf.symbols) {
+    if (symbol.type !== "func" || typeof symbol.section !== "number") continue;
+    const section = elf.sections[symbol.section];
+    if (!section || (section.flags & SHF_EXECINSTR) === 0) continue;
+    if (symbol.size === 0 || symbol.value % 8 || symbol.size % 8 || symbol.value + symbol.size > section.size) {
+      throw new XdpgenError(
+        "object-invalid",
+        `function ${symbol.name} at ${symbol.value}, ${symbol.size} bytes, does not fit section ${section.name} ` +
+          `of ${section.size} bytes: the object is damaged, compile it again`,
+      );
+    }
+    found.push({ symbol, section, index: symbol.section });
+  }
+  return found.toSorted((a, b) => a.index - b.index || a.symbol.value - b.symbol.value);
+}
+
+function funcType(btf: Btf, ext: BtfExt, symbol: ElfSymbol, section: ElfSection): TypeId {
+  const info = ext.funcInfo.get(section.name)?.find((f) => f.offset === symbol.value);
+  if (info && btf.types[info.type - 1]?.kind === "func") return info.type;
+  throw new XdpgenError(
+    "btf-invalid",
+    `.BTF.ext has no function record for ${symbol.name} in section ${section.name}: compile the object again with -g`,
+  );
+}
+
+/** Sections in which libbpf, libxdp and iproute2 look for XDP programs; `devmap` and `cpumap` ones run elsewhere. */
+const XDP_SECTION = /^xdp(?:[._/](?!devmap|cpumap|frags\/).*)?$/;
+
+function isXdpEntry(symbol: ElfSymbol, section: ElfSection): boolean {
+  return symbol.binding !== "local" && XDP_SECTION.test(section.name);
+}
+
+/** The functions that can be attached to an interface. */
+export function xdpFunctions(object: XdpObject): readonly ObjectFunction[] {
+  return object.functions.filter((f) => isXdpEntry(f.symbol, object.elf.sections[f.section]!));
+}
+
+/** Whether the function is compiled for packets of several buffers (`SEC("xdp.frags")`). */
+export function hasFrags(object: XdpObject, f: ObjectFunction): boolean {
+  return object.elf.sections[f.section]!.name === "xdp.frags";
+}

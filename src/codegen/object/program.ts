@@ -1,0 +1,113 @@
+/** A program of a chain joined with what its object says of itself. */
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import type { Action, Chain, Linkage, Program } from "../../chain/chain.ts";
+import { nearest } from "../../chain/nearest.ts";
+import { type ErrorCode, XdpgenError } from "../../errors.ts";
+import { setGlobals } from "./globals.ts";
+import { hasFrags, type ObjectFunction, openObject, type XdpObject, xdpFunctions } from "./open.ts";
+import { type ReturnCodes, returnCodes } from "./returns.ts";
+import { readRunConfig } from "./run-config.ts";
+
+export interface ResolvedProgram {
+  readonly name: string;
+  /** Path as declared. */
+  readonly path: string;
+  /** The ELF object, its `const volatile` variables already set to the declared globals. */
+  readonly bytes: Uint8Array;
+  /** `bytes`, opened. */
+  readonly object: XdpObject;
+  readonly function: string;
+  readonly priority: number;
+  readonly proceedOn: readonly Action[];
+  readonly linkage: Linkage;
+  /** Declared in section `xdp.frags`: takes packets of several buffers. */
+  readonly frags: boolean;
+  /** The codes that the function can return, as far as its object shows. */
+  readonly codes: ReturnCodes;
+  /** Sixteen hex digits over object bytes (globals set) and function. */
+  readonly hash: string;
+}
+
+const DEFAULT_PRIORITY = 50;
+
+/**
+ * The chain's programs, resolved, in order of declaration.
+ *
+ * @param auto what linkage `auto` means
+ * @throws XdpgenError with the mistakes of all programs at once
+ */
+export function resolvePrograms(chain: Chain, auto: Linkage): readonly ResolvedProgram[] {
+  const resolved: ResolvedProgram[] = [];
+  const mistakes: XdpgenError[] = [];
+  for (const program of chain.programs) {
+    try {
+      resolved.push(resolveProgram(program, chain, auto));
+    } catch (error) {
+      if (!(error instanceof XdpgenError)) throw error;
+      mistakes.push(new XdpgenError(error.code, `${program.name} (${program.object}): ${error.message}`));
+    }
+  }
+  if (mistakes.length === 1) throw mistakes[0]!;
+  if (mistakes.length > 1) {
+    const code: ErrorCode = mistakes.every((m) => m.code === mistakes[0]!.code) ? mistakes[0]!.code : "chain-invalid";
+    throw new XdpgenError(code, mistakes.map((m) => m.message).join("\n"));
+  }
+  return resolved;
+}
+
+function resolveProgram(program: Program, chain: Chain, auto: Linkage): ResolvedProgram {
+  if (!program.bytes) {
+    throw new XdpgenError("file-unreadable", "the object has not been read; pass the chain to resolveChain() first");
+  }
+  const bytes = setGlobals(program.bytes, program.globals ?? {});
+  const object = openObject(bytes);
+  const main = chooseFunction(object, program.function);
+  const config = readRunConfig(object.btf, main.name);
+  const linkage = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
+  return {
+    name: program.name,
+    path: program.object,
+    bytes,
+    object,
+    function: main.name,
+    priority: program.priority ?? config.priority ?? DEFAULT_PRIORITY,
+    proceedOn: program.proceedOn ?? config.proceedOn ?? ["pass"],
+    linkage: linkage === "auto" ? auto : linkage,
+    frags: hasFrags(object, main),
+    codes: returnCodes(object, main),
+    hash: bytesToHex(
+      sha256
+        .create()
+        .update(bytes)
+        .update(utf8ToBytes(`\0${main.name}`))
+        .digest(),
+    ).slice(0, 16),
+  };
+}
+
+function chooseFunction(object: XdpObject, name: string | undefined): ObjectFunction {
+  const functions = xdpFunctions(object);
+  const names = functions.map((f) => f.name);
+  if (functions.length === 0) {
+    const others = object.functions.map((f) => `${f.name} in section ${object.elf.sections[f.section]!.name}`);
+    throw new XdpgenError(
+      "object-invalid",
+      `the object has no XDP program, no global function in a section \`xdp\`; it has ${others.join(", ") || "no function at all"}`,
+    );
+  }
+  if (name === undefined) {
+    if (functions.length === 1) return functions[0]!;
+    throw new XdpgenError(
+      "chain-invalid",
+      `the object has ${functions.length} XDP programs: ${names.join(", ")}; say which one with \`function:\``,
+    );
+  }
+  const chosen = functions.find((f) => f.name === name);
+  if (chosen) return chosen;
+  const hint = nearest(name, names);
+  throw new XdpgenError(
+    "chain-invalid",
+    `the object has no XDP program ${name}; ${hint ? `did you mean ${hint}? ` : ""}it has ${names.join(", ")}`,
+  );
+}

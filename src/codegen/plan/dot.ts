@@ -1,0 +1,26 @@
+/** A plan as a Graphviz graph. */
+import { actionsByTarget } from "./format.ts";
+import type { Plan } from "./plan.ts";
+
+export function planToDot(plan: Plan): string {
+  const quote = (text: string): string => JSON.stringify(text);
+  const lines = [
+    `digraph ${quote(plan.chain)} {`,
+    "  rankdir=TB;",
+    '  node [shape=box, style=rounded, fontname="sans-serif"];',
+    '  edge [fontname="sans-serif", fontsize=10];',
+    "  packet [shape=plain];",
+  ];
+  const returns = new Set<string>();
+  const edges = [`  packet -> ${quote(plan.nodes[0]!.program.name)};`];
+  for (const node of plan.nodes) {
+    const { name, priority, linkage } = node.program;
+    lines.push(`  ${quote(name)} [label=${quote(`${name}\npriority ${priority}, ${linkage}`)}];`);
+    for (const [target, actions] of actionsByTarget(plan, node)) {
+      if (target === "return" || target.startsWith("return ")) returns.add(target);
+      edges.push(`  ${quote(name)} -> ${quote(target)} [label=${quote(actions.join(", "))}];`);
+    }
+  }
+  for (const target of returns) lines.push(`  ${quote(target)} [shape=plain];`);
+  return `${[...lines, ...edges, "}"].join("\n")}\n`;
+}

@@ -1,0 +1,42 @@
+/** A plan as text, one line for each program: `denylist (10): pass -> ratelimit, else return`. */
+import { ACTIONS, type Action } from "../../chain/chain.ts";
+import type { Plan, PlanNode, Target } from "./plan.ts";
+
+/** `return`, `return drop`, or the name of the program that runs next. */
+export function formatTarget(plan: Plan, target: Target): string {
+  switch (target.kind) {
+    case "node":
+      return plan.nodes[target.node]!.program.name;
+    case "return":
+      return target.verdict === "own" ? "return" : `return ${target.verdict}`;
+  }
+}
+
+/** The actions of a node by the text of the target that they share, in the order of the actions' codes. */
+export function actionsByTarget(plan: Plan, node: PlanNode): ReadonlyMap<string, readonly Action[]> {
+  const groups = new Map<string, Action[]>();
+  for (const action of ACTIONS) {
+    const target = formatTarget(plan, node.edges[action]);
+    groups.set(target, [...(groups.get(target) ?? []), action]);
+  }
+  return groups;
+}
+
+/**
+ * The edges of one node, those with one target together, "return" last and as "else". The codes that are no action are
+ * left out: they are the same for every program.
+ */
+export function formatEdges(plan: Plan, node: PlanNode): string {
+  const byTarget = actionsByTarget(plan, node);
+  const parts = [...byTarget].filter(([target]) => target !== "return");
+  const named = parts.map(([target, actions]) => `${actions.join("|")} -> ${target}`);
+  if (byTarget.has("return")) named.push(named.length > 0 ? "else return" : "return");
+  return named.join(", ");
+}
+
+export function formatPlan(plan: Plan): string {
+  const lines = plan.nodes.map(
+    (node) => `${node.program.name} (${node.program.priority}): ${formatEdges(plan, node)}\n`,
+  );
+  return lines.join("");
+}

@@ -1,0 +1,1 @@
+xdp_denylist: the program itself

@@ -1,0 +1,27 @@
+/**
+ * Every stage of codegen as text, from one shared set of chains. A golden changes only on purpose: run with `-u`, and read
+ * the diff. What depends on the compiler's version, the programs' own instructions, is left out.
+ */
+import { describe, expect, it } from "vitest";
+import { LINKAGES } from "../../src/chain/index.ts";
+import { formatPlan, planToDot, synthesise } from "../../src/codegen/index.ts";
+import { caseNames, CASES, readCase } from "../support/chains.ts";
+
+describe.each(caseNames())("%s", (name) => {
+  it("plans", async () => {
+    const { plan } = synthesise(readCase(name));
+    await expect(formatPlan(plan)).toMatchFileSnapshot(`${CASES}${name}.plan`);
+    await expect(planToDot(plan)).toMatchFileSnapshot(`${CASES}${name}.dot`);
+  });
+
+  it.each(LINKAGES)("is lowered for %s", async (auto) => {
+    const image = synthesise(readCase(name), { auto });
+    const linked = image.slots.some((slot) => slot.symbol === image.main && slot.linkage === "call");
+    const text = linked ? `${image.main}: the program itself\n` : image.listing;
+    await expect(text).toMatchFileSnapshot(`${CASES}${name}.${auto}.asm`);
+  });
+
+  it("gives the same bytes for the same chain", () => {
+    expect(synthesise(readCase(name)).elf).toEqual(synthesise(readCase(name)).elf);
+  });
+});

@@ -1,0 +1,72 @@
+/**
+ * XDP programs whose verdict the packet itself prescribes, so that one loaded chain is tested with any verdicts.
+ *
+ *     0            4 * SLOTS            4 * SLOTS + 4
+ *     code[SLOTS]  | how many have run  | place[SLOTS]
+ *
+ * Program k returns the 32-bit code[k], and writes to place[k] as the how-manieth program it ran.
+ */
+import {
+  add32Imm,
+  add64Imm,
+  exit,
+  jgtReg,
+  ldxB,
+  ldxW,
+  mov64Imm,
+  mov64Reg,
+  R0,
+  R1,
+  R2,
+  R3,
+  stxB,
+  withLabel,
+} from "../../src/codegen/asm/index.ts";
+import { dispatcherUnit, INT } from "../../src/codegen/dispatcher/unit.ts";
+import { link } from "../../src/codegen/link/link.ts";
+
+/** How many programs a packet has room for: as many as a dispatcher. */
+export const SLOTS = 255;
+const COUNT = 4 * SLOTS;
+const PLACE = COUNT + 4;
+const SIZE = PLACE + SLOTS;
+
+/** The object of program `k`; its function is `verdict_<k>`. */
+export function verdictObject(k: number): Uint8Array {
+  const symbol = `verdict_${k}`;
+  const instructions = [
+    ldxW(R2, R1, 4), // xdp_md.data_end
+    ldxW(R1, R1, 0), // xdp_md.data
+    mov64Reg(R3, R1),
+    add64Imm(R3, SIZE),
+    jgtReg(R3, R2, "short"),
+    ldxB(R2, R1, COUNT),
+    add32Imm(R2, 1),
+    stxB(R1, COUNT, R2),
+    stxB(R1, PLACE + k, R2),
+    ldxW(R0, R1, 4 * k),
+    exit(),
+    withLabel("short", mov64Imm(R0, 0)),
+    exit(),
+  ];
+  const lines = [{ index: 0, text: symbol }];
+  const unit = dispatcherUnit([{ symbol, returns: INT, instructions, lines }], undefined, "verdict-program.ts");
+  return link({ units: [unit], section: "xdp", license: "GPL" }).elf;
+}
+
+/** A packet that makes program k return `codes[k]`. */
+export function verdictPacket(codes: readonly number[]): Uint8Array {
+  const packet = new Uint8Array(SIZE);
+  const view = new DataView(packet.buffer);
+  codes.forEach((code, k) => view.setUint32(4 * k, code, true));
+  return packet;
+}
+
+/** The numbers of the programs that ran, in the order in which they ran. */
+export function visited(packet: Uint8Array): readonly number[] {
+  const places = [...packet.subarray(PLACE, PLACE + SLOTS)].map((place, k) => ({ place, k }));
+  return places
+    .filter(({ place }) => place > 0)
+    .toSorted((a, b) => a.place - b.place)
+    .map(({ k }) => k);
+}
