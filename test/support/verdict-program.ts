@@ -10,6 +10,8 @@ import {
   add32Imm,
   add64Imm,
   exit,
+  type Instruction,
+  jeqImm,
   jgtReg,
   ldxB,
   ldxW,
@@ -33,8 +35,7 @@ const SIZE = PLACE + SLOTS;
 
 /** The object of program `k`; its function is `verdict_<k>`. */
 export function verdictObject(k: number): Uint8Array {
-  const symbol = `verdict_${k}`;
-  const instructions = [
+  return objectOf(`verdict_${k}`, [
     ldxW(R2, R1, 4), // xdp_md.data_end
     ldxW(R1, R1, 0), // xdp_md.data
     mov64Reg(R3, R1),
@@ -48,7 +49,20 @@ export function verdictObject(k: number): Uint8Array {
     exit(),
     withLabel("short", mov64Imm(R0, 0)),
     exit(),
-  ];
+  ]);
+}
+
+/** An object whose code shows that it returns one of `codes`: the one whose place is the ingress interface's index. */
+export function boundedObject(codes: readonly number[]): Uint8Array {
+  return objectOf("bounded", [
+    ldxW(R2, R1, 12), // xdp_md.ingress_ifindex
+    ...codes.flatMap((code, place) => [mov64Imm(R0, code | 0), jeqImm(R2, place, "out")]),
+    withLabel("out", exit()),
+  ]);
+}
+
+/** An object whose only function, in section `xdp`, has these instructions. */
+export function objectOf(symbol: string, instructions: readonly Instruction[]): Uint8Array {
   const lines = [{ index: 0, text: symbol }];
   const unit = dispatcherUnit([{ symbol, returns: INT, instructions, lines }], undefined, "verdict-program.ts");
   return link({ units: [unit], section: "xdp", license: "GPL" }).elf;

@@ -1,0 +1,1 @@
+test/bpf/.output/action.bpf.o.partial: test/bpf/action.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/adjust.bpf.o.partial: test/bpf/adjust.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/callback.bpf.o.partial: test/bpf/callback.bpf.c

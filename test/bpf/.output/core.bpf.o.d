@@ -1,0 +1,1 @@
+test/bpf/.output/core.bpf.o.partial: test/bpf/core.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/frags.bpf.o.partial: test/bpf/frags.bpf.c

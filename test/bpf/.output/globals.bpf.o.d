@@ -1,0 +1,1 @@
+test/bpf/.output/globals.bpf.o.partial: test/bpf/globals.bpf.c

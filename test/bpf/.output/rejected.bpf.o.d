@@ -1,0 +1,1 @@
+test/bpf/.output/rejected.bpf.o.partial: test/bpf/rejected.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/run-config.bpf.o.partial: test/bpf/run-config.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/stack.bpf.o.partial: test/bpf/stack.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/two.bpf.o.partial: test/bpf/two.bpf.c

@@ -1,0 +1,1 @@
+test/bpf/.output/verdict.bpf.o.partial: test/bpf/verdict.bpf.c

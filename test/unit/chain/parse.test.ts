@@ -1,0 +1,140 @@
+import { describe, expect, it } from "vitest";
+import { type Chain, parseChain, requireChain } from "../../../src/chain/index.ts";
+import { XdpgenError } from "../../../src/errors.ts";
+
+const FULL = `
+chain: edge
+interfaces: [eth0, eth1.100]
+mode: generic
+linkage: call
+end: XDP_DROP
+programs:
+  - name: denylist
+    object: ./denylist.bpf.o
+    function: xdp_denylist
+    priority: 10
+    proceed-on: [XDP_TX, Pass, redirect]
+    linkage: freplace
+    globals: { rate: 0x10, big: 18446744073709551615, on: true, text: hello, list: [1, [2, -3]] }
+  - name: counter
+    object: /opt/counter.bpf.o
+`;
+
+const chainOf = (text: string, file = "chain.yaml"): Chain => requireChain(text, file);
+const programs = (body: string): string => `chain: a\nprograms:\n${body}`;
+
+describe("parseChain", () => {
+  it("reads every key", () => {
+    expect(chainOf(FULL)).toEqual({
+      name: "edge",
+      interfaces: ["eth0", "eth1.100"],
+      mode: "generic",
+      linkage: "call",
+      end: "drop",
+      programs: [
+        {
+          name: "denylist",
+          object: "denylist.bpf.o",
+          function: "xdp_denylist",
+          priority: 10,
+          proceedOn: ["pass", "tx", "redirect"],
+          linkage: "freplace",
+          globals: { rate: 16, big: 18446744073709551615n, on: true, text: "hello", list: [1, [2, -3]] },
+        },
+        { name: "counter", object: "/opt/counter.bpf.o" },
+      ],
+    });
+  });
+
+  it("fills in the defaults of a chain and none of a program", () => {
+    expect(chainOf(programs("  - { name: a, object: a.o }\n"))).toEqual({
+      name: "a",
+      interfaces: [],
+      mode: "auto",
+      linkage: "auto",
+      end: "verdict",
+      programs: [{ name: "a", object: "a.o" }],
+    });
+  });
+
+  it("freezes the chain and all that it holds", () => {
+    const chain = chainOf(FULL);
+    const held = [chain, chain.programs, chain.interfaces, chain.programs[0], chain.programs[0]?.globals];
+    expect(held.every((value) => Object.isFrozen(value))).toBe(true);
+  });
+
+  it.each([
+    ["chain.yaml", "./a.o", "a.o"],
+    ["conf/chain.yaml", "./a.o", "conf/a.o"],
+    ["conf/chain.yaml", "../a.o", "a.o"],
+    ["../chain.yaml", "../a.o", "../../a.o"],
+    ["/etc/xdp/chain.yaml", "bpf//a.o", "/etc/xdp/bpf/a.o"],
+    ["/chain.yaml", "../../a.o", "/a.o"],
+    ["conf/chain.yaml", "/opt/./a.o", "/opt/a.o"],
+    ["/etc/xdp/chain.yaml", "../a.o", "/etc/a.o"],
+  ])("takes objects relative to the file: %s and %s", (file, object, path) => {
+    expect(chainOf(programs(`  - { name: a, object: ${object} }\n`), file).programs[0]?.object).toBe(path);
+  });
+
+  it("follows aliases and merge keys; own keys win wherever `<<` stands", () => {
+    const chain = chainOf(
+      programs(`  - &base { name: a, object: a.o, priority: 5, proceed-on: &on [pass] }
+  - name: b
+    <<: *base
+    object: b.o
+  - { name: c, object: c.o, proceed-on: *on }
+`),
+    );
+    expect(chain.programs[1]).toEqual({ name: "b", object: "b.o", priority: 5, proceedOn: ["pass"] });
+    expect(chain.programs[2]?.proceedOn).toEqual(["pass"]);
+  });
+
+  it("takes the ends of the priority range and refuses what is outside", () => {
+    const priority = (value: string) =>
+      parseChain(programs(`  - { name: a, object: a, priority: ${value} }\n`), { file: "" });
+    expect(priority("0").chain?.programs[0]?.priority).toBe(0);
+    expect(priority("4294967295").chain?.programs[0]?.priority).toBe(4294967295);
+    for (const value of ["-1", "4294967296", "1.5", ".inf", ".nan", "1e400", '"1"', "true", "''"]) {
+      const { chain, diagnostics } = priority(value);
+      expect({ value, chain, lines: diagnostics.map(({ line }) => line) }).toEqual({
+        value,
+        chain: undefined,
+        lines: [3],
+      });
+    }
+  });
+
+  it("points at both places of equal names", () => {
+    const { diagnostics } = parseChain(programs("  - { name: a, object: x }\n  - { name: a, object: y }\n"), {
+      file: "",
+    });
+    expect(diagnostics).toMatchObject([
+      { code: "equal-names", line: 4, column: 13, length: 1, related: { line: 3, column: 13, length: 1 } },
+    ]);
+  });
+
+  it("is not led astray by keys that JavaScript knows", () => {
+    const text = "__proto__: 1\nconstructor: 2\ntoString: 3\nchain: a\nprograms: [{ name: a, object: a }]\n";
+    const { diagnostics } = parseChain(text, { file: "" });
+    expect(diagnostics.map(({ code, line }) => `${code} ${line}`)).toEqual([
+      "unknown-key 1",
+      "unknown-key 2",
+      "unknown-key 3",
+    ]);
+  });
+});
+
+describe("requireChain", () => {
+  it("throws the whole report as one error of the user's", () => {
+    let error: unknown;
+    try {
+      requireChain("chain: A\nmod: x\n", "conf/chain.yaml");
+    } catch (caught) {
+      error = caught;
+    }
+    expect(error).toBeInstanceOf(XdpgenError);
+    expect(error).toMatchObject({ code: "chain-invalid", exitStatus: 2 });
+    expect((error as Error).message).toContain("conf/chain.yaml:1:8: error: ");
+    expect((error as Error).message).toMatch(/3 mistakes in conf\/chain\.yaml$/);
+  });
+});

@@ -1,0 +1,130 @@
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import type { Program } from "../../../src/chain/index.ts";
+import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
+import { readElf } from "../../../src/codegen/elf/index.ts";
+import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
+import { bytesOf, chainOf } from "../../support/chains.ts";
+import { verdictObject } from "../../support/verdict-program.ts";
+
+const object = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const sample = (name: string): string => object(`bpf/.output/${name}.bpf.o`);
+const testObject = (name: string): string => object(`test/bpf/.output/${name}.bpf.o`);
+
+function link(...programs: (Partial<Program> & { object: string })[]): DispatcherImage {
+  const named = programs.map((p, i) => ({ name: `p${i}`, bytes: p.bytes ?? bytesOf(p.object), ...p }));
+  return synthesise(chainOf(named, { linkage: "call" }));
+}
+
+function parts(image: DispatcherImage) {
+  const elf = readElf(image.elf);
+  const section = (name: string) => elf.sections.find((s) => s.name === name);
+  const btf = section(".BTF")!.data;
+  const { types } = decodeBtf(btf);
+  const ext = decodeBtfExt(section(".BTF.ext")!.data, btf);
+  const functions = elf.symbols.filter((s) => s.type === "func");
+  const inSection = (name: string) =>
+    functions.filter((f) => elf.sections[f.section as number]!.name === name).toSorted((a, b) => a.value - b.value);
+  return { elf, section, types, ext, functions, inSection };
+}
+
+const nameOf = (type: BtfType | undefined): string => (type && "name" in type ? type.name : "");
+
+describe("link", () => {
+  const image = link(
+    { object: sample("counter") },
+    { object: testObject("globals") },
+    { object: testObject("callback") },
+    { object: testObject("core") },
+  );
+
+  it("puts main into section xdp, and every other function, back to back, into .text", () => {
+    const { inSection, section } = parts(image);
+    expect(inSection("xdp").map((f) => f.name)).toEqual([image.main]);
+    let end = 0;
+    for (const f of inSection(".text")) {
+      expect(f.value).toBe(end);
+      end += f.size;
+    }
+    expect(end).toBe(section(".text")!.size);
+  });
+
+  it("has for each function a function record of its name, and a line at its first byte", () => {
+    const { inSection, ext, types } = parts(image);
+    for (const name of ["xdp", ".text"]) {
+      const records = ext.funcInfo.get(name)!;
+      expect(records.map((r) => [r.offset, nameOf(types[r.type - 1])])).toEqual(
+        inSection(name).map((f) => [f.value, f.name]),
+      );
+      const lines = new Set(ext.lineInfo.get(name)!.map((l) => l.offset));
+      for (const f of inSection(name)) expect(lines).toContain(f.value);
+    }
+  });
+
+  it("keeps line and CO-RE records in rising order and within the code", () => {
+    const { ext, section } = parts(image);
+    for (const records of [ext.lineInfo.get(".text")!, ext.coreRelocations.get(".text")!]) {
+      const offsets = records.map((r) => r.offset);
+      expect(offsets.length).toBeGreaterThan(0);
+      expect(offsets).toEqual([...new Set(offsets)].toSorted((a, b) => a - b));
+      expect(offsets.at(-1)).toBeLessThan(section(".text")!.size);
+    }
+  });
+
+  it("keeps each program's data in sections of its own", () => {
+    const { elf, types } = parts(image);
+    const data = elf.sections.map((s) => s.name).filter((name) => /^\.(ro)?data/.test(name));
+    expect(data).toEqual(
+      expect.arrayContaining([".rodata.p1", ".rodata.p1.table", ".data.p1", ".data.p1.bss", ".rodata.xdpgen"]),
+    );
+    const sections = types.filter((t) => t.kind === "datasec").map((t) => t.name);
+    expect(sections).toEqual(expect.arrayContaining([".rodata.p1", ".data.p1", ".data.p1.bss", ".maps"]));
+  });
+
+  it("says under which name it linked each program's maps", () => {
+    const twice = link({ object: sample("counter") }, { object: sample("counter") });
+    const names = twice.slots.map((slot) => slot.maps.get("totals"));
+    expect(names).toEqual(["p0_totals", "p1_totals"]);
+    const { elf } = parts(twice);
+    for (const name of names) expect(elf.symbols.map((s) => s.name)).toContain(name);
+  });
+
+  it("gives every slot the FUNC type of its function", () => {
+    const { types } = parts(image);
+    for (const slot of image.slots) expect(types[slot.btfId - 1]).toMatchObject({ kind: "func", name: slot.symbol });
+  });
+
+  it("makes entries global that a global function can be, and static the others", () => {
+    const linkage = (i: DispatcherImage, symbol: string): unknown =>
+      parts(i).types.find((t) => t.kind === "func" && t.name === symbol);
+    expect(linkage(image, "xdp_counter")).toMatchObject({ linkage: "global" });
+    expect(linkage(image, "add_weight")).toMatchObject({ linkage: "static" });
+  });
+
+  it("links one license only", () => {
+    expect(() => link({ object: sample("counter") }, { object: "x", bytes: proprietary() })).toThrow(/need one license/);
+  });
+
+  it.each([
+    [255, "programs fit"],
+    [256, /needs 257 functions .* takes 256 .*: 255 programs at most/],
+  ] as const)("%i programs", (n, expected) => {
+    const bytes = verdictObject(0);
+    const programs = Array.from({ length: n }, () => ({ object: "verdict.bpf.o", bytes }));
+    if (typeof expected === "string") expect(link(...programs).slots).toHaveLength(n);
+    else expect(() => link(...programs)).toThrow(expected);
+  });
+
+  it("counts the maps that linked programs share one program's limit for", () => {
+    const programs = Array.from({ length: 33 }, () => ({ object: sample("counter") }));
+    expect(() => link(...programs)).toThrow(/use 66 maps .* takes 64 in one program; use `linkage: freplace`/);
+  });
+});
+
+/** A program whose license the kernel does not take for GPL-compatible. */
+function proprietary(): Uint8Array {
+  const bytes = verdictObject(0).slice();
+  const { elf } = { elf: readElf(bytes) };
+  elf.sections.find((s) => s.name === "license")!.data.set(new TextEncoder().encode("XYZ"));
+  return bytes;
+}
