@@ -30,3 +30,15 @@ export function bytesOf(path: string): Uint8Array {
 export function chainOf(programs: readonly Program[], rest: Partial<Chain> = {}): Chain {
   return { name: "test", interfaces: [], mode: "auto", linkage: "auto", end: "verdict", ...rest, programs };
 }
+
+/** A program of test/bpf, compiled. */
+export function testProgram(name: string): Program {
+  const object = fileURLToPath(new URL(`../bpf/.output/${name}.bpf.o`, import.meta.url));
+  return { name, object, bytes: bytesOf(object) };
+}
+
+/** A sample program of bpf/, compiled. */
+export function sampleProgram(name: string): Program {
+  const object = fileURLToPath(new URL(`../../bpf/.output/${name}.bpf.o`, import.meta.url));
+  return { name, object, bytes: bytesOf(object) };
+}

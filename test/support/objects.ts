@@ -8,9 +8,13 @@ import { withFile } from "./llvm.ts";
 export function compile(source: string, ...options: string[]): Uint8Array {
   return withFile(source, (path) => {
     const output = `${path}.obj`;
-    execFileSync("clang", ["-O2", "-g", "-target", "bpf", "-mcpu=v3", ...options, "-x", "c", "-c", path, "-o", output], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
+    execFileSync(
+      "clang",
+      ["-O2", "-g", "-target", "bpf", "-mcpu=v3", ...options, "-x", "c", "-c", path, "-o", output],
+      {
+        stdio: ["ignore", "ignore", "pipe"],
+      },
+    );
     return new Uint8Array(readFileSync(output));
   });
 }
@@ -23,7 +27,8 @@ export function distributionObjects(): [name: string, bytes: Uint8Array][] {
     .flatMap((folder) => readdirSync(folder).map((name): [string, string] => [name, join(folder, name)]))
     .filter(([name]) => name.endsWith(".o"))
     .map(([name, path]): [string, Uint8Array] => [name, new Uint8Array(readFileSync(path))]);
-  if (objects.length === 0) console.warn("no objects of xdp-tools under /usr/lib/*/bpf: install xdp-tools to test them");
+  if (objects.length === 0)
+    console.warn("no objects of xdp-tools under /usr/lib/*/bpf: install xdp-tools to test them");
   return objects;
 }
 

@@ -1,8 +1,13 @@
 /** BTF as text, close to C: one type per line or block, with its id, and declarations where types refer to each other. */
 import type { Btf, BtfType, Member, TypeId } from "./types.ts";
 
-/** Types can refer to each other in circles that C has no words for; declarations end at this depth. */
-const MAX_DEPTH = 32;
+/** Types can refer to each other in circles that C has no words for; a declaration ends after so many of them. */
+const MAX_TYPES = 200;
+
+/** How many more types a declaration may visit. Shared by its branches, since several of each make more than depth tells. */
+interface Budget {
+  left: number;
+}
 
 /** All types, each with its id; ends with a newline unless there are none. */
 export function formatBtf(btf: Btf): string {
@@ -14,22 +19,22 @@ export function formatBtf(btf: Btf): string {
  * `struct [12]`, by its id.
  */
 export function formatDeclaration(btf: Btf, id: TypeId, name = ""): string {
-  return declare(btf, id, name, 0);
+  return declare(btf, id, name, { left: MAX_TYPES });
 }
 
-function declare(btf: Btf, id: TypeId, name: string, depth: number): string {
+function declare(btf: Btf, id: TypeId, name: string, budget: Budget): string {
   const join = (text: string): string => (name === "" ? text : `${text} ${name}`);
   if (id === 0) return join("void");
   const type = btf.types[id - 1];
-  if (!type || depth > MAX_DEPTH) return join(`[${id}]`);
-  const inner = (ref: TypeId, declarator: string): string => declare(btf, ref, declarator, depth + 1);
+  if (!type || budget.left-- <= 0) return join(`[${id}]`);
+  const inner = (ref: TypeId, declarator: string): string => declare(btf, ref, declarator, budget);
   switch (type.kind) {
     case "ptr":
       return inner(type.type, isDirect(btf, type.type) ? `*${name}` : `(*${name})`);
     case "array":
       return inner(type.type, `${name}[${type.length}]`);
     case "func_proto":
-      return inner(type.type, `${name}(${parameters(btf, type.params, depth)})`);
+      return inner(type.type, `${name}(${parameters(btf, type.params, budget)})`);
     case "const":
     case "volatile":
     case "restrict":
@@ -63,10 +68,15 @@ function isDirect(btf: Btf, id: TypeId): boolean {
   return kind !== "array" && kind !== "func_proto";
 }
 
-function parameters(btf: Btf, params: readonly { name: string; type: TypeId }[], depth: number): string {
+function parameters(btf: Btf, params: readonly { name: string; type: TypeId }[], budget: Budget): string {
   if (params.length === 0) return "void";
-  // A last parameter without name and type is C's ellipsis.
-  return params.map(({ name, type }) => (type === 0 ? "..." : declare(btf, type, name, depth + 1))).join(", ");
+  const shown: string[] = [];
+  for (const { name, type } of params) {
+    if (budget.left-- <= 0) break;
+    // A last parameter without name and type is C's ellipsis.
+    shown.push(type === 0 ? "..." : declare(btf, type, name, budget));
+  }
+  return `${shown.join(", ")}${shown.length < params.length ? ", …" : ""}`;
 }
 
 function describe(btf: Btf, type: BtfType, id: TypeId): string {

@@ -12,7 +12,7 @@ export interface Slot {
   readonly symbol: string;
   /** Its FUNC type id in the object's `.BTF`: `target_btf_id` of the freplace link. */
   readonly btfId: number;
-  /** `call` only: the program's maps, their name in its own object -> their name in the linked object. */
+  /** `call` only: the program's maps and data sections, their name in its own object -> in the linked object. */
   readonly maps: ReadonlyMap<string, string>;
 }
 

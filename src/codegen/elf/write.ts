@@ -47,6 +47,9 @@ interface Part {
   readonly entrySize: number;
 }
 
+/** An object larger than this has gone wrong: the kernel takes a million instructions and BTF of 16 MiB. */
+const MAX_SIZE = 0x4000_0000;
+
 const NULL_PART: Part = {
   name: "",
   type: SHT_NULL,
@@ -195,7 +198,10 @@ function assemble(parts: readonly Part[], names: StringTable): Uint8Array {
   const offsets = parts.map((part) => {
     if (part.type === SHT_NULL) return 0;
     const offset = alignUp(end, part.align);
-    end = offset + part.data.length;
+    // A section without bytes has an address to be aligned, and no place to move the others from.
+    if (part.type !== SHT_NOBITS) end = offset + part.data.length;
+    if (end > MAX_SIZE)
+      invalid(`section ${part.name}, aligned to ${part.align}, makes the object larger than ${MAX_SIZE} bytes`);
     return offset;
   });
   const table = alignUp(end, 8);

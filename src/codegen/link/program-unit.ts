@@ -15,7 +15,7 @@ import { identifier, tellApart } from "./names.ts";
 import type { Unit, UnitData, UnitFunction, UnitMap } from "./unit.ts";
 
 export interface ProgramUnit extends Unit {
-  /** Name of the program's own map -> name in the linked object. */
+  /** Name of the program's own map or data section -> name in the linked object. */
   readonly mapNames: ReadonlyMap<string, string>;
 }
 
@@ -73,7 +73,7 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
       functions: functions.map((f, i) => unitFunction(program, f, functionNames.get(f.function)!, i === 0, symbolOf)),
       maps: maps.map((m): UnitMap => ({ ...m, symbol: mapNames.get(m.name)! })),
       data,
-      mapNames,
+      mapNames: new Map([...mapNames, ...data.map((d): [string, string] => [d.ownName, d.section])]),
     };
   });
 }
@@ -148,11 +148,18 @@ function dataKind({ name, flags }: ElfSection): string | undefined {
   return allocated ? /^\.(rodata|data|bss)(?:\.|$)/.exec(name)?.[1] : undefined;
 }
 
+interface ProgramData extends UnitData {
+  /** Index in the object's sections. */
+  readonly index: number;
+  /** Name in the program's own object. */
+  readonly ownName: string;
+}
+
 /**
  * `.rodata` of program `acl` becomes `.rodata.acl`, and `.rodata.str1.1` becomes `.rodata.acl.str1.1`. Its `.bss` becomes
  * `.data.acl.bss`, filled with zeros: loaders older than libbpf 1.1 know one `.bss` only.
  */
-function dataSections(program: ResolvedProgram): readonly (UnitData & { readonly index: number })[] {
+function dataSections(program: ResolvedProgram): readonly ProgramData[] {
   const { elf, btf } = program.object;
   return elf.sections.flatMap((section, index) => {
     const kind = dataKind(section);
@@ -174,6 +181,7 @@ function dataSections(program: ResolvedProgram): readonly (UnitData & { readonly
     return [
       {
         index,
+        ownName: section.name,
         section: name,
         kind: kind === "rodata" ? ("rodata" as const) : ("data" as const),
         bytes: kind === "bss" ? new Uint8Array(section.size) : section.data,

@@ -1,0 +1,137 @@
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { release } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { runInVm } from "../vm/boot.ts";
+import { VmFailure } from "../vm/failure.ts";
+import { findCommand } from "../vm/run.ts";
+import type { KernelVersion } from "../vm/kernels.ts";
+import { REPORT_VARIABLE } from "./report.ts";
+import type { RunReport } from "./report.ts";
+import type { Run } from "./summary.ts";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** What every run gets: where reports go, the words for vitest from the command line, and when all must be over. */
+export type RunSettings = {
+  readonly folder: string;
+  readonly words: readonly string[];
+  /** Milliseconds of `performance.now()`. */
+  readonly deadline: number;
+};
+
+type Ended = { readonly status: number | null; readonly fault?: string };
+
+const vitestWords = (project: string, settings: RunSettings): string[] => [
+  "node_modules/vitest/vitest.mjs",
+  "run",
+  `--project=${project}`,
+  "--allowOnly=false",
+  "--passWithNoTests",
+  "--reporter=default",
+  "--reporter=scripts/test/reporter.ts",
+  ...settings.words,
+];
+
+const secondsLeft = (settings: RunSettings): number =>
+  Math.max(1, Math.floor((settings.deadline - performance.now()) / 1000));
+
+/**
+ * Judges a run by its report, not by its word: a run that ended well without a report, or that ran no test although
+ * nothing was filtered out, has failed.
+ */
+function judge(name: string, started: number, reportFile: string, settings: RunSettings, ended: Ended): Run {
+  const seconds = (performance.now() - started) / 1000;
+  const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, "utf8")) as RunReport) : undefined;
+  const fault = ((): string | undefined => {
+    if (ended.fault !== undefined) return ended.fault;
+    if (report === undefined) return `vitest ended with status ${ended.status} and wrote no report`;
+    const unfiltered = settings.words.length === 0;
+    if (unfiltered && !report.tests.some(({ state }) => state !== "skipped")) return "no test was executed";
+    const silent = report.tests.filter(({ state, reason }) => state === "skipped" && reason === undefined);
+    const [first] = silent;
+    if (unfiltered && first !== undefined) {
+      return `${silent.length} tests are skipped without a reason, first: ${first.file} > ${first.name}`;
+    }
+    const failed = report.tests.some(({ state }) => state === "failed");
+    return ended.status !== 0 && !failed ? `vitest ended with status ${ended.status} and no failed test` : undefined;
+  })();
+  return { name, seconds, report, ...(fault === undefined ? {} : { fault }) };
+}
+
+/** The path of a run's report, with what an earlier run left there removed. */
+function reportPath(settings: RunSettings, name: string): string {
+  const path = join(settings.folder, name, "report.json");
+  rmSync(path, { force: true });
+  mkdirSync(dirname(path), { recursive: true });
+  return path;
+}
+
+/** Runs a vitest project on this machine; its output goes straight to the terminal. */
+export async function runOnHost(name: string, project: "unit" | "kernel", settings: RunSettings): Promise<Run> {
+  const started = performance.now();
+  const report = reportPath(settings, project);
+  const child = spawn(process.execPath, vitestWords(project, settings), {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, [REPORT_VARIABLE]: report },
+  });
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  let fault: string | undefined;
+  const overdue = (): void => {
+    fault = "the time was over and the run was ended";
+    end();
+  };
+  const timer = setTimeout(overdue, secondsLeft(settings) * 1000);
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  clearTimeout(timer);
+  process.off("exit", end);
+  return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
+}
+
+/** Runs the kernel project in a guest. `write` gets its output as it comes. */
+export async function runInGuest(
+  name: string,
+  kernel: KernelVersion,
+  settings: RunSettings,
+  write: (chunk: Buffer) => void,
+): Promise<Run> {
+  const started = performance.now();
+  const report = reportPath(settings, `kernel-${kernel}`);
+  const ended = await runInVm({
+    kernel,
+    command: ["node", ...vitestWords("kernel", settings)],
+    folder: root,
+    out: dirname(report),
+    timeoutSeconds: secondsLeft(settings),
+    environment: { [REPORT_VARIABLE]: report },
+    stdout: write,
+    stderr: write,
+    say: (line) => write(Buffer.from(`vm: ${line}\n`)),
+  }).then(
+    (result): Ended =>
+      result.kind === "exited"
+        ? { status: result.status }
+        : { status: null, fault: `the guest ended by ${result.kind}; its console's last lines:\n${result.console}` },
+    (error: unknown): Ended => {
+      if (!(error instanceof VmFailure)) throw error;
+      return { status: null, fault: error.message };
+    },
+  );
+  return judge(name, started, report, settings, ended);
+}
+
+/** Why the kernel's tests cannot run on this machine itself, or `undefined` when they can. */
+export function hostRefusal(): string | undefined {
+  if (process.getuid?.() !== 0) return "loading programs and making interfaces needs root";
+  const bpftool = findCommand("bpftool");
+  if (bpftool === undefined) return "bpftool is not installed";
+  const { status, stderr } = spawnSync(bpftool, ["prog", "list"], { encoding: "utf8" });
+  return status === 0 ? undefined : `this machine's kernel ${release()} does not let root use BPF: ${stderr.trim()}`;
+}

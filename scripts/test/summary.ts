@@ -1,0 +1,64 @@
+import type { RunReport, TestOutcome } from "./report.ts";
+
+/** One run of vitest as the runner saw it. */
+export type Run = {
+  readonly name: string;
+  readonly seconds: number;
+  readonly report: RunReport | undefined;
+  /** Why the run as a whole is wrong although its tests may not be: no report, time over, a crash. */
+  readonly fault?: string;
+  /** Why there was no run. It counts as one skip. */
+  readonly skipped?: string;
+};
+
+export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
+
+const state = (run: Run, wanted: TestOutcome["state"]): TestOutcome[] =>
+  (run.report?.tests ?? []).filter((test) => test.state === wanted);
+
+/** The counts of one run. Its own fault is one failure, its own absence one skip. */
+export const count = (run: Run): Counts => ({
+  passed: state(run, "passed").length,
+  failed: state(run, "failed").length + (run.fault === undefined ? 0 : 1),
+  skipped: state(run, "skipped").length + (run.skipped === undefined ? 0 : 1),
+});
+
+/** The counts of all runs together. */
+export const total = (runs: readonly Run[]): Counts =>
+  runs.map(count).reduce(
+    (sum, next) => ({
+      passed: sum.passed + next.passed,
+      failed: sum.failed + next.failed,
+      skipped: sum.skipped + next.skipped,
+    }),
+    { passed: 0, failed: 0, skipped: 0 },
+  );
+
+const inWords = ({ passed, failed, skipped }: Counts): string =>
+  `${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`;
+
+/** Skipped tests by reason, so that a reason shared by fifty tests is read once. */
+function skipLines(run: Run): string[] {
+  const byReason = new Map<string, number>();
+  for (const test of state(run, "skipped")) {
+    const reason = test.reason ?? "no reason given";
+    byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
+  }
+  if (run.skipped !== undefined) byReason.set(`the whole run: ${run.skipped}`, 1);
+  return [...byReason].map(([reason, times]) => `  skipped  ${run.name}: ${times > 1 ? `${times} × ` : ""}${reason}`);
+}
+
+const failureLines = (run: Run): string[] => [
+  ...state(run, "failed").map(
+    ({ file, name, message }) => `  FAILED   ${run.name}: ${file} > ${name}\n             ${message}`,
+  ),
+  ...(run.fault === undefined ? [] : [`  FAILED   ${run.name}: ${run.fault}`]),
+];
+
+/** The page at the end of `npm test`. Its last line is `N passed, N failed` with the true total, skips behind it. */
+export function formatSummary(runs: readonly Run[]): string {
+  const width = Math.max(...runs.map(({ name }) => name.length));
+  const lines = runs.map((run) => `${run.name.padEnd(width)}  ${inWords(count(run))}  (${run.seconds.toFixed(0)} s)`);
+  const details = [...runs.flatMap(skipLines), ...runs.flatMap(failureLines)];
+  return [...lines, ...(details.length === 0 ? [] : ["", ...details]), "", inWords(total(runs)), ""].join("\n");
+}

@@ -1,0 +1,18 @@
+/** Constants of the kernel's user-space interface (include/uapi/linux/bpf.h, if_link.h, sys/file.h) that calls need. */
+
+export const BPF_PROG_TYPE_XDP = 6;
+export const BPF_PROG_TYPE_EXT = 28;
+/** enum bpf_attach_type. */
+export const BPF_XDP = 37;
+export const BPF_F_REPLACE = 4;
+export const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
+
+export const XDP_FLAGS_SKB_MODE = 2;
+export const XDP_FLAGS_DRV_MODE = 4;
+
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+
+/** asm/unistd.h: x86-64 has a table of its own, all younger architectures share one. */
+export const SYS_membarrier = process.arch === "x64" ? 324 : 283;
+export const MEMBARRIER_CMD_GLOBAL = 1;

@@ -1,0 +1,182 @@
+/**
+ * The kernel through libbpf and libc. This folder is the only one that imports koffi and the only one with C names; what
+ * goes out is the `Kernel` of ../kernel.ts. Every return value passes through `check`.
+ */
+import type { Mode } from "../../chain/chain.ts";
+import type { Kernel, RawProgram, TestRunOptions, TestRunResult } from "../kernel.ts";
+import { KernelError, isErrno } from "../kernel.ts";
+import { check, checkFd } from "./check.ts";
+import * as K from "./constants.ts";
+import { addressOf } from "./declare.ts";
+import { flock, if_nametoindex, mount, syscall } from "./libc.ts";
+import { libbpf } from "./libbpf.ts";
+import { openObject } from "./object.ts";
+import * as S from "./structs.ts";
+
+const XDP_FLAGS: Readonly<Record<Mode, number>> = { native: K.XDP_FLAGS_DRV_MODE, generic: K.XDP_FLAGS_SKB_MODE };
+
+/**
+ * The kernel of this machine.
+ * @throws XdpgenError `environment` where libbpf is missing
+ */
+export function openKernel(): Kernel {
+  const lib = libbpf();
+  const info = (fd: number, bytes: Uint8Array): Uint8Array => {
+    const length = new Uint8Array(new Uint32Array([bytes.length]).buffer);
+    check("bpf_obj_get_info_by_fd", lib.bpf_obj_get_info_by_fd(fd, bytes, length));
+    return bytes;
+  };
+  return {
+    libbpfVersion: lib.libbpf_version_string().replace(/^v/, ""),
+    openObject,
+    loadBtf: (btf) => checkFd("bpf_btf_load", lib.bpf_btf_load(btf, btf.length, null)),
+    loadProgram,
+
+    programInfo(program) {
+      const count = S.progInfoMapCount(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
+      const ids = new Uint32Array(count);
+      const bytes = info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer))));
+      return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
+    },
+    mapInfo: (map) => S.decodeMapInfo(info(map, new Uint8Array(S.SIZEOF_MAP_INFO))),
+    linkInfo: (link) => S.decodeLinkInfo(info(link, new Uint8Array(S.SIZEOF_LINK_INFO))),
+    programById: (id) => checkFd("bpf_prog_get_fd_by_id", lib.bpf_prog_get_fd_by_id(id)),
+    mapById: (id) => checkFd("bpf_map_get_fd_by_id", lib.bpf_map_get_fd_by_id(id)),
+    linkById: (id) => checkFd("bpf_link_get_fd_by_id", lib.bpf_link_get_fd_by_id(id)),
+    nextLinkId(id) {
+      const next = new Uint32Array(1);
+      try {
+        check("bpf_link_get_next_id", lib.bpf_link_get_next_id(id, new Uint8Array(next.buffer)));
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) return undefined;
+        throw error;
+      }
+      return next[0];
+    },
+    lookup(map, key, valueSize) {
+      const value = new Uint8Array(valueSize);
+      check("bpf_map_lookup_elem", lib.bpf_map_lookup_elem(map, key, value));
+      return value;
+    },
+    update: (map, key, value) => void check("bpf_map_update_elem", lib.bpf_map_update_elem(map, key, value, 0)),
+
+    pin: (fd, path) => void check("bpf_obj_pin", lib.bpf_obj_pin(fd, path)),
+    openPin: (path) => checkFd("bpf_obj_get", lib.bpf_obj_get(path)),
+
+    linkXdp: (program, ifindex, mode) =>
+      checkFd(
+        "bpf_link_create",
+        lib.bpf_link_create(program, ifindex, K.BPF_XDP, S.linkCreateOpts(XDP_FLAGS[mode], 0)),
+      ),
+    linkExtension: (extension, target, btfId) =>
+      checkFd("bpf_link_create", lib.bpf_link_create(extension, target, 0, S.linkCreateOpts(0, btfId))),
+    updateLink: (link, next, expected) =>
+      void check("bpf_link_update", lib.bpf_link_update(link, next, S.linkUpdateOpts(K.BPF_F_REPLACE, expected))),
+    detachLink: (link) => void check("bpf_link_detach", lib.bpf_link_detach(link)),
+    queryXdp(ifindex) {
+      const opts = S.xdpQueryOpts();
+      check("bpf_xdp_query", lib.bpf_xdp_query(ifindex, 0, opts));
+      return S.decodeXdpQuery(opts);
+    },
+    attachXdp: (ifindex, program, mode) =>
+      void check("bpf_xdp_attach", lib.bpf_xdp_attach(ifindex, program, XDP_FLAGS[mode], null)),
+    detachXdp: (ifindex, mode, expected) =>
+      void check("bpf_xdp_detach", lib.bpf_xdp_detach(ifindex, XDP_FLAGS[mode], S.xdpAttachOpts(expected))),
+
+    waitForPackets,
+    testRun,
+    interfaceIndex: (name) => if_nametoindex(name),
+    tryLock(fd) {
+      try {
+        check("flock", flock(fd, K.LOCK_EX | K.LOCK_NB));
+        return true;
+      } catch (error) {
+        if (isErrno(error, "EAGAIN", "EWOULDBLOCK")) return false;
+        throw error;
+      }
+    },
+    mountBpffs: (path) => void check("mount", mount("bpf", path, "bpf", 0, null)),
+  };
+}
+
+/** Where membarrier is missing or off (nohz_full): far longer than a packet stays in a program. */
+const LONGEST_PACKET_MS = 200;
+
+/** membarrier(2) with CMD_GLOBAL is synchronize_rcu() for user space (kernel/sched/membarrier.c). */
+function waitForPackets(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (error: unknown, returned: number): void => {
+      if (error) reject(error as Error);
+      else if (returned < 0) setTimeout(resolve, LONGEST_PACKET_MS);
+      else resolve();
+    };
+    syscall.async(K.SYS_membarrier, K.MEMBARRIER_CMD_GLOBAL, 0, 0, done);
+  });
+}
+
+const LOG_BYTES = 65536;
+
+function loadProgram(program: RawProgram) {
+  const log = new Uint8Array(LOG_BYTES);
+  const funcInfo = program.funcInfo && Uint8Array.from(program.funcInfo);
+  const opts = S.progLoadOpts({
+    expectedAttachType: program.type === "xdp" ? K.BPF_XDP : 0,
+    btf: program.btf ?? 0,
+    attachBtfId: program.target?.btfId ?? 0,
+    attachProgFd: program.target?.program ?? 0,
+    funcInfo: funcInfo ? addressOf(funcInfo) : 0n,
+    funcInfoCount: (funcInfo?.length ?? 0) / 8,
+    log: addressOf(log),
+    logSize: LOG_BYTES,
+  });
+  const type = program.type === "xdp" ? K.BPF_PROG_TYPE_XDP : K.BPF_PROG_TYPE_EXT;
+  const { name, instructions } = program;
+  const lib = libbpf();
+  const returned = lib.bpf_prog_load(type, name, "GPL", instructions, instructions.length / 8, opts);
+  try {
+    return checkFd("bpf_prog_load", returned);
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    const text = Buffer.from(log.subarray(0, Math.max(0, log.indexOf(0)))).toString("utf8");
+    throw new KernelError(error.call, error.errno, error.errnoName, text);
+  }
+}
+
+/** Room for a frame that the program made longer. */
+const HEADROOM = 256;
+
+function testRun(program: number, options: TestRunOptions): Promise<TestRunResult> {
+  const live = options.liveFrames === true;
+  const dataIn = Uint8Array.from(options.data);
+  const dataOut = new Uint8Array(live ? 0 : dataIn.length + HEADROOM);
+  const context = options.context && Uint8Array.from(options.context);
+  const opts = S.testRunOpts({
+    dataIn: addressOf(dataIn),
+    dataInSize: dataIn.length,
+    dataOut: live ? 0n : addressOf(dataOut),
+    dataOutSize: dataOut.length,
+    ctxIn: context ? addressOf(context) : 0n,
+    ctxInSize: context?.length ?? 0,
+    repeat: options.repeat ?? 1,
+    flags: live ? K.BPF_F_TEST_XDP_LIVE_FRAMES : 0,
+    batchSize: options.batchSize ?? 0,
+  });
+  return new Promise((resolve, reject) => {
+    // The closure keeps the buffers alive until the worker thread is done with them.
+    const done = (error: unknown, returned: number): void => {
+      if (error) return reject(error as Error);
+      if (returned < 0) {
+        try {
+          check("bpf_prog_test_run_opts", returned, -returned);
+        } catch (failure) {
+          return reject(failure as Error);
+        }
+      }
+      const result = S.decodeTestRun(opts);
+      const { retval, duration, dataOutSize } = result;
+      void [dataIn, context];
+      resolve({ retval, duration, dataOut: dataOut.slice(0, live ? 0 : dataOutSize) });
+    };
+    libbpf().bpf_prog_test_run_opts.async(program, opts, done);
+  });
+}

@@ -1,0 +1,22 @@
+/**
+ * The loader: the only impure part. In: a chain, or its file. Out: a live dispatcher on an interface, and what the kernel says
+ * of it. Only `ffi/` touches libbpf; everything else goes through the `Kernel` seam, and nothing here decides control flow.
+ */
+export { attach, type Attachment, type AttachOptions, detach, type DetachResult, open } from "./attachment.ts";
+export { doctor, type DoctorEntry, type DoctorReport } from "./doctor.ts";
+export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
+export { openKernel } from "./ffi/index.ts";
+export {
+  isErrno,
+  type Kernel,
+  KernelError,
+  type MapInfo,
+  type ProgramInfo,
+  type TestRunOptions,
+  type TestRunResult,
+} from "./kernel.ts";
+export { type Machine, thisMachine } from "./machine.ts";
+export { loadXdp, type MapHandle, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
+export { loadChain, resolveChain } from "./source.ts";
+export { type AttachmentStatus, type MapStatus, type ProgramStatus, status, type StatusReport } from "./status.ts";
+export type { SwapOptions, SwapResult } from "./swap.ts";

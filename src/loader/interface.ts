@@ -1,0 +1,40 @@
+/** Interfaces of this process's network namespace, by name. */
+import { readFileSync, statSync } from "node:fs";
+import { nearest } from "../chain/nearest.ts";
+import { XdpgenError } from "../errors.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** Inode of the network namespace; together with an ifindex it names an interface on this machine. */
+export function networkNamespace(): number {
+  return statSync("/proc/self/ns/net").ino;
+}
+
+/** /proc/net/dev and not /sys/class/net: sysfs shows the namespace of whoever mounted it. */
+export function interfaceNames(): readonly string[] {
+  return readFileSync("/proc/self/net/dev", "utf8")
+    .split("\n")
+    .slice(2)
+    .map((line) => line.slice(0, line.indexOf(":")).trim())
+    .filter((name) => name !== "");
+}
+
+/**
+ * The interface's index.
+ * @throws XdpgenError `interface-missing` with the nearest right name
+ */
+export function requireInterface(kernel: Kernel, device: string): number {
+  const index = kernel.interfaceIndex(device);
+  if (index !== 0) return index;
+  const names = interfaceNames();
+  const hint = nearest(device, names);
+  throw new XdpgenError(
+    "interface-missing",
+    `there is no interface ${device} in this network namespace, which has ${names.join(", ")}` +
+      (hint ? `; did you mean ${hint}?` : ""),
+  );
+}
+
+/** The name of an interface; undefined once it is gone. */
+export function interfaceName(kernel: Kernel, index: number): string | undefined {
+  return interfaceNames().find((name) => kernel.interfaceIndex(name) === index);
+}

@@ -1,0 +1,53 @@
+/** Loads an object of libbpf, and turns a refusal into an error that a user can act on. */
+import { XdpgenError } from "../errors.ts";
+import { isErrno, KernelError, type BpfObject, type Kernel } from "./kernel.ts";
+import { lastLines, libbpfReason, saveLog, verifierLog } from "./verifier-log.ts";
+
+/**
+ * @param what such as `program denylist (denylist.bpf.o)`
+ * @param name begins the kernel names of its data maps, and the log file's
+ * @throws XdpgenError `object-invalid`
+ */
+export function openObject(kernel: Kernel, elf: Uint8Array, what: string, name: string): BpfObject {
+  try {
+    // Kernel names are C names, and libbpf keeps the first letters only.
+    return kernel.openObject(elf, name.replaceAll(/[^A-Za-z0-9_]/g, "_"));
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    const reason = libbpfReason(cause.log).join("; ") || cause.message;
+    throw new XdpgenError("object-invalid", `libbpf cannot open ${what}: ${reason}`, { cause });
+  }
+}
+
+/** @throws XdpgenError `program-rejected` with the verifier's last lines, `environment`, or `kernel` */
+export function loadObject(object: BpfObject, what: string, name: string): void {
+  try {
+    object.load();
+  } catch (cause) {
+    throw loadError(cause, what, name);
+  }
+}
+
+function loadError(cause: unknown, what: string, name: string): unknown {
+  if (!(cause instanceof KernelError)) return cause;
+  const log = verifierLog(cause.log);
+  if (log !== undefined && log.trim() !== "") {
+    const path = saveLog(name, log);
+    const lines = lastLines(log).map((line) => `    ${line}`);
+    return new XdpgenError(
+      "program-rejected",
+      `the kernel's verifier refuses ${what} (${cause.errnoName}). The log ends with\n${lines.join("\n")}\nThe whole log is in ${path}`,
+      { cause },
+    );
+  }
+  const reason = libbpfReason(cause.log).map((line) => `\n    ${line}`).join("");
+  if (isErrno(cause, "EPERM")) {
+    return new XdpgenError(
+      "environment",
+      `the kernel does not allow ${what} to be loaded (EPERM): run as root; if you are, \`xdpgen doctor\` says what this ` +
+        `kernel refuses and why${reason}`,
+      { cause },
+    );
+  }
+  return new XdpgenError("kernel", `${what} cannot be loaded: ${cause.errnoName}${reason}`, { cause });
+}

@@ -1,0 +1,125 @@
+/**
+ * Which maps the next generation takes over, so that their contents outlive the swap.
+ *
+ * An unchanged program (same hash) takes all of its maps. A program whose object changed takes a map of the same name when
+ * the definition is the same; its data sections start anew, because its variables may have moved. Read-only data is part of
+ * the code and never taken. A map that objects want pinned by name is one map for all programs of the chain that use the
+ * name, whatever their linkage, and for no one else.
+ */
+import { existsSync } from "node:fs";
+import type { Manifest } from "../codegen/index.ts";
+import { XdpgenError } from "../errors.ts";
+import { isErrno, type Fd, type Kernel, type MapDefinition, type ObjectMap } from "./kernel.ts";
+import { mapPin, type ProgramKey } from "./store.ts";
+
+const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
+const BPF_MAP_TYPE_DEVMAP = 14;
+const BPF_MAP_TYPE_DEVMAP_HASH = 25;
+const BPF_F_RDONLY_PROG = 0x80;
+
+export const isReadOnlyData = (map: string): boolean => map === ".rodata" || map.startsWith(".rodata.");
+const isSection = (map: string): boolean => map.startsWith(".");
+
+/** Where a map's contents come from: nowhere, a predecessor, or the same program before the swap, which has pinned it. */
+export type MapFate = "new" | "kept" | "unchanged";
+
+/** A program's map, by the name that it has in the program's own object. */
+export interface BoundMap {
+  readonly name: string;
+  readonly shared: boolean;
+  readonly map: ObjectMap;
+  readonly fate: MapFate;
+}
+
+export interface MapBinder {
+  /** Lets `map` take over a predecessor where there is one. Before its object is loaded. */
+  bind(program: ProgramKey, name: string, map: ObjectMap): BoundMap;
+  /** Tells of maps that are loaded now, so that later programs of this generation can share them. */
+  loaded(maps: readonly BoundMap[]): void;
+}
+
+/**
+ * @param live what runs, if anything
+ * @param next what is being built
+ */
+export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefined, next: Manifest): MapBinder {
+  const shared = new Map<string, BoundMap>();
+  const before = live?.programs ?? [];
+
+  const take = (from: ProgramKey, bound: BoundMap, check: boolean): boolean => {
+    using pinned = openIfPinned(kernel, mapPin(dir, from, bound));
+    if (!pinned || (check && !sameDefinition(bound.map, kernel.mapInfo(pinned.number)))) return false;
+    bound.map.reuse(pinned.number);
+    return true;
+  };
+
+  const bindShared = (program: ProgramKey, bound: BoundMap): BoundMap => {
+    const { name, map } = bound;
+    const sibling = shared.get(name);
+    if (sibling && sibling.map !== map) {
+      if (!sameDefinition(map, kernel.mapInfo(sibling.map.fd()))) throw definedDifferently(program.name, name);
+      map.reuse(sibling.map.fd());
+      return { ...bound, fate: "kept" };
+    }
+    const previous = before.find((p) => p.name === program.name);
+    const candidates = previous ? [previous, ...before.filter((p) => p !== previous)] : before;
+    if (candidates.some((p) => take(p, bound, true))) return { ...bound, fate: "kept" };
+    const other = before.find((p) => stays(p, next) && existsSync(mapPin(dir, p, bound)));
+    if (other) throw definedDifferently(program.name, name);
+    return bound;
+  };
+
+  return {
+    bind(program, name, map) {
+      const bound: BoundMap = { name, map, shared: map.pinnedByName, fate: "new" };
+      const previous = before.find((p) => p.name === program.name);
+      if (isReadOnlyData(name)) return bound;
+      if (previous?.hash === program.hash && take(program, bound, false)) return { ...bound, fate: "unchanged" };
+      if (bound.shared) return bindShared(program, bound);
+      if (!previous || isSection(name)) return bound;
+      return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
+    },
+    loaded(maps) {
+      for (const bound of maps) if (bound.shared) shared.set(bound.name, bound);
+    },
+  };
+}
+
+/** Whether a live program runs on, unchanged and with the maps that it has. */
+function stays(program: ProgramKey, next: Manifest): boolean {
+  return next.programs.some((p) => p.name === program.name && p.hash === program.hash);
+}
+
+function definedDifferently(program: string, map: string): XdpgenError {
+  return new XdpgenError(
+    "object-unsupported",
+    `${program}: map ${map} is pinned by name, and another program of the chain defines it differently: compile both ` +
+      "against one definition, or rename one",
+  );
+}
+
+/** Nothing to close where there is no pin. */
+function openIfPinned(kernel: Kernel, path: string): Fd | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return kernel.openPin(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a map of the kernel is what an object's definition would make. */
+export function sameDefinition(wanted: MapDefinition, have: MapDefinition): boolean {
+  // libbpf gives a perf event array without a size one entry for each CPU; the kernel adds a flag to device maps.
+  const perCpu = wanted.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && wanted.maxEntries === 0;
+  const isDevmap = wanted.type === BPF_MAP_TYPE_DEVMAP || wanted.type === BPF_MAP_TYPE_DEVMAP_HASH;
+  const flags = isDevmap ? have.flags & ~BPF_F_RDONLY_PROG : have.flags;
+  return (
+    wanted.type === have.type &&
+    wanted.keySize === have.keySize &&
+    wanted.valueSize === have.valueSize &&
+    (perCpu || wanted.maxEntries === have.maxEntries) &&
+    wanted.flags === flags
+  );
+}

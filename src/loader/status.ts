@@ -1,0 +1,144 @@
+/** What runs, as a person wants to see it: read from the kernel, changed by nothing. */
+import { existsSync, readFileSync } from "node:fs";
+import type { Action, Linkage, Mode } from "../chain/chain.ts";
+import type { ManifestProgram } from "../codegen/index.ts";
+import { findBpffs } from "./bpffs.ts";
+import { openKernel } from "./ffi/index.ts";
+import { modeOf } from "./hook.ts";
+import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
+import type { Kernel } from "./kernel.ts";
+import { isErrno } from "./kernel.ts";
+import { type Live, readLive } from "./live.ts";
+import type { Machine } from "./machine.ts";
+import { requirePrivilege } from "./privilege.ts";
+import { listAttachments } from "./recovery.ts";
+import { list, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
+import { attachmentDir } from "./swap.ts";
+
+export interface MapStatus {
+  /** As pinned: a C name, or `section-bss`. */
+  readonly name: string;
+  readonly id: number;
+  /** Path in bpffs. */
+  readonly pin: string;
+}
+
+export interface ProgramStatus {
+  /** 1 runs first. */
+  readonly order: number;
+  readonly name: string;
+  readonly object: string;
+  readonly function: string;
+  readonly priority: number;
+  readonly proceedOn: readonly Action[];
+  readonly linkage: Linkage;
+  readonly hash: string;
+  /** `freplace` only: a `call` program is part of the dispatcher. */
+  readonly id?: number;
+  readonly tag?: string;
+  readonly maps: readonly MapStatus[];
+}
+
+export interface AttachmentStatus {
+  /** Undefined when the interface is gone. */
+  readonly interface?: string;
+  readonly ifindex: number;
+  readonly chain: string;
+  readonly end: "verdict" | Action;
+  readonly mode: Mode;
+  readonly generation: number;
+  /** When the dispatcher was loaded. */
+  readonly since: Date;
+  /** The interface was removed, or somebody detached the link: the chain runs no more. */
+  readonly defunct: boolean;
+  readonly dispatcher: { readonly id: number; readonly tag: string; readonly name: string };
+  /** In the order in which they run. */
+  readonly programs: readonly ProgramStatus[];
+}
+
+/** All attachments of this network namespace, or the one of an interface. */
+export type StatusReport = readonly AttachmentStatus[];
+
+/**
+ * @param device only this interface; the report is empty where xdpgen has nothing on it
+ * @throws XdpgenError `environment` without privilege, `interface-missing`
+ */
+export function status(device?: string, machine: Machine | undefined = readableMachine()): StatusReport {
+  if (!machine) return [];
+  const { kernel, root, netns } = machine;
+  const only = device === undefined ? undefined : requireInterface(kernel, device);
+  return listAttachments(root)
+    .filter((a) => a.netns === netns && (only === undefined || a.ifindex === only))
+    .flatMap((a) => attachmentStatus(machine, a.ifindex) ?? [])
+    .toSorted((a, b) => a.ifindex - b.ifindex);
+}
+
+/** Reading needs privilege, and mounts nothing: undefined where there is no bpffs, so nothing can be attached. */
+function readableMachine(): Machine | undefined {
+  requirePrivilege("read what runs");
+  const kernel = openKernel();
+  const bpffs = findBpffs();
+  return bpffs === undefined ? undefined : { kernel, root: `${bpffs}/xdpgen`, netns: networkNamespace() };
+}
+
+export function attachmentStatus(machine: Machine, ifindex: number): AttachmentStatus | undefined {
+  const { kernel } = machine;
+  const dir = attachmentDir(machine, ifindex);
+  using live = readLive(kernel, dir);
+  if (!live) return undefined;
+  const { id, tag, name, loadTime } = live.dispatcherInfo;
+  const device = interfaceName(kernel, ifindex);
+  return {
+    ...(device === undefined ? {} : { interface: device }),
+    ifindex,
+    chain: live.manifest.chain,
+    end: live.manifest.end,
+    mode: liveMode(kernel, live),
+    generation: live.generation,
+    since: sinceBoot(loadTime),
+    defunct: live.defunct,
+    dispatcher: { id, tag, name },
+    programs: live.manifest.programs.map((program, index) => programStatus(kernel, dir, program, index + 1)),
+  };
+}
+
+function liveMode(kernel: Kernel, live: Live): Mode {
+  if (live.defunct) return "native";
+  return modeOf(kernel.queryXdp(live.linkInfo.ifindex), live.linkInfo.programId);
+}
+
+function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, order: number): ProgramStatus {
+  const pin = programPin(dir, program);
+  const extension = program.linkage === "freplace" && existsSync(pin) ? withPin(kernel, pin, kernel.programInfo) : undefined;
+  const maps = MAP_FOLDERS.flatMap((folder) => {
+    const path = mapsDir(dir, program, folder);
+    return list(path).flatMap((name): MapStatus[] => {
+      const pin = `${path}/${name}`;
+      const info = withPin(kernel, pin, kernel.mapInfo);
+      return info ? [{ name, id: info.id, pin }] : [];
+    });
+  });
+  return {
+    order,
+    ...program,
+    ...(extension ? { id: extension.id, tag: extension.tag } : {}),
+    maps: maps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+  };
+}
+
+/** A swap may take a pin away while we read. */
+function withPin<T>(kernel: Kernel, path: string, read: (fd: number) => T): T | undefined {
+  try {
+    using fd = kernel.openPin(path);
+    return read(fd.number);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */
+function sinceBoot(nanoseconds: bigint): Date {
+  const boot = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1]);
+  return new Date(boot * 1000 + Number(nanoseconds / 1_000_000n));
+}

@@ -1,0 +1,46 @@
+/** What a user needs of a verifier's log: its last useful lines, and where the whole of it is. */
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const BEGIN = "-- BEGIN PROG LOAD LOG --\n";
+const END = "-- END PROG LOAD LOG --";
+const LINES = 12;
+
+/** The last verifier log in what libbpf printed; undefined where the verifier was not reached. */
+export function verifierLog(printed: string): string | undefined {
+  const begin = printed.lastIndexOf(BEGIN);
+  if (begin < 0) return undefined;
+  const from = begin + BEGIN.length;
+  const end = printed.indexOf(END, from);
+  return printed.slice(from, end < 0 ? undefined : end);
+}
+
+/** Statistics that follow the reason, and blank lines. */
+const NOISE = /^(processed \d+ insns|verification time|stack depth|$)/;
+
+export function lastLines(log: string, count: number = LINES): readonly string[] {
+  return log
+    .split("\n")
+    .filter((line) => !NOISE.test(line))
+    .slice(-count);
+}
+
+/** What libbpf said before or without a verifier, without its prefix and its repetitions. */
+export function libbpfReason(printed: string): readonly string[] {
+  const begin = printed.indexOf(BEGIN);
+  const lines = (begin < 0 ? printed : printed.slice(0, begin))
+    .split("\n")
+    .map((line) => line.replace(/^libbpf: /, ""))
+    .filter((line) => line !== "" && !/^failed to load object|-- BEGIN|: failed to load: /.test(line));
+  return [...new Set(lines)].slice(-LINES);
+}
+
+let written = 0;
+
+/** Writes a log to a file of its own and returns its path; the file is for the user to keep or remove. */
+export function saveLog(program: string, log: string): string {
+  const path = join(tmpdir(), `xdpgen-${program}-${process.pid}-${++written}.log`);
+  writeFileSync(path, log, { mode: 0o600 });
+  return path;
+}

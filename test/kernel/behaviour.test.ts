@@ -1,0 +1,127 @@
+/**
+ * What a chain means, in the kernel: one suite for every linkage. The packet prescribes what each program returns
+ * (test/support/verdict-program.ts), the live dispatcher runs it with BPF_PROG_TEST_RUN, and the reference model says which
+ * programs must have run and what must come out.
+ */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { ACTIONS, type Action, type Program } from "../../src/chain/index.ts";
+import { attach, type Attachment } from "../../src/loader/index.ts";
+import { chainOf, testProgram } from "../support/chains.ts";
+import { runnableLinkages } from "../support/linkages.ts";
+import { runModel } from "../support/model.ts";
+import { SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { type Veth, veth } from "../support/veth.ts";
+
+const CODES = [0, 1, 2, 3, 4, 5, 17, 30, 31, 32, 255, 0x7fffffff, 0xffffffff];
+const SETS = Array.from({ length: 31 }, (_, bits) => ACTIONS.filter((_action, code) => ((bits + 1) >> code) & 1));
+
+type Declared = Program & { readonly priority: number; readonly proceedOn: readonly Action[] };
+
+function program(k: number, proceedOn: readonly Action[] = ["pass"], priority = k): Declared {
+  return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority, proceedOn };
+}
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  let pair: Veth;
+  let live: Attachment;
+
+  beforeAll(async () => {
+    pair = veth("behave");
+    live = await attach(chainOf([program(0)], { linkage }), pair.far);
+  });
+  afterAll(async () => {
+    await live.detach();
+    pair[Symbol.dispose]();
+  });
+
+  /** Runs the live dispatcher on packets, and expects of each what the model says. */
+  async function expectModel(
+    programs: readonly Declared[],
+    end: "verdict" | Action,
+    packets: Iterable<readonly number[]>,
+  ): Promise<void> {
+    for (const codes of packets) {
+      const expected = runModel({ end, programs }, new Map(codes.map((code, k) => [`p${k}`, code])));
+      const { retval, dataOut } = await live.testRun({ data: verdictPacket(codes) });
+      const path = visited(dataOut).map((k) => `p${k}`);
+      expect({ codes, path, verdict: retval >>> 0 }).toEqual({ codes, ...expected });
+    }
+  }
+
+  it("runs one program and returns its code, whatever it is", async () => {
+    const programs = [program(0)];
+    await live.update(chainOf(programs, { linkage }));
+    await expectModel(
+      programs,
+      "verdict",
+      CODES.map((code) => [code]),
+    );
+  });
+
+  it.each(["verdict", ...ACTIONS] as const)("follows every proceed-on set for every code, end %s", async (end) => {
+    // One program for each set. Those before the one under test say "no verdict", those behind it DROP.
+    const programs = SETS.map((set, k) => program(k, set));
+    await live.update(chainOf(programs, { linkage, end }));
+    const packets = SETS.flatMap((_, tested) =>
+      CODES.map((code) => SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1))),
+    );
+    await expectModel(programs, end, packets);
+  });
+
+  it.each([1, 2, 10, 64, SLOTS])("runs %i programs in order", async (n) => {
+    const programs = Array.from({ length: n }, (_, k) => program(k, ["pass", "tx"], n - k));
+    await live.update(chainOf(programs, { linkage }));
+    const all = (code: number): number[] => programs.map(() => code);
+    const stopAt = (k: number): number[] => programs.map((_, i) => (i === k ? 1 : 2));
+    await expectModel(programs, "verdict", [all(2), all(3), all(31), stopAt(0), stopAt(n >> 1), stopAt(n - 1)]);
+  });
+
+  it("agrees with the model on random chains", async () => {
+    const declared = fc.array(
+      fc.record({ priority: fc.nat(5), proceedOn: fc.subarray([...ACTIONS], { minLength: 1 }) }),
+      { minLength: 1, maxLength: 20 },
+    );
+    const end = fc.constantFrom("verdict" as const, ...ACTIONS);
+    const rows = fc.array(fc.array(fc.constantFrom(...CODES), { minLength: 20, maxLength: 20 }), {
+      minLength: 10,
+      maxLength: 30,
+    });
+    await fc.assert(
+      fc.asyncProperty(declared, end, rows, async (shapes, chainEnd, codes) => {
+        const programs = shapes.map(({ priority, proceedOn }, k) => program(k, proceedOn, priority));
+        await live.update(chainOf(programs, { linkage, end: chainEnd }));
+        await expectModel(
+          programs,
+          chainEnd,
+          codes.map((row) => row.slice(0, programs.length)),
+        );
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it.each([0, 1, 2])("lets a program change the packet at place %i of the chain", async (place) => {
+    const others = [program(1), program(2)];
+    const changing = testProgram("adjust");
+    const chain = [...others.slice(0, place), changing, ...others.slice(place)].map((p, priority) => ({
+      ...p,
+      priority,
+    }));
+    await live.update(chainOf(chain, { linkage }));
+    const data = verdictPacket([2, 2, 2]).fill(0xff, -8);
+    const { retval, dataOut } = await live.testRun({ data });
+    // `adjust` says ABORTED when one of its moves fails, and leaves the last eight bytes zero.
+    expect(retval).toBe(2);
+    expect([...dataOut.subarray(-8)]).toEqual(Array(8).fill(0));
+    expect(visited(dataOut)).toEqual([1, 2]);
+  });
+
+  it("runs what clang makes of static and global subprograms, callbacks, enums and CO-RE", async () => {
+    const names = ["globals", "callback", "action", "core", "mcpu-v1", "no-btf"];
+    const programs = names.map((name, priority) => ({ ...testProgram(name), priority, proceedOn: ACTIONS }));
+    await live.update(chainOf(programs, { linkage, end: "tx" }));
+    expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(3);
+    expect((await live.status()).programs.map((p) => p.name)).toEqual(names);
+  });
+});

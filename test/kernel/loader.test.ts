@@ -1,0 +1,214 @@
+/** The loader on a real kernel: failures, crashes, other people's programs, interfaces that go away. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Linkage } from "../../src/chain/index.ts";
+import { attach, detach, open, openKernel, status } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { networkNamespace } from "../../src/loader/interface.ts";
+import { KernelError, type Kernel } from "../../src/loader/kernel.ts";
+import { chainOf } from "../support/chains.ts";
+import { runnableLinkages } from "../support/linkages.ts";
+import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { type Veth, veth } from "../support/veth.ts";
+import { watched } from "../unit/loader/faults.ts";
+import { numbered } from "../unit/loader/world.ts";
+
+const ROOT = "/sys/fs/bpf/xdpgen";
+const CHILD = fileURLToPath(new URL("loader-child.ts", import.meta.url));
+const TSX = import.meta.resolve("tsx");
+
+const machine = (kernel: Kernel) => ({ kernel, root: ROOT, netns: networkNamespace() });
+const chain = (linkage: Linkage, ...programs: readonly number[]) =>
+  chainOf(programs.map((k) => numbered(k)), { linkage });
+
+let pair: Veth;
+beforeAll(() => void requireBpffs(openKernel(), () => {}));
+beforeEach(() => {
+  pair = veth("xl");
+});
+afterEach(async () => {
+  const { far } = pair;
+  if (openKernel().interfaceIndex(far) !== 0) await detach(far);
+  pair[Symbol.dispose]();
+});
+
+/** Which programs run, by the live dispatcher's own doing: all return PASS. */
+async function running(): Promise<readonly number[]> {
+  await using live = await open(pair.far);
+  const { dataOut } = await live.testRun({ data: verdictPacket([2, 2, 2, 2, 2, 2]) });
+  return visited(dataOut);
+}
+
+/** The pins of the attachment: all of them, whoever made them. */
+function pins(): readonly string[] {
+  const dir = `${ROOT}/${networkNamespace()}-${openKernel().interfaceIndex(pair.far)}`;
+  const walk = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true }).flatMap((e) =>
+      e.isDirectory() ? walk(`${path}/${e.name}`) : [`${path}/${e.name}`.slice(dir.length + 1)],
+    );
+  return existsSync(dir) ? walk(dir).toSorted() : [];
+}
+
+const openFds = (): number => readdirSync("/proc/self/fd").length;
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  it("changes nothing when any one call of a swap fails", async () => {
+    await attach(chain(linkage, 1, 2), pair.far);
+    const before = pins();
+    const { dispatcher } = status(pair.far)[0]!;
+    const calls: string[] = [];
+    const count = watched(openKernel(), (n, call) => void (calls[n - 1] = call));
+    await attach(chain(linkage, 2, 3), pair.far, { machine: machine(count) });
+    await attach(chain(linkage, 1, 2), pair.far);
+    const restored = pins().map((pin) => pin.replace(/^gen-\d+/, "gen"));
+    expect(restored).toEqual(before.map((pin) => pin.replace(/^gen-\d+/, "gen")));
+    const fds = openFds();
+
+    let kept = 0;
+    for (let at = 1; at <= calls.length; at++) {
+      const old = status(pair.far)[0]!;
+      const oldPins = pins();
+      const kernel = watched(openKernel(), (n, call) => {
+        if (n === at) throw new KernelError(call, 22, "EINVAL");
+      });
+      const failed = await attach(chain(linkage, 2, 3), pair.far, { machine: machine(kernel) }).then(
+        () => false,
+        () => true,
+      );
+      if (failed) {
+        kept++;
+        expect(status(pair.far)[0]!.dispatcher, `call ${at}, ${calls[at - 1]}`).toEqual(old.dispatcher);
+        expect(pins(), `call ${at}, ${calls[at - 1]}`).toEqual(oldPins);
+        expect(await running()).toEqual([1, 2]);
+      } else {
+        expect(await running()).toEqual([2, 3]);
+        await attach(chain(linkage, 1, 2), pair.far);
+      }
+    }
+    expect(kept).toBeGreaterThan(10);
+    expect(openFds()).toBe(fds);
+    expect(dispatcher.name).toBe("xdpgen_test");
+  });
+
+  it("leaves the old or the new chain whole when it is killed, and clears up next time", async () => {
+    const swap = (at: number) => {
+      const args = ["--import", TSX, CHILD, pair.far, linkage, `${at}`, "2", "3"];
+      return spawnSync(process.execPath, args, { encoding: "utf8" });
+    };
+    await attach(chain(linkage, 1, 2), pair.far);
+    const whole = swap(0);
+    expect(whole.stderr).toBe("");
+    const calls = whole.stdout.trim().split("\n");
+    // Between these calls the state of the kernel differs; before the others a crash finds what the one before left.
+    const telling = calls.flatMap((call, i) => (/^(load|pin|link|update|wait)/.test(call) ? [i + 1] : []));
+    expect(telling.length).toBeGreaterThan(4);
+    for (const at of telling) {
+      await attach(chain(linkage, 1, 2), pair.far);
+      const { signal } = swap(at);
+      expect(signal).toBe("SIGKILL");
+      const found = await running();
+      expect([[1, 2], [2, 3]], `killed before call ${at}, ${calls[at - 1]}`).toContainEqual(found);
+
+      await attach(chain(linkage, 2, 3), pair.far);
+      expect(await running()).toEqual([2, 3]);
+      const generations = new Set(pins().flatMap((pin) => /^gen-\d+/.exec(pin)?.[0] ?? []));
+      expect(generations.size).toBe(1);
+      expect(pins().some((pin) => pin.startsWith("programs/p1-"))).toBe(false);
+    }
+  }, 300_000);
+
+  it("serialises two writers", async () => {
+    const results = await Promise.all([1, 2, 3, 4].map((k) => attach(chain(linkage, k), pair.far)));
+    const generations = results.map((r) => r.result!.generation).toSorted();
+    expect(generations).toEqual([1, 2, 3, 4]);
+    expect(pins().filter((pin) => pin.endsWith("/dispatcher"))).toEqual(["gen-4/dispatcher"]);
+  });
+
+  it("uses no fd more after twenty swaps than before", async () => {
+    const live = await attach(chain(linkage, 1), pair.far);
+    await live.update(chain(linkage, 1, 2));
+    const fds = openFds();
+    for (let i = 0; i < 20; i++) await live.update(i % 2 ? chain(linkage, 1, 2) : chain(linkage, 2));
+    expect(openFds()).toBe(fds);
+  });
+
+  it("answers when the interface is deleted under it", async () => {
+    const { far } = pair;
+    const live = await attach(chain(linkage, 1), far);
+    pair[Symbol.dispose]();
+    await expect(live.update(chain(linkage, 2))).rejects.toMatchObject({ code: "interface-missing" });
+    expect(status().some((s) => s.ifindex === live.ifindex && s.defunct)).toBe(true);
+    expect(await detach(far)).toEqual({ detached: true });
+    await expect(detach(far)).rejects.toMatchObject({ code: "interface-missing" });
+  });
+});
+
+describe("programs of others", () => {
+  it("attached by link are named, left alone, and taken over when asked", async () => {
+    const kernel = openKernel();
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    using link = kernel.linkXdp(object.programs[0]!.fd(), kernel.interfaceIndex(pair.far), "native");
+    const attempt = attach(chain("call", 1), pair.far);
+    await expect(attempt).rejects.toMatchObject({ code: "interface-occupied" });
+    await expect(attempt).rejects.toThrow(/program \d+ \(verdict_9\) in native mode/);
+    expect(pins()).toEqual([]);
+    expect(kernel.linkInfo(link.number).ifindex).not.toBe(0);
+
+    await attach(chain("call", 1), pair.far, { replace: true });
+    expect(kernel.linkInfo(link.number).ifindex).toBe(0);
+    expect(await running()).toEqual([1]);
+  });
+
+  it("attached by netlink are taken over, and put back when that fails", async () => {
+    const kernel = openKernel();
+    const ifindex = kernel.interfaceIndex(pair.far);
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    kernel.attachXdp(ifindex, object.programs[0]!.fd(), "generic");
+    const theirs = kernel.queryXdp(ifindex).generic;
+    expect(theirs).not.toBe(0);
+    const failing = watched(kernel, (_, call) => {
+      if (call === "linkXdp") throw new KernelError("bpf_link_create", 12, "ENOMEM");
+    });
+    await expect(attach(chain("call", 1), pair.far, { replace: true, machine: machine(failing) })).rejects.toThrow(/ENOMEM/);
+    expect(kernel.queryXdp(ifindex).generic).toBe(theirs);
+
+    await attach(chain("call", 1), pair.far, { replace: true });
+    expect(kernel.queryXdp(ifindex)).toMatchObject({ generic: 0 });
+    expect(await running()).toEqual([1]);
+  });
+
+  it("put on our own link are seen, and detach removes them", async () => {
+    const kernel = openKernel();
+    await attach(chain("call", 1), pair.far);
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    using live = kernel.openPin(`${ROOT}/${networkNamespace()}-${kernel.interfaceIndex(pair.far)}/link`);
+    using ours = kernel.programById(kernel.linkInfo(live.number).programId);
+    kernel.updateLink(live.number, object.programs[0]!.fd(), ours.number);
+    await expect(attach(chain("call", 2), pair.far)).rejects.toMatchObject({ code: "interface-occupied" });
+    await attach(chain("call", 2), pair.far, { replace: true });
+    expect(await running()).toEqual([2]);
+  });
+});
+
+it("attaches in generic mode when asked, and keeps the mode across swaps", async () => {
+  const live = await attach(chain("call", 1), pair.far, { mode: "generic" });
+  expect(live.status().mode).toBe("generic");
+  await live.update(chain("call", 1, 2));
+  expect(live.status()).toMatchObject({ mode: "generic", generation: 2 });
+  await expect(live.update(chain("call", 1), { mode: "native" })).rejects.toMatchObject({ code: "environment" });
+});
+
+it("dates a dispatcher by when it was loaded", async () => {
+  const before = Date.now();
+  const live = await attach(chain("call", 1), pair.far);
+  expect(live.status().since.getTime()).toBeGreaterThan(before - 2000);
+  expect(live.status().since.getTime()).toBeLessThan(Date.now() + 2000);
+});

@@ -1,0 +1,157 @@
+import { describe, expect, it } from "vitest";
+import type { Library } from "../../../src/cli/library.ts";
+import type { SwapOptions, SwapResult } from "../../../src/loader/index.ts";
+import { attachment, chain, image, run } from "./fake.ts";
+
+describe("build", () => {
+  it("writes the object under the chain's name", async () => {
+    const { status, out, files } = await run("build c.yaml");
+    expect({ status, out }).toEqual({ status: 0, out: "edge.bpf.o: 4 bytes\n" });
+    expect([...files]).toEqual([["edge.bpf.o", image.elf]]);
+  });
+
+  it("prints one text format to stdout", async () => {
+    const { out, files } = await run("build c.yaml --emit asm");
+    expect(out).toBe(image.listing);
+    expect(files.size).toBe(0);
+  });
+
+  it("writes several formats into a folder", async () => {
+    const { files } = await run("build c.yaml --emit o,asm,json -o out");
+    expect([...files.keys()]).toEqual(["out/edge.bpf.o", "out/edge.asm", "out/edge.json"]);
+    expect(JSON.parse(String(files.get("out/edge.json")))).toMatchObject({
+      chain: "edge",
+      slots: [{ maps: { a: "b" } }],
+    });
+  });
+
+  it("writes bytes to a pipe and not to a terminal", async () => {
+    expect((await run("build c.yaml -o -")).out).toBe("\u007FELF");
+    const { status, out, err } = await run("build c.yaml -o -", { terminal: true });
+    expect({ status, out }).toEqual({ status: 2, out: "" });
+    expect(err).toContain("--output");
+  });
+
+  it("lists what it wrote as JSON", async () => {
+    const { out } = await run("build c.yaml --emit asm --json");
+    expect(JSON.parse(out)).toMatchObject({ chain: "edge", files: [{ format: "asm", path: "edge.asm", bytes: 22 }] });
+  });
+
+  it("overrides the chain's linkage", async () => {
+    const seen: unknown[] = [];
+    const synthesise: Library["synthesise"] = async (given) => (seen.push(given.linkage), image);
+    await run("build c.yaml --linkage FREPLACE", { library: { synthesise } });
+    await run("build c.yaml", { library: { synthesise } });
+    expect(seen).toEqual(["freplace", "auto"]);
+  });
+});
+
+describe("apply", () => {
+  const swapped: SwapResult = { outcome: "swapped", generation: 4, mode: "native", image };
+  function recording(result: SwapResult = swapped) {
+    const calls: { device: string; options: SwapOptions }[] = [];
+    const apply: Library["apply"] = async (_, device, options) => {
+      calls.push({ device, options });
+      options.report?.(`a note on ${device}`);
+      return result;
+    };
+    return { calls, library: { apply, autoReason: async () => "freplace refused" } };
+  }
+
+  it("goes through the chain's interfaces", async () => {
+    const { calls, library } = recording();
+    const { status, out, err } = await run("apply c.yaml", { library });
+    expect(status).toBe(0);
+    expect(calls.map(({ device }) => device)).toEqual(chain.interfaces);
+    expect(out).toBe(
+      "eth0: swapped to chain edge, generation 4, 2 programs by call, native mode\n" +
+        "eth1: swapped to chain edge, generation 4, 2 programs by call, native mode\n",
+    );
+    expect(err).toContain("a note on eth1\n");
+  });
+
+  it("says once why auto is call, and nothing when call was asked for", async () => {
+    const { library } = recording();
+    const said = (await run("apply c.yaml", { library })).err.match(/linkage auto is call here: freplace refused/g);
+    expect(said).toHaveLength(1);
+    expect((await run("apply c.yaml --linkage call", { library })).err).not.toContain("linkage auto");
+  });
+
+  it("takes interfaces and options from the command line instead", async () => {
+    const { calls, library } = recording();
+    await run("apply c.yaml --dev lo -d eth9 --dev lo --mode generic --linkage call --replace", { library });
+    expect(calls.map(({ device }) => device)).toEqual(["lo", "eth9"]);
+    expect(calls[0]?.options).toMatchObject({ mode: "generic", linkage: "call", replace: true });
+  });
+
+  it("needs an interface", async () => {
+    const library = { loadChain: async () => ({ ...chain, interfaces: [] }) };
+    const { status, err } = await run("apply c.yaml", { library });
+    expect(status).toBe(2);
+    expect(err).toContain("--dev");
+  });
+
+  it("gives one JSON value with what was said", async () => {
+    const { library } = recording();
+    const { out } = await run("apply c.yaml --json --dev lo", { library });
+    expect(JSON.parse(out)).toMatchObject({
+      chain: "edge",
+      applied: [{ interface: "lo", outcome: "swapped", generation: 4, mode: "native" }],
+      messages: ["a note on lo", "linkage auto is call here: freplace refused"],
+    });
+  });
+
+  it("has one live line on a terminal and takes it back", async () => {
+    const { library } = recording();
+    const { err } = await run("apply c.yaml --dev lo --linkage call", { library, terminal: true });
+    const clear = "\r\u001B[K";
+    expect(err).toBe(`${clear}lo: loading 2 programs of chain edge${clear}a note on lo\n`);
+  });
+});
+
+describe("status", () => {
+  it("is an answer when nothing runs, and an error for an interface that was named", async () => {
+    const library = { status: async () => [] };
+    expect(await run("status", { library })).toMatchObject({ status: 0, out: expect.stringContaining("nothing") });
+    expect(await run("status --json", { library })).toMatchObject({ status: 0, out: "[]\n" });
+    expect(await run("status eth0", { library })).toMatchObject({ status: 1, out: "" });
+  });
+
+  it("is the library's report as JSON", async () => {
+    const { out } = await run("status --json", { library: { status: async () => [attachment] } });
+    expect(JSON.parse(out)).toEqual(JSON.parse(JSON.stringify([attachment])));
+  });
+});
+
+describe("detach", () => {
+  const detach: Library["detach"] = async (device, report) => {
+    report(`detached ${device}`);
+    return { detached: true };
+  };
+
+  it("takes one interface", async () => {
+    expect(await run("detach eth5", { library: { detach } })).toMatchObject({ status: 0, out: "detached eth5\n" });
+  });
+
+  it("takes all that are attached", async () => {
+    const library = { detach, status: async () => [attachment, { ...attachment, interface: "eth7" }] };
+    const { out, err } = await run("detach --all --json", { library });
+    expect(JSON.parse(out)).toEqual({ detached: ["eth0", "eth7"] });
+    expect(err).toBe("detached eth0\ndetached eth7\n");
+  });
+});
+
+describe("doctor", () => {
+  const entry = { name: "JIT", value: "off", meaning: "slow", advice: "switch it on" };
+  it.each([
+    ["ok", 0],
+    ["limited", 0],
+    ["missing", 1],
+  ] as const)("%s: exit status %i", async (state, status) => {
+    const library = { doctor: async () => ({ entries: [{ ...entry, state }], linkage: "call" as const }) };
+    const answer = await run("doctor", { library });
+    expect(answer.status).toBe(status);
+    expect(answer.out).toContain("to do: switch it on");
+    expect((await run("doctor --json", { library })).status).toBe(status);
+  });
+});

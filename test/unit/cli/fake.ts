@@ -1,0 +1,125 @@
+/** An `Io` that remembers what was written, over a library that does as the test says. */
+import type { Chain } from "../../../src/chain/index.ts";
+import type { Io, Stream } from "../../../src/cli/io.ts";
+import type { Library } from "../../../src/cli/library.ts";
+import { main } from "../../../src/cli/main.ts";
+import type { DispatcherImage } from "../../../src/codegen/index.ts";
+import type { AttachmentStatus } from "../../../src/loader/index.ts";
+
+export const chain: Chain = {
+  name: "edge",
+  interfaces: ["eth0", "eth1"],
+  mode: "auto",
+  linkage: "auto",
+  end: "verdict",
+  programs: [
+    { name: "denylist", object: "denylist.bpf.o" },
+    { name: "counter", object: "counter.bpf.o" },
+  ],
+};
+
+const manifestProgram = { function: "xdp_x", priority: 50, proceedOn: ["pass"], linkage: "call", hash: "0" } as const;
+
+export const image = {
+  elf: Uint8Array.from([0x7f, 0x45, 0x4c, 0x46]),
+  listing: "xdpgen_edge:\n    exit\n",
+  main: "xdpgen_edge",
+  slots: [{ program: "denylist", linkage: "call", symbol: "xdp_denylist", btfId: 1, maps: new Map([["a", "b"]]) }],
+  manifest: {
+    chain: "edge",
+    end: "verdict",
+    programs: chain.programs.map(({ name, object }) => ({ name, object, ...manifestProgram })),
+  },
+} as unknown as DispatcherImage;
+
+export const attachment: AttachmentStatus = {
+  interface: "eth0",
+  ifindex: 2,
+  chain: "edge",
+  end: "verdict",
+  mode: "native",
+  generation: 3,
+  since: new Date("2026-11-22T10:00:00"),
+  defunct: false,
+  dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge" },
+  programs: [
+    {
+      order: 1,
+      name: "denylist",
+      object: "denylist.bpf.o",
+      function: "xdp_denylist",
+      priority: 10,
+      proceedOn: ["pass"],
+      linkage: "freplace",
+      hash: "d3c2e04e8ba0fc02",
+      id: 97,
+      tag: "f00dfacef00dface",
+      maps: [
+        { name: "denylist_v4", id: 11, pin: "/sys/fs/bpf/xdpgen/4026531833-2/programs/denylist-d3c2/maps/denylist_v4" },
+      ],
+    },
+    {
+      order: 2,
+      name: "counter",
+      object: "counter.bpf.o",
+      function: "xdp_counter",
+      priority: 50,
+      proceedOn: ["aborted", "drop", "pass", "tx", "redirect"],
+      linkage: "call",
+      hash: "32a150512c1606f1",
+      maps: [{ name: "totals", id: 12, pin: "/sys/fs/bpf/xdpgen/4026531833-2/programs/counter-32a1/maps/totals" }],
+    },
+  ],
+};
+
+function unexpected(name: string) {
+  return (): never => {
+    throw new Error(`the test did not expect a call of ${name}`);
+  };
+}
+
+export interface Run {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+  readonly files: ReadonlyMap<string, string | Uint8Array>;
+}
+
+export interface World {
+  readonly library?: Partial<Library>;
+  readonly terminal?: boolean;
+  readonly env?: Io["env"];
+}
+
+/** Runs a command line, split at spaces. */
+export async function run(line: string, { library = {}, terminal = false, env = {} }: World = {}): Promise<Run> {
+  const written = { out: "", err: "" };
+  const stream = (name: "out" | "err"): Stream => ({
+    write: (data) => void (written[name] += typeof data === "string" ? data : new TextDecoder("latin1").decode(data)),
+    isTerminal: terminal,
+    columns: 80,
+  });
+  const files = new Map<string, string | Uint8Array>();
+  const io: Io = {
+    out: stream("out"),
+    err: stream("err"),
+    env,
+    now: () => new Date("2026-11-22T12:05:30"),
+    writeFile: async (path, data) => void files.set(path, data),
+    library: {
+      loadChain: async () => chain,
+      synthesise: async () => image,
+      apply: unexpected("apply"),
+      status: unexpected("status"),
+      detach: unexpected("detach"),
+      doctor: unexpected("doctor"),
+      autoReason: unexpected("autoReason"),
+      ...library,
+    },
+  };
+  const status = await main(
+    line.split(" ").filter((word) => word !== ""),
+    io,
+  );
+  return { status, ...written, files };
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it } from "vitest";
+import type { Action } from "../../../src/chain/index.ts";
+import { formatAge } from "../../../src/cli/render/age.ts";
+import { renderDoctor } from "../../../src/cli/render/doctor.ts";
+import { renderFlow } from "../../../src/cli/render/flow.ts";
+import { renderStatus } from "../../../src/cli/render/status.ts";
+import { style } from "../../../src/cli/render/style.ts";
+import { renderTable, wrap } from "../../../src/cli/render/table.ts";
+import { attachment } from "./fake.ts";
+
+const plain = style(false);
+const view = { now: new Date("2026-11-22T12:05:30"), columns: 80, paint: plain };
+const ACTIONS: readonly Action[] = ["aborted", "drop", "pass", "tx", "redirect"];
+
+describe("status", () => {
+  it("shows a chain", async () => {
+    const shown = renderStatus([attachment], view);
+    expect(shown.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    await expect(shown).toMatchFileSnapshot("../../cases/cli/status.txt");
+  });
+
+  it("fits 80 columns with long names, many actions and big numbers", () => {
+    const [first] = attachment.programs;
+    const long = {
+      ...first!,
+      name: "a-program-with-a-long-name",
+      function: "xdp_function_with_a_long_name",
+      id: 1234567,
+    };
+    const programs = [{ ...long, proceedOn: ["aborted", "drop", "pass", "tx"] as const, priority: 4294967295 }, long];
+    const shown = renderStatus([{ ...attachment, programs }], view);
+    const wide = shown.split("\n").filter((line) => line.length > 80);
+    expect(wide).toEqual([]);
+    expect(shown).toContain("f00dfacef00dface");
+  });
+
+  it("draws no picture that nobody could take in", () => {
+    const programs = Array.from({ length: 255 }, (_, i) => ({ ...attachment.programs[0]!, order: i + 1, maps: [] }));
+    const shown = renderStatus([{ ...attachment, programs }], view);
+    expect(shown).not.toContain("▼");
+    expect(shown.split("\n").length).toBeLessThan(270);
+  });
+
+  it("says loudly that a chain does not run", () => {
+    const { interface: _, ...gone } = attachment;
+    const shown = renderStatus([{ ...gone, defunct: true }], view);
+    expect(shown).toContain("interface 2 (gone)");
+    expect(shown).toContain("NOT RUNNING");
+  });
+});
+
+describe("flow", () => {
+  const flow = (proceedOn: readonly Action[][], end: "verdict" | Action): string =>
+    renderFlow(
+      proceedOn.map((actions, i) => ({ name: "abc".slice(0, i + 1), proceedOn: actions })),
+      end,
+      plain,
+    ).join("\n");
+
+  it("is drawn for an end that is a verdict, and for one that is an action", () => {
+    expect(flow([["pass"], [...ACTIONS], ["tx"]], "verdict")).toBe(
+      [
+        "packet",
+        "  │",
+        "  ▼",
+        "a ────▶ return aborted, drop, tx, redirect",
+        "  │ pass",
+        "  ▼",
+        "ab",
+        "  │ any action",
+        "  ▼",
+        "abc ──▶ return its verdict",
+      ].join("\n"),
+    );
+    expect(
+      flow([["pass", "tx"]], "drop")
+        .split("\n")
+        .slice(3),
+    ).toEqual(["a ──▶ return aborted, drop, redirect", "  │ pass, tx", "  ▼", "return drop"]);
+  });
+});
+
+describe("doctor", () => {
+  it("wraps and ends with what it comes to", () => {
+    const words = "word ".repeat(40).trim();
+    const entries = [{ name: "freplace", state: "limited" as const, value: "refused", meaning: words, advice: words }];
+    const shown = renderDoctor({ entries, linkage: "call" }, 60, plain);
+    expect(shown.split("\n").filter((line) => line.length > 60)).toEqual([]);
+    expect(shown).toMatch(/This machine runs chains; linkage auto is call\.\n$/);
+  });
+});
+
+describe("table", () => {
+  it("aligns, shrinks what may shrink, and loses no character", () => {
+    const columns = [
+      { title: "n", align: "right" as const },
+      { title: "text", min: 6 },
+    ];
+    const lines = renderTable(
+      columns,
+      [
+        ["1", "abcdefghij kl"],
+        ["22", "x"],
+      ],
+      10,
+      (text) => text,
+    );
+    expect(lines).toEqual([" n  text", " 1  abcdef", "    ghij", "    kl", "22  x"]);
+  });
+
+  it.each([
+    ["", 5, [""]],
+    ["a b", 5, ["a b"]],
+    ["aaa bbb", 5, ["aaa", "bbb"]],
+    ["aaaaaaa", 3, ["aaa", "aaa", "a"]],
+    ["to a-long_name", 7, ["to", "a-long_", "name"]],
+    ["ab", 0, ["a", "b"]],
+  ] as const)("wraps %j at %i", (text, width, lines) => {
+    expect(wrap(text, width)).toEqual(lines);
+  });
+});
+
+describe("age", () => {
+  it.each([
+    [-5, "0 s"],
+    [59_999, "59 s"],
+    [60_000, "1 min"],
+    [3_600_000, "1 h"],
+    [7_530_000, "2 h 5 min"],
+    [86_400_000, "1 day"],
+    [273_600_000, "3 days 4 h"],
+  ])("%i ms is %s", (milliseconds, text) => {
+    expect(formatAge(milliseconds)).toBe(text);
+  });
+});

@@ -1,0 +1,296 @@
+/**
+ * A kernel of plain objects: programs, maps and links by id, fds that are counted, pins as files that hold an id. It takes
+ * extensions, and keeps the rules that a swap relies on: compare and swap, one link for an interface, one extension for a
+ * slot, a link without fd or pin is detached. Nothing is verified or run.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { Mode } from "../../../src/chain/chain.ts";
+import { readElf } from "../../../src/codegen/elf/index.ts";
+import {
+  type BpfObject,
+  type Fd,
+  type Kernel,
+  KernelError,
+  type LinkInfo,
+  type MapDefinition,
+  type MapInfo,
+  type ObjectMap,
+  type ObjectProgram,
+  type ProgramInfo,
+} from "../../../src/loader/kernel.ts";
+
+const ERRNOS = { EPERM: 1, ENOENT: 2, EEXIST: 17, EBUSY: 16, EINVAL: 22, EOPNOTSUPP: 95, ENOLINK: 67, EACCES: 13 } as const;
+
+export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
+  return new KernelError(call, ERRNOS[name], name, log);
+}
+
+type Resource =
+  | { readonly kind: "program"; readonly info: ProgramInfo; readonly extension: boolean; readonly functions: readonly string[] }
+  | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array }
+  | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string }
+  | { readonly kind: "btf" };
+
+export interface FakeOptions {
+  /** Whether extensions load. Default true. */
+  readonly freplace?: boolean;
+  /** Modes that the driver refuses. */
+  readonly refuses?: readonly Mode[];
+  /** Functions that the verifier refuses. */
+  readonly rejects?: readonly string[];
+  /** Definitions of maps by name, where they are not the default. */
+  readonly maps?: Readonly<Record<string, Partial<MapDefinition> & { readonly pinnedByName?: boolean }>>;
+}
+
+const DEFINITION: MapDefinition = { type: 1, keySize: 4, valueSize: 8, maxEntries: 16, flags: 0 };
+
+export class FakeKernel implements Kernel {
+  readonly libbpfVersion = "1.1";
+  options: FakeOptions;
+  /** Names and indexes. */
+  readonly interfaces = new Map([["lo", 1]]);
+  readonly #resources = new Map<number, Resource>();
+  readonly #fds = new Map<number, number>();
+  readonly #pins = new Map<string, number>();
+  #next = 100;
+
+  constructor(options: FakeOptions = {}) {
+    this.options = options;
+  }
+
+  get openFds(): number {
+    return this.#fds.size;
+  }
+
+  /** The program on an interface; 0 for none. */
+  running(ifindex = 1): number {
+    return this.#linksOn(ifindex)[0]?.info.programId ?? 0;
+  }
+
+  /** Names of the slots that are bound in a program, by the extension's function. */
+  boundSlots(program: number): readonly string[] {
+    return this.#alive()
+      .flatMap((r) => (r.kind === "link" && r.slot?.startsWith(`${program}:`) ? [r.slot.slice(`${program}:`.length)] : []))
+      .toSorted();
+  }
+
+  /** What deleting the interface does: the link stays, without an interface. */
+  deleteInterface(name: string): void {
+    const ifindex = this.interfaces.get(name)!;
+    this.interfaces.delete(name);
+    for (const link of this.#linksOn(ifindex)) link.info = { ...link.info, ifindex: 0 };
+  }
+
+  /** Somebody else's program on an interface. */
+  occupy(ifindex: number, name: string, mode: Mode = "native"): number {
+    const id = this.#add({ kind: "program", info: program(name, []), extension: false, functions: [] });
+    const link = this.#add({ kind: "link", info: { type: 6, id: 0, programId: id, ifindex }, mode });
+    this.#open(link);
+    return id;
+  }
+
+  openObject = (bytes: Uint8Array, objectName: string): BpfObject => {
+    let elf;
+    try {
+      elf = readElf(bytes);
+    } catch {
+      throw failure("bpf_object__open_mem", "EINVAL", "libbpf: elf: not a proper ELF object\n");
+    }
+    const opened: Fd[] = [];
+    const functions = elf.symbols.filter((s) => s.type === "func" && s.binding !== "local");
+    const inXdp = functions.filter((s) => typeof s.section === "number" && elf.sections[s.section]!.name.startsWith("xdp"));
+    const state = inXdp.map((s) => ({ name: s.name, autoload: true, target: undefined as string | undefined, fd: -1 }));
+    const mapNames = [
+      ...elf.sections.flatMap((s) => (/^\.(rodata|data|bss)/.test(s.name) ? [{ name: s.name, size: s.size }] : [])),
+      ...elf.symbols.flatMap((s) =>
+        typeof s.section === "number" && elf.sections[s.section]!.name === ".maps" && s.type === "object"
+          ? [{ name: s.name, size: DEFINITION.valueSize }]
+          : [],
+      ),
+    ];
+    const values = mapNames.map(({ size }) => new Uint8Array(size));
+    const mapFds = mapNames.map(() => -1);
+    const maps = mapNames.map(({ name, size }, index): ObjectMap => {
+      const { pinnedByName = false, ...definition } = this.options.maps?.[name] ?? {};
+      return {
+        ...DEFINITION,
+        valueSize: size,
+        ...definition,
+        name,
+        pinnedByName,
+        reuse: (fd) => {
+          const taken = this.#open(this.#fds.get(fd)!);
+          opened.push(taken);
+          mapFds[index] = taken.number;
+        },
+        setInitialValue: (value) => {
+          if (value.length !== size) throw failure("bpf_map__set_initial_value", "EINVAL");
+          values[index] = value.slice();
+        },
+        fd: () => mapFds[index]!,
+      };
+    });
+    const programs = state.map(
+      (p): ObjectProgram => ({
+        name: p.name,
+        setAutoload: (on) => void (p.autoload = on),
+        makeXdp: () => void (p.target = undefined),
+        makeExtension: (target, functionName) => {
+          const of = this.#resource(target, "program");
+          if (!of.functions.includes(functionName)) throw failure("bpf_program__set_attach_target", "ENOENT");
+          p.target = functionName;
+        },
+        fd: () => p.fd,
+      }),
+    );
+    return {
+      programs,
+      maps,
+      map: (name) => maps.find((m) => m.name === name),
+      load: () => {
+        maps.forEach((map, index) => {
+          if (mapFds[index] !== -1) return;
+          const info = { ...DEFINITION, ...map, id: 0, name: map.name.slice(0, 15) };
+          const made = this.#open(this.#add({ kind: "map", info, value: values[index]! }));
+          opened.push(made);
+          mapFds[index] = made.number;
+        });
+        for (const p of state.filter((s) => s.autoload)) {
+          if (p.target !== undefined && this.options.freplace === false) throw failure("bpf_object__load", "EPERM");
+          const rejected = functions.find((f) => this.options.rejects?.includes(f.name));
+          if (rejected) throw failure("bpf_object__load", "EACCES", verifierLog(rejected.name));
+          const mapIds = mapFds.map((fd) => this.#fds.get(fd)!);
+          const id = this.#add({
+            kind: "program",
+            info: program(p.name, mapIds),
+            extension: p.target !== undefined,
+            functions: functions.map((f) => f.name),
+          });
+          const made = this.#open(id);
+          opened.push(made);
+          p.fd = made.number;
+        }
+        void objectName;
+      },
+      [Symbol.dispose]: () => opened.splice(0).forEach((fd) => fd.close()),
+    };
+  };
+
+  loadBtf = (): Fd => this.#open(this.#add({ kind: "btf" }));
+  loadProgram = (raw: { readonly type: string; readonly name: string }): Fd => {
+    const extension = raw.type === "extension";
+    if (extension && this.options.freplace === false) throw failure("bpf_prog_load", "EPERM");
+    return this.#open(this.#add({ kind: "program", info: program(raw.name, []), extension, functions: [raw.name] }));
+  };
+
+  programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
+  mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;
+  linkInfo = (fd: number): LinkInfo => this.#resource(fd, "link").info;
+  programById = (id: number): Fd => this.#byId(id, "program");
+  mapById = (id: number): Fd => this.#byId(id, "map");
+  linkById = (id: number): Fd => this.#byId(id, "link");
+  nextLinkId = (id: number): number | undefined =>
+    [...this.#resources].flatMap(([n, r]) => (n > id && r.kind === "link" && this.#isAlive(n) ? [n] : [])).toSorted()[0];
+  lookup = (fd: number): Uint8Array => this.#resource(fd, "map").value;
+  update = (fd: number, _key: Uint8Array, value: Uint8Array): void => void (this.#resource(fd, "map").value = value.slice());
+
+  pin = (fd: number, path: string): void => {
+    if (path.includes(".", path.indexOf("/xdpgen/"))) throw failure("bpf_obj_pin", "EPERM");
+    if (existsSync(path)) throw failure("bpf_obj_pin", "EEXIST");
+    writeFileSync(path, String(this.#fds.get(fd)!));
+    this.#pins.set(path, this.#fds.get(fd)!);
+  };
+  openPin = (path: string): Fd => {
+    if (!existsSync(path)) throw failure("bpf_obj_get", "ENOENT");
+    return this.#open(Number(readFileSync(path, "utf8")));
+  };
+
+  linkXdp = (fd: number, ifindex: number, mode: Mode): Fd => {
+    if (this.#linksOn(ifindex).length > 0) throw failure("bpf_link_create", "EBUSY");
+    if (this.options.refuses?.includes(mode)) throw failure("bpf_link_create", "EOPNOTSUPP");
+    const programId = this.#fds.get(fd)!;
+    return this.#open(this.#add({ kind: "link", info: { type: 6, id: 0, programId, ifindex }, mode }));
+  };
+  linkExtension = (fd: number, target: number, btfId: number): Fd => {
+    if (!this.#resource(fd, "program").extension) throw failure("bpf_link_create", "EINVAL");
+    const slot = `${this.#fds.get(target)!}:${btfId}`;
+    if (this.#alive().some((r) => r.kind === "link" && r.slot === slot)) throw failure("bpf_link_create", "EBUSY");
+    const programId = this.#fds.get(fd)!;
+    return this.#open(this.#add({ kind: "link", info: { type: 2, id: 0, programId, ifindex: 0 }, slot }));
+  };
+  updateLink = (fd: number, next: number, expected: number): void => {
+    const link = this.#resource(fd, "link");
+    if (link.info.ifindex === 0) throw failure("bpf_link_update", "ENOLINK");
+    if (link.info.programId !== this.#fds.get(expected)) throw failure("bpf_link_update", "EPERM");
+    link.info = { ...link.info, programId: this.#fds.get(next)! };
+  };
+  detachLink = (fd: number): void => {
+    const link = this.#resource(fd, "link");
+    link.info = { ...link.info, ifindex: 0 };
+  };
+  queryXdp = (ifindex: number) => {
+    const of = (mode: Mode): number => this.#linksOn(ifindex).find((l) => l.mode === mode)?.info.programId ?? 0;
+    return { native: of("native"), generic: of("generic"), offloaded: 0 };
+  };
+  attachXdp = (): void => {};
+  detachXdp = (): void => {};
+  waitForPackets = (): Promise<void> => Promise.resolve();
+  testRun = () => Promise.resolve({ retval: 2, dataOut: new Uint8Array(), duration: 0 });
+  interfaceIndex = (name: string): number => this.interfaces.get(name) ?? 0;
+  tryLock = (): boolean => true;
+  mountBpffs = (): void => {};
+
+  #add(resource: Resource): number {
+    const id = this.#next++;
+    if (resource.kind === "btf") this.#resources.set(id, resource);
+    else this.#resources.set(id, { ...resource, info: { ...resource.info, id } } as Resource);
+    return id;
+  }
+
+  #open(id: number): Fd {
+    const number = this.#next++;
+    this.#fds.set(number, id);
+    const close = (): void => void this.#fds.delete(number);
+    return { number, close, [Symbol.dispose]: close };
+  }
+
+  #byId(id: number, kind: Resource["kind"]): Fd {
+    if (this.#resources.get(id)?.kind !== kind) throw failure(`bpf_${kind}_get_fd_by_id`, "ENOENT");
+    return this.#open(id);
+  }
+
+  #resource<K extends Resource["kind"]>(fd: number, kind: K): Extract<Resource, { kind: K }> {
+    const found = this.#resources.get(this.#fds.get(fd) ?? -1);
+    if (found?.kind !== kind) throw new Error(`fd ${fd} is no open ${kind}: a bug of the loader`);
+    return found as Extract<Resource, { kind: K }>;
+  }
+
+  #isAlive(id: number): boolean {
+    if ([...this.#fds.values()].includes(id)) return true;
+    return [...this.#pins].some(([path, pinned]) => pinned === id && existsSync(path) && readFileSync(path, "utf8") === `${id}`);
+  }
+
+  #alive(): readonly Resource[] {
+    return [...this.#resources].flatMap(([id, resource]) => (this.#isAlive(id) ? [resource] : []));
+  }
+
+  #linksOn(ifindex: number) {
+    return this.#alive().flatMap((r) => (r.kind === "link" && r.info.ifindex === ifindex && ifindex !== 0 ? [r] : []));
+  }
+}
+
+function program(name: string, mapIds: readonly number[]): ProgramInfo {
+  return { type: 6, id: 0, tag: "0123456789abcdef", name, loadTime: 1n, mapIds, verifiedInstructions: 1 };
+}
+
+function verifierLog(functionName: string): string {
+  return `libbpf: prog 'x': BPF program load failed: Permission denied
+libbpf: prog 'x': -- BEGIN PROG LOAD LOG --
+0: R1=ctx(off=0,imm=0) R10=fp0
+; in ${functionName}
+R0 !read_ok
+processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+-- END PROG LOAD LOG --
+libbpf: failed to load object 'x'
+`;
+}

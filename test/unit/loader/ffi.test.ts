@@ -1,0 +1,146 @@
+/** The border to C: struct layouts against the headers' own offsets, errno names. */
+import { describe, expect, it } from "vitest";
+import { errnoName } from "../../../src/loader/ffi/errno.ts";
+import { mapName } from "../../../src/loader/ffi/object.ts";
+import * as structs from "../../../src/loader/ffi/structs.ts";
+import { compile } from "../../support/objects.ts";
+import { readElf } from "../../../src/codegen/elf/index.ts";
+
+/** Offsets and sizes as clang sees them in the installed headers: 64-bit numbers in section `offsets`. */
+function offsetsFromHeaders(expressions: readonly string[]): readonly number[] {
+  const multiarch = { x64: "x86_64", arm64: "aarch64" }[process.arch as string] ?? process.arch;
+  const object = compile(
+    `#include <stddef.h>
+     #include <stdbool.h>
+     #include <stdint.h>
+     #include <linux/bpf.h>
+     #include <bpf/bpf.h>
+     #include <bpf/libbpf.h>
+     #define offset(t, m) offsetof(struct t, m)
+     unsigned long long values[] __attribute__((section("offsets"), used)) = { ${expressions.join(", ")} };`,
+    `-I/usr/include/${multiarch}-linux-gnu`,
+    // glibc's headers ask which machine they are for.
+    `-D__${multiarch}__`,
+    "-Wno-incompatible-library-redeclaration",
+  );
+  const { data } = readElf(object).sections.find((s) => s.name === "offsets")!;
+  return expressions.map((_, i) => Number(Buffer.from(data).readBigUInt64LE(8 * i)));
+}
+
+/** Where each byte of a struct that was filled with `fill` is not zero, in words of 4. */
+const wordsSet = (bytes: Uint8Array): readonly number[] =>
+  [...new Uint32Array(bytes.slice().buffer)].flatMap((word, i) => (word === 0 || i < 2 ? [] : [4 * i]));
+
+describe("structs", () => {
+  it("are as large as the headers say", () => {
+    const sizes = offsetsFromHeaders([
+      "sizeof(struct bpf_prog_info)",
+      "sizeof(struct bpf_map_info)",
+      "offsetof(struct bpf_prog_info, attach_btf_id) + 4",
+    ]);
+    // Newer headers may have more; older kernels know less. What we read must lie within.
+    expect(structs.SIZEOF_PROG_INFO).toBeGreaterThanOrEqual(sizes[2]!);
+    expect(structs.SIZEOF_MAP_INFO).toBeLessThanOrEqual(sizes[1]!);
+  });
+
+  it("have each field where the headers have it", () => {
+    const names = [
+      "offset(bpf_prog_load_opts, expected_attach_type)",
+      "offset(bpf_prog_load_opts, prog_btf_fd)",
+      "offset(bpf_prog_load_opts, attach_btf_id)",
+      "offset(bpf_prog_load_opts, attach_prog_fd)",
+      "offset(bpf_prog_load_opts, func_info)",
+      "offset(bpf_prog_load_opts, func_info_cnt)",
+      "offset(bpf_prog_load_opts, func_info_rec_size)",
+      "offset(bpf_prog_load_opts, log_level)",
+      "offset(bpf_prog_load_opts, log_size)",
+      "offset(bpf_prog_load_opts, log_buf)",
+    ];
+    const fields = { expectedAttachType: 1, btf: 2, attachBtfId: 3, attachProgFd: 4, funcInfo: 5n, funcInfoCount: 6 };
+    const load = structs.progLoadOpts({ ...fields, log: 7n, logSize: 8 });
+    expect(wordsSet(load)).toEqual(offsetsFromHeaders(names));
+
+    const link = structs.linkCreateOpts(1, 2);
+    expect(wordsSet(link)).toEqual(
+      offsetsFromHeaders(["offset(bpf_link_create_opts, flags)", "offset(bpf_link_create_opts, target_btf_id)"]),
+    );
+    const update = structs.linkUpdateOpts(1, 2);
+    expect(wordsSet(update)).toEqual(
+      offsetsFromHeaders(["offset(bpf_link_update_opts, flags)", "offset(bpf_link_update_opts, old_prog_fd)"]),
+    );
+    expect(wordsSet(structs.xdpAttachOpts(3))).toEqual(offsetsFromHeaders(["offset(bpf_xdp_attach_opts, old_prog_fd)"]));
+    const run = structs.testRunOpts({
+      dataIn: 1n,
+      dataInSize: 2,
+      dataOut: 3n,
+      dataOutSize: 4,
+      ctxIn: 5n,
+      ctxInSize: 6,
+      repeat: 7,
+      flags: 8,
+      batchSize: 9,
+    });
+    expect(wordsSet(run)).toEqual(
+      offsetsFromHeaders(
+        ["data_in", "data_out", "data_size_in", "data_size_out", "ctx_in", "ctx_size_in", "repeat", "flags", "batch_size"].map(
+          (field) => `offset(bpf_test_run_opts, ${field})`,
+        ),
+      ),
+    );
+  });
+
+  it("are read where the headers have each field", () => {
+    const info = new Uint8Array(structs.SIZEOF_PROG_INFO);
+    const view = new DataView(info.buffer);
+    const [id, tag, time, name, verified] = offsetsFromHeaders(
+      ["id", "tag", "load_time", "name", "verified_insns"].map((field) => `offset(bpf_prog_info, ${field})`),
+    );
+    view.setUint32(id!, 77, true);
+    info.set([0xde, 0xad], tag!);
+    view.setBigUint64(time!, 123456789012n, true);
+    info.set(new TextEncoder().encode("xdpgen_edge"), name!);
+    view.setUint32(verified!, 42, true);
+    expect(structs.decodeProgInfo(info, [1])).toEqual({
+      type: 0,
+      id: 77,
+      tag: "dead000000000000",
+      loadTime: 123456789012n,
+      name: "xdpgen_edge",
+      mapIds: [1],
+      verifiedInstructions: 42,
+    });
+  });
+
+  it("tell the mode of a program on the hook, one or several", () => {
+    const query = structs.xdpQueryOpts();
+    const view = new DataView(query.buffer);
+    view.setUint32(8, 5, true);
+    view.setUint8(24, 2);
+    expect(structs.decodeXdpQuery(query)).toEqual({ native: 0, generic: 5, offloaded: 0 });
+    view.setUint8(24, 4);
+    view.setUint32(12, 6, true);
+    view.setUint32(20, 7, true);
+    expect(structs.decodeXdpQuery(query)).toEqual({ native: 6, generic: 7, offloaded: 0 });
+  });
+});
+
+it.each([
+  [1, "EPERM"],
+  [2, "ENOENT"],
+  [11, "EAGAIN"],
+  [67, "ENOLINK"],
+  [95, "EOPNOTSUPP"],
+  [524, "ENOTSUPP"],
+  [4001, "LIBBPF_ERRNO__FORMAT"],
+  [99999, "errno 99999"],
+])("errno %i is %s", (errno, name) => {
+  expect(errnoName(errno)).toBe(name);
+});
+
+it.each([
+  ["denylist", "denylist"],
+  ["edge.bss", ".bss"],
+  [".rodata.xdpgen", ".rodata.xdpgen"],
+])("map %s of libbpf is %s", (name, section) => {
+  expect(mapName(name)).toBe(section);
+});

@@ -1,0 +1,343 @@
+/** The transaction, on a kernel of plain objects: what it leaves, and what a failure leaves. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { LINKAGES } from "../../../src/chain/chain.ts";
+import { attach, detach, open } from "../../../src/loader/attachment.ts";
+import { status } from "../../../src/loader/status.ts";
+import { compile } from "../../support/objects.ts";
+import { failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
+import { chain, numbered, world, type World } from "./world.ts";
+
+const DIR = "42-1";
+
+/** The lines of a report. */
+function reporter(): { readonly lines: string[]; readonly report: (line: string) => void } {
+  const lines: string[] = [];
+  return { lines, report: (line) => lines.push(line) };
+}
+
+/** A program with one hash map, and a data section when it has a variable. */
+function withMap(version: number): Uint8Array {
+  return compile(`
+    #define SEC(name) __attribute__((section(name), used))
+    struct xdp_md { unsigned int data, data_end; };
+    struct { int (*type)[1]; unsigned int *key; unsigned long long *value; int (*max_entries)[16]; } seen SEC(".maps");
+    static void *(*lookup)(void *map, const void *key) = (void *)1;
+    SEC("xdp") int counted(struct xdp_md *ctx) { unsigned int key = ${version}; return lookup(&seen, &key) ? 1 : 2; }
+    char _license[] SEC("license") = "GPL";
+  `);
+}
+
+describe.each(LINKAGES)("linkage %s", (linkage) => {
+  it("attaches, swaps, and leaves exactly the pins of the live generation", async () => {
+    using w = world();
+    const live = await attach(chain(linkage, numbered(1), numbered(2)), "lo", { machine: w.machine() });
+    expect(live.result).toMatchObject({ outcome: "created", generation: 1, mode: "native" });
+    const first = w.kernel.running();
+
+    const swapped = await live.update(chain(linkage, numbered(1), numbered(2), numbered(3)));
+    expect(swapped).toMatchObject({ outcome: "swapped", generation: 2 });
+    expect(w.kernel.running()).not.toBe(first);
+    expect(w.kernel.openFds).toBe(0);
+    expect(w.pins().filter((pin) => !pin.includes("/programs/"))).toEqual(
+      [
+        `${DIR}/gen-2/dispatcher`,
+        ...(linkage === "freplace" ? [1, 2, 3].map((k) => `${DIR}/gen-2/slot-p${k}`) : []),
+        `${DIR}/link`,
+      ].toSorted(),
+    );
+    expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(linkage === "freplace" ? 3 : 0);
+  });
+
+  it("changes nothing when the chain runs already, by whatever path its objects are named", async () => {
+    using w = world();
+    const machine = w.machine();
+    await attach(chain(linkage, numbered(1)), "lo", { machine });
+    const before = w.snapshot();
+    const { lines, report } = reporter();
+    const again = await attach(chain(linkage, numbered(1, { object: "/elsewhere/p1.bpf.o" })), "lo", { machine, report });
+    expect(again.result).toMatchObject({ outcome: "unchanged", generation: 1 });
+    expect(lines.join()).toMatch(/lo runs this chain already \(generation 1\)/);
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it("keeps the old chain, pins and fds when any one call fails", async () => {
+    const before = chain(linkage, numbered(1), numbered(2));
+    const after = chain(linkage, numbered(2), numbered(3), numbered(4));
+    const calls: string[] = [];
+    let failures = 0;
+    for (let at = 1; at === 1 || at <= calls.length; at++) {
+      using w = world();
+      await attach(before, "lo", { machine: w.machine() });
+      const old = w.snapshot();
+      const kernel = watched(w.kernel, (count, call) => {
+        if (at === 1) calls[count - 1] = call;
+        else if (count === at) throw failure(call, "EINVAL");
+      });
+      const { lines, report } = reporter();
+      const result = await attach(after, "lo", { machine: w.machine(kernel), report }).then(
+        () => "done",
+        (error: unknown) => error,
+      );
+      if (result !== "done") {
+        failures++;
+        expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(old);
+      } else {
+        expect(w.kernel.openFds).toBe(0);
+        if (at > 1 && calls[at - 1] === "waitForPackets") expect(lines.join()).toMatch(/the next command tries again/);
+      }
+      // Whatever happened, the next command gets there, and nothing is left over.
+      const next = await attach(after, "lo", { machine: w.machine() });
+      expect(next.status().programs.map((p) => p.name)).toEqual(["p2", "p3", "p4"]);
+      expect(w.pins().filter((pin) => pin.includes("gen-"))).toHaveLength(linkage === "freplace" ? 4 : 1);
+      expect(w.pins().some((pin) => pin.includes("/p1-"))).toBe(false);
+    }
+    expect(calls).toContain("updateLink");
+    expect(failures).toBeGreaterThan(10);
+  });
+
+  it("leaves nothing behind when the first attachment fails at any call", async () => {
+    const calls: string[] = [];
+    for (let at = 1; at === 1 || at <= calls.length; at++) {
+      using w = world();
+      const kernel = watched(w.kernel, (count, call) => {
+        if (at === 1) calls[count - 1] = call;
+        else if (count === at) throw failure(call, "EINVAL");
+      });
+      const done = await attach(chain(linkage, numbered(1), numbered(2)), "lo", { machine: w.machine(kernel) }).then(
+        () => true,
+        () => false,
+      );
+      expect(w.kernel.openFds).toBe(0);
+      if (!done) {
+        expect(w.pins(), `call ${at}, ${calls[at - 1]}`).toEqual([]);
+        expect(w.kernel.running()).toBe(0);
+      }
+    }
+    expect(calls).toContain("linkXdp");
+  });
+
+  it("keeps a map of the same definition when the object changes, and says so", async () => {
+    using w = world();
+    const machine = w.machine();
+    const program = (version: number) => numbered(1, { bytes: withMap(version) });
+    const live = await attach(chain(linkage, program(1)), "lo", { machine });
+    const [map] = live.status().programs[0]!.maps;
+    expect(map).toMatchObject({ name: "seen" });
+
+    const { lines, report } = reporter();
+    await live.update(chain(linkage, program(2), numbered(2)), { report });
+    expect(live.status().programs[0]!.maps[0]!.id).toBe(map!.id);
+    expect(lines).toEqual(["p1 changed: keeps the contents of seen"]);
+
+    w.kernel.options = { maps: { seen: { maxEntries: 32 } } };
+    lines.length = 0;
+    await live.update(chain(linkage, program(3), numbered(2)), { report });
+    expect(live.status().programs[0]!.maps[0]!.id).not.toBe(map!.id);
+    expect(lines).toEqual(["p1 changed: seen starts empty"]);
+  });
+
+  it("names the program that the verifier refuses, and where the log is", async () => {
+    using w = world({ rejects: ["verdict_2"] });
+    const attempt = attach(chain(linkage, numbered(1), numbered(2)), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toMatchObject({ code: "program-rejected" });
+    await expect(attempt).rejects.toThrow(/refuses program p2 \(p2\.bpf\.o\)[^]*R0 !read_ok\nThe whole log is in \//);
+    expect(w.pins()).toEqual([]);
+    expect(w.kernel.openFds).toBe(0);
+  });
+});
+
+it("keeps an unchanged program's extension loaded across a swap", async () => {
+  using w = world();
+  const live = await attach(chain("freplace", numbered(1), numbered(2)), "lo", { machine: w.machine() });
+  const before = live.status().programs.find((p) => p.name === "p1")!.id;
+  await live.update(chain("freplace", numbered(3), numbered(1)));
+  expect(live.status().programs.find((p) => p.name === "p1")!.id).toBe(before);
+});
+
+it("keeps a program's maps when only its linkage changes", async () => {
+  using w = world();
+  const program = numbered(1, { bytes: withMap(1) });
+  const live = await attach(chain("call", program), "lo", { machine: w.machine() });
+  const id = live.status().programs[0]!.maps[0]!.id;
+  for (const linkage of ["freplace", "call"] as const) {
+    await live.update(chain(linkage, program));
+    expect(live.status().programs[0]).toMatchObject({ linkage, maps: [{ id }] });
+  }
+  expect(w.pins().some((pin) => pin.endsWith("/program"))).toBe(false);
+});
+
+it.each(LINKAGES)("shares a map that is pinned by name among all programs, by %s", async (linkage) => {
+  using w = world({ maps: { seen: { pinnedByName: true } } });
+  const program = (k: number) => numbered(k, { bytes: withMap(1) });
+  const live = await attach(chain(linkage, program(1)), "lo", { machine: w.machine() });
+  await live.update(chain(linkage, program(1), numbered(2, { bytes: withMap(2), linkage: "freplace" }), program(0)));
+  const ids = live.status().programs.map((p) => p.maps[0]!.id);
+  // The linker of a fake object cannot see the pinning, so only freplace programs share here.
+  if (linkage === "freplace") expect(new Set(ids).size).toBe(1);
+  expect(ids).toHaveLength(3);
+});
+
+it("chooses freplace where the kernel takes it, else call", async () => {
+  for (const [freplace, linkage] of [
+    [true, "freplace"],
+    [false, "call"],
+  ] as const) {
+    using w = world({ freplace });
+    const live = await attach(chain("auto", numbered(1)), "lo", { machine: w.machine() });
+    expect(live.status().programs[0]!.linkage).toBe(linkage);
+  }
+});
+
+describe("mode", () => {
+  it("falls back to generic and says so, unless native was asked for", async () => {
+    using w = world({ refuses: ["native"] });
+    const { lines, report } = reporter();
+    const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), report });
+    expect(live.result!.mode).toBe("generic");
+    expect(live.status().mode).toBe("generic");
+    expect(lines.join()).toMatch(/lo refuses XDP in native mode \(EOPNOTSUPP\): attached in generic mode/);
+
+    using other = world({ refuses: ["native"] });
+    const attempt = attach(chain("call", numbered(1)), "lo", { machine: other.machine(), mode: "native" });
+    await expect(attempt).rejects.toMatchObject({ code: "environment" });
+    expect(other.pins()).toEqual([]);
+  });
+
+  it("is not changed under a running chain", async () => {
+    using w = world();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    const before = w.snapshot();
+    const attempt = attach(chain("call", numbered(1), numbered(2)), "lo", { machine: w.machine(), mode: "generic" });
+    await expect(attempt).rejects.toThrow(/runs its chain in native mode/);
+    expect(w.snapshot()).toEqual(before);
+  });
+});
+
+describe("what others do", () => {
+  it("leaves a foreign program alone, and takes over when told to", async () => {
+    using w = world();
+    const id = w.kernel.occupy(1, "theirs");
+    const attempt = attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toMatchObject({ code: "interface-occupied" });
+    await expect(attempt).rejects.toThrow(`program ${id} (theirs)`);
+    expect(w.kernel.running()).toBe(id);
+
+    const { lines, report } = reporter();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), replace: true, report });
+    expect(w.kernel.running()).not.toBe(id);
+    expect(lines.join()).toMatch(/took lo over from XDP program \d+ \(theirs\); for an instant/);
+  });
+
+  it("sees that another process changed the link in the middle", async () => {
+    using w = world();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    const before = w.snapshot();
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink") throw failure("bpf_link_update", "EPERM");
+    });
+    const attempt = attach(chain("call", numbered(2)), "lo", { machine: w.machine(kernel) });
+    await expect(attempt).rejects.toMatchObject({ code: "conflict" });
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it("answers when the interface is deleted, before or in the middle of a swap", async () => {
+    using w = world();
+    const live = await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink") w.kernel.deleteInterface("lo");
+    });
+    const attempt = attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(kernel) });
+    await expect(attempt).rejects.toMatchObject({ code: "interface-missing" });
+    await expect(live.update(chain("freplace", numbered(2)))).rejects.toMatchObject({ code: "interface-missing" });
+    expect(live.status().defunct).toBe(true);
+  });
+
+  it("clears a defunct link and attaches anew", async () => {
+    using w = world();
+    await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    w.kernel.deleteInterface("lo");
+    w.kernel.interfaces.set("lo", 1);
+    expect(status(undefined, w.machine())).toMatchObject([{ defunct: true, generation: 1 }]);
+    const { lines, report } = reporter();
+    const live = await attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(), report });
+    expect(live.result).toMatchObject({ outcome: "created", generation: 1 });
+    expect(lines.join()).toMatch(/defunct/);
+    expect(live.status()).toMatchObject({ defunct: false, programs: [{ name: "p2" }] });
+  });
+});
+
+describe("leftovers", () => {
+  const leave = (w: World, path: string): void => {
+    mkdirSync(`${w.root}/${DIR}/${path}`, { recursive: true });
+    writeFileSync(`${w.root}/${DIR}/${path}/pin`, "99");
+  };
+
+  it("of a crash are cleared by the next command, those of the live generation never", async () => {
+    using w = world();
+    const live = await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    const before = w.pins();
+    leave(w, "gen-2");
+    leave(w, `programs/p9-${"0".repeat(16)}/maps`);
+    await live.update(chain("freplace", numbered(1)));
+    expect(w.pins()).toEqual(before);
+  });
+
+  it("of a first attempt are cleared too", async () => {
+    using w = world();
+    leave(w, "gen-1");
+    const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    expect(live.status().generation).toBe(1);
+    expect(w.pins()).not.toContain(`${DIR}/gen-1/pin`);
+  });
+
+  it("of an extension whose link somebody unpinned are bound again", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(chain("freplace", numbered(1), numbered(2)), "lo", { machine });
+    const { rmSync } = await import("node:fs");
+    rmSync(`${w.root}/${DIR}/gen-1/slot-p1`);
+    const result = await live.update(chain("freplace", numbered(1), numbered(2)));
+    expect(result.outcome).toBe("swapped");
+    expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(2);
+  });
+});
+
+describe("detach", () => {
+  it("removes everything, and is no error a second time", async () => {
+    using w = world();
+    await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    const { lines, report } = reporter();
+    expect(await detach("lo", { machine: w.machine(), report })).toEqual({ detached: true });
+    expect(w.pins()).toEqual([]);
+    expect(w.kernel.running()).toBe(0);
+    expect(await detach("lo", { machine: w.machine(), report })).toEqual({ detached: false });
+    expect(lines).toEqual(["detached the chain from lo", "xdpgen has nothing on lo: nothing was changed"]);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("clears what a deleted interface has left", async () => {
+    using w = world();
+    w.kernel.interfaces.set("gone0", 2_000_000);
+    await attach(chain("call", numbered(1)), "gone0", { machine: w.machine() });
+    w.kernel.deleteInterface("gone0");
+    expect(await detach("gone0", { machine: w.machine() })).toEqual({ detached: true });
+    expect(w.pins()).toEqual([]);
+    await expect(detach("gone0", { machine: w.machine() })).rejects.toMatchObject({ code: "interface-missing" });
+  });
+});
+
+it("opens what runs, and says when nothing does", async () => {
+  using w = world();
+  await expect(open("lo", { machine: w.machine() })).rejects.toMatchObject({ code: "not-attached" });
+  await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+  await using live = await open("lo", { machine: w.machine() });
+  expect(live.status()).toMatchObject({ interface: "lo", ifindex: 1, chain: "test", generation: 1 });
+});
+
+it("names the nearest interface", async () => {
+  using w = world();
+  const attempt = attach(chain("call", numbered(1)), "loo", { machine: w.machine() });
+  await expect(attempt).rejects.toThrow(/no interface loo .* did you mean lo\?/);
+});

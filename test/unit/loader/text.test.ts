@@ -1,0 +1,99 @@
+/** What users read: verifier logs, the doctor's findings, names of pins. */
+import { readFileSync, rmSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { capabilities, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
+import { listPrograms, mapPin, pinName } from "../../../src/loader/store.ts";
+import { lastLines, libbpfReason, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const PRINTED = `libbpf: prog 'bad': BPF program load failed: Permission denied
+libbpf: prog 'bad': -- BEGIN PROG LOAD LOG --
+0: R1=ctx(off=0,imm=0) R10=fp0
+; return *(int *)0;
+0: (61) r0 = *(u32 *)(r1 +400)
+invalid bpf_context access off=400 size=4
+processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+-- END PROG LOAD LOG --
+libbpf: prog 'bad': failed to load: -13
+libbpf: failed to load object 'bad'
+`;
+
+describe("verifier log", () => {
+  it("is cut out of what libbpf printed, and ends with the reason", () => {
+    const log = verifierLog(PRINTED)!;
+    expect(log.startsWith("0: R1=ctx")).toBe(true);
+    expect(lastLines(log).at(-1)).toBe("invalid bpf_context access off=400 size=4");
+    expect(lastLines(log, 2)).toHaveLength(2);
+  });
+
+  it("is absent where the verifier was not reached; then libbpf's words are the reason", () => {
+    const printed = "libbpf: map 'm': failed to create: Invalid argument(-22)\nlibbpf: failed to load object 'x'\n";
+    expect(verifierLog(printed)).toBeUndefined();
+    expect(libbpfReason(printed)).toEqual(["map 'm': failed to create: Invalid argument(-22)"]);
+  });
+
+  it("is whole even when it was cut short", () => {
+    expect(verifierLog("-- BEGIN PROG LOAD LOG --\nline")).toBe("line");
+  });
+
+  it("is written to a file of its own each time", () => {
+    const paths = [saveLog("p", "one"), saveLog("p", "two")];
+    expect(paths.map((path) => readFileSync(path, "utf8"))).toEqual(["one", "two"]);
+    paths.forEach((path) => rmSync(path));
+  });
+});
+
+describe("doctor", () => {
+  it.each([
+    ["5.9.16", "missing"],
+    ["5.10.0-30-amd64", "ok"],
+    ["6.1.0-50-amd64", "ok"],
+    ["4.19.0", "missing"],
+  ])("kernel %s is %s", (release, state) => {
+    expect(kernelRelease(release).state).toBe(state);
+  });
+
+  it("knows a JIT that is off, on, or hidden", () => {
+    expect([jit("0"), jit("1"), jit("2"), jit(undefined)].map((f) => f.state)).toEqual(["limited", "ok", "ok", "limited"]);
+  });
+
+  it("names the capabilities that are missing", () => {
+    expect(capabilities(new Set(["NET_ADMIN", "SYS_ADMIN"])).state).toBe("ok");
+    expect(capabilities(new Set(["NET_ADMIN"]))).toMatchObject({ state: "missing", value: "CAP_NET_ADMIN" });
+    expect(capabilities(new Set())).toMatchObject({ value: "none" });
+  });
+
+  const root = new Set(["NET_ADMIN", "SYS_ADMIN"] as const);
+  const refused = { supported: false, step: "load", errnoName: "EPERM", reason: "loading fails with EPERM" } as const;
+  it("tells policy from lack of privilege and from lack of support", () => {
+    expect(freplaceFinding({ supported: true }, root, undefined).state).toBe("ok");
+    const policy = freplaceFinding(refused, root, "none [integrity] confidentiality");
+    expect(policy.meaning).toMatch(/policy.*lockdown is `integrity`.*linked by `call`/);
+    expect(policy.state).toBe("limited");
+    expect(freplaceFinding(refused, root, "[none] integrity").meaning).not.toMatch(/lockdown is/);
+    expect(freplaceFinding(refused, new Set(), undefined)).toMatchObject({ state: "missing", advice: expect.stringContaining("sudo") as string });
+    expect(freplaceFinding({ ...refused, errnoName: "EINVAL" }, root, undefined).meaning).toMatch(/no extensions/);
+    expect(freplaceFinding({ ...refused, step: "target" }, root, undefined).meaning).toMatch(/not even a plain/);
+  });
+});
+
+describe("pins", () => {
+  it.each([
+    ["seen", "seen"],
+    [".bss", "section-bss"],
+    [".rodata.str1.1", "section-rodata-str1-1"],
+  ])("map %s is pinned as %s, without a dot", (map, pin) => {
+    expect(pinName(map)).toBe(pin);
+  });
+
+  it("find a program's name and hash again, hyphens and all", () => {
+    const dir = mkdtempSync(join(tmpdir(), "xdpgen-store-"));
+    const key = { name: "deny-list-2", hash: "0123456789abcdef" };
+    mkdirSync(join(mapPin(dir, key, { name: "m", shared: false }), ".."), { recursive: true });
+    mkdirSync(`${dir}/programs/not-a-program`);
+    expect(listPrograms(dir)).toEqual([key]);
+    rmSync(dir, { recursive: true });
+  });
+});

@@ -1,0 +1,57 @@
+/** A machine for tests of the swap: a fake kernel, a folder in place of bpffs, chains of generated objects. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Chain, Linkage, Program } from "../../../src/chain/chain.ts";
+import type { Machine } from "../../../src/loader/machine.ts";
+import type { Kernel } from "../../../src/loader/kernel.ts";
+import { verdictObject } from "../../support/verdict-program.ts";
+import { FakeKernel, type FakeOptions } from "./fake-kernel.ts";
+
+export interface World extends Disposable {
+  readonly kernel: FakeKernel;
+  readonly root: string;
+  machine(kernel?: Kernel): Machine;
+  /** Everything pinned, by path below the root. */
+  pins(): readonly string[];
+  /** All that a failed swap must leave as it was. */
+  snapshot(): unknown;
+}
+
+export function world(options: FakeOptions = {}): World {
+  const base = mkdtempSync(join(tmpdir(), "xdpgen-loader-"));
+  const root = join(base, "xdpgen");
+  const kernel = new FakeKernel(options);
+  const walk = (path: string): string[] => {
+    try {
+      return readdirSync(path, { withFileTypes: true }).flatMap((e) =>
+        e.isDirectory() ? walk(`${path}/${e.name}`) : [`${path}/${e.name}`],
+      );
+    } catch {
+      return [];
+    }
+  };
+  const files = (): string[] => walk(root).toSorted();
+  return {
+    kernel,
+    root,
+    machine: (other = kernel) => ({ kernel: other, root, netns: 42 }),
+    pins: () => files().map((path) => path.slice(root.length + 1)),
+    snapshot: () => ({
+      pins: files().map((path) => [path, readFileSync(path, "utf8")]),
+      running: kernel.running(),
+      slots: kernel.boundSlots(kernel.running()),
+      fds: kernel.openFds,
+    }),
+    [Symbol.dispose]: () => rmSync(base, { recursive: true }),
+  };
+}
+
+/** Program `p<k>`, which returns what the packet says. */
+export function numbered(k: number, rest: Partial<Program> = {}): Program {
+  return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority: k, ...rest };
+}
+
+export function chain(linkage: Linkage | "auto", ...programs: readonly Program[]): Chain {
+  return { name: "test", interfaces: [], mode: "auto", linkage, end: "verdict", programs };
+}
