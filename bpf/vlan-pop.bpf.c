@@ -10,7 +10,7 @@
  * Globals
  *   vlan_id      the VLAN to strip, 0 to 4094. Default 4095, which no frame may carry: strips nothing. 0 strips
  *                priority tags.
- * Verdicts  always PASS, except ABORTED where the kernel cannot move the start of the packet, which leaves it as it was.
+ * Verdicts  always PASS, except ABORTED where the kernel cannot move the start of the packet: it stays as it was.
  *
  * Of two tags the outer goes, if it is 802.1Q; an 802.1ad service tag stays. Metadata in front of the packet moves with
  * it. A tag that the network card has already taken off is not in the packet, and no XDP program sees it: switch

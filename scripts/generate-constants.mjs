@@ -12,7 +12,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const OUTPUT = join(dirname(fileURLToPath(import.meta.url)), "../src/codegen/asm/constants.ts");
-const HEADERS = ["/usr/include/linux/bpf_common.h", "/usr/include/linux/bpf.h"];
+const COMMON_HEADER = "/usr/include/linux/bpf_common.h";
+const HEADER = "/usr/include/linux/bpf.h";
 
 /** Defines that belong to instructions; the headers have hundreds of others. */
 const OPCODE_FIELDS =
@@ -20,9 +21,13 @@ const OPCODE_FIELDS =
   "TO_BE K X JA JEQ JGT JGE JSET JNE JLT JLE JSGT JSGE JSLT JSLE CALL EXIT FETCH XCHG CMPXCHG";
 const PSEUDO_VALUES = "MAP_FD MAP_IDX MAP_VALUE MAP_IDX_VALUE BTF_ID FUNC CALL KFUNC_CALL";
 
+/**
+ * @param {string} text
+ * @returns {Map<string, number>}
+ */
 function defines(text) {
   const values = new Map();
-  for (const [, name, body] of text.matchAll(/^#define\s+(BPF_\w+)[ \t]+(.+)$/gm)) {
+  for (const [, name = "", body = ""] of text.matchAll(/^#define\s+(BPF_\w+)[ \t]+(.+)$/gm)) {
     const expression = body.replace(/\/\*.*$/, "").trim();
     const value = evaluate(expression, values);
     if (value !== undefined) values.set(name, value);
@@ -30,7 +35,13 @@ function defines(text) {
   return values;
 }
 
-/** A number, a name seen before, or names and numbers joined by `|` in parentheses: the headers use no more than that here. */
+/**
+ * A number, a name seen before, or names and numbers joined by `|` in parentheses: the headers use no more than that here.
+ *
+ * @param {string} expression
+ * @param {ReadonlyMap<string, number>} known
+ * @returns {number | undefined}
+ */
 function evaluate(expression, known) {
   const terms = expression.replace(/^\((.*)\)$/, "$1").split("|");
   let value = 0;
@@ -42,12 +53,21 @@ function evaluate(expression, known) {
   return value;
 }
 
+/**
+ * @param {string} text
+ * @returns {[string, number][]}
+ */
 function actions(text) {
   const body = /enum xdp_action \{([^}]*)\}/.exec(text)?.[1] ?? "";
   return [...body.matchAll(/\bXDP_\w+/g)].map(([name], code) => [name, code]);
 }
 
-/** The mapper lists `FN(name)` in order of number (to Linux 6.1) or `FN(name, number)` (later). */
+/**
+ * The mapper lists `FN(name)` in order of number (to Linux 6.1) or `FN(name, number)` (later).
+ *
+ * @param {string} text
+ * @returns {[string, number][]}
+ */
 function helpers(text) {
   const start = text.search(/^#define _{2,3}BPF_FUNC_MAPPER\(FN(, ctx\.\.\.)?\)/m);
   const body = text.slice(start, text.indexOf("/* integer value in 'imm' field", start));
@@ -56,23 +76,27 @@ function helpers(text) {
 }
 
 function collect() {
-  const texts = HEADERS.map((path) => readFileSync(path, "utf8"));
-  const all = new Map(texts.flatMap((text) => [...defines(text)]));
+  const common = readFileSync(COMMON_HEADER, "utf8");
+  const header = readFileSync(HEADER, "utf8");
+  const all = new Map([...defines(common), ...defines(header)]);
+  /** @type {(names: string, prefix: string) => [string, number][]} */
   const pick = (names, prefix) =>
     names.split(" ").map((name) => {
       const value = all.get(prefix + name);
-      if (value === undefined) throw new Error(`${HEADERS.join(" and ")} do not define ${prefix}${name}`);
+      if (value === undefined) throw new Error(`${COMMON_HEADER} and ${HEADER} do not define ${prefix}${name}`);
       return [prefix + name, value];
     });
   return {
     opcodes: pick(OPCODE_FIELDS, "BPF_"),
     pseudo: pick(PSEUDO_VALUES, "BPF_PSEUDO_"),
-    actions: actions(texts[1]),
-    helpers: helpers(texts[1]).slice(1),
+    actions: actions(header),
+    helpers: helpers(header).slice(1),
   };
 }
 
+/** @param {ReturnType<typeof collect>} constants */
 function render({ opcodes, pseudo, actions: codes, helpers: ids }) {
+  /** @type {(pairs: [string, number][], hex: boolean) => string} */
   const lines = (pairs, hex) =>
     pairs.map(([n, v]) => `export const ${n} = ${hex ? `0x${v.toString(16).padStart(2, "0")}` : v};`).join("\n");
   return `/**
@@ -95,7 +119,9 @@ ${lines(ids, false)}
 
 const text = render(collect());
 if (process.argv.includes("--check")) {
-  const read = (source) => new Map([...source.matchAll(/^export const (\w+) = (\w+);$/gm)].map(([, n, v]) => [n, v]));
+  /** @type {(source: string) => Map<string, string>} */
+  const read = (source) =>
+    new Map([...source.matchAll(/^export const (\w+) = (\w+);$/gm)].map(([, n = "", v = ""]) => [n, v]));
   const there = read(readFileSync(OUTPUT, "utf8"));
   const different = [...read(text)].filter(([name, value]) => there.has(name) && there.get(name) !== value);
   for (const [name, value] of different)

@@ -8,5 +8,5 @@ export { type Diagnostic, formatDiagnostics, type FormatOptions, type Span } fro
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export type { Mistake, MistakeCode } from "./mistakes.ts";
 export { distance, nearest } from "./nearest.ts";
-export { parseChain, type Parsed, type ParseOptions, requireChain } from "./parse.ts";
+export { ChainMistakes, parseChain, type Parsed, type ParseOptions, requireChain } from "./parse.ts";
 export { type ChainDocument, chainSchema } from "./schema.ts";

@@ -61,15 +61,31 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
     : { diagnostics };
 }
 
+/** The `cause` of the error that `requireChain` throws: what `formatDiagnostics` needs to write it again, in colour. */
+export class ChainMistakes extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly text: string;
+  readonly file: string;
+
+  constructor(diagnostics: readonly Diagnostic[], text: string, file: string) {
+    super(formatDiagnostics(diagnostics, text, file).trimEnd());
+    this.name = "ChainMistakes";
+    this.diagnostics = diagnostics;
+    this.text = text;
+    this.file = file;
+  }
+}
+
 /**
  * The chain in a text, or an error that shows every mistake.
  *
- * @throws XdpgenError `chain-invalid`; the message is what `formatDiagnostics` gives.
+ * @throws XdpgenError `chain-invalid`; the message is what `formatDiagnostics` gives, the cause is `ChainMistakes`
  */
-export function requireChain(text: string, file: string, options: { readonly color?: boolean } = {}): Chain {
+export function requireChain(text: string, file: string): Chain {
   const { chain, diagnostics } = parseChain(text, { file });
   if (chain) return chain;
-  throw new XdpgenError("chain-invalid", formatDiagnostics(diagnostics, text, file, options).trimEnd());
+  const cause = new ChainMistakes(diagnostics, text, file);
+  throw new XdpgenError("chain-invalid", cause.message, { cause });
 }
 
 function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Diagnostic {

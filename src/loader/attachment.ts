@@ -5,7 +5,7 @@ import { requireInterface } from "./interface.ts";
 import type { TestRunOptions, TestRunResult } from "./kernel.ts";
 import { isErrno } from "./kernel.ts";
 import { readLive } from "./live.ts";
-import { lock } from "./lock.ts";
+import { withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { clearAll, sweep } from "./recovery.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
@@ -43,7 +43,8 @@ export interface Attachment extends AsyncDisposable {
  *   `program-rejected`, `conflict`, `kernel`, and what `synthesise` and `resolveChain` throw. Nothing was changed then.
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
-  const machine = options.machine ?? thisMachine(`attach chain ${chain.name} to ${device}`, options.report ?? (() => {}));
+  const machine =
+    options.machine ?? thisMachine(`attach chain ${chain.name} to ${device}`, options.report ?? (() => {}));
   const result = await swap(machine, chain, device, options);
   return attachment(machine, device, result);
 }
@@ -102,10 +103,12 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
   if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
   const dir = attachmentDir(machine, requireInterface(kernel, device));
   try {
-    using _held = await lock(kernel, dir, options.lockTimeout);
-    const detached = await detachLink(machine, dir);
-    clearAll(dir);
-    removeTree(dir);
+    const detached = await withLock(kernel, dir, options.lockTimeout, async () => {
+      const there = await detachLink(machine, dir);
+      clearAll(dir);
+      removeTree(dir);
+      return there;
+    });
     report(detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`);
     return { detached };
   } catch (error) {

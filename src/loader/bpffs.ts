@@ -1,10 +1,11 @@
 /**
  * Where pins live: a bpffs that outlives this process.
  *
- * `ip netns exec` and container tools give a process a mount namespace of its own, often with a fresh /sys. A bpffs mounted
- * there dies with the process, and the chain with it. So the bpffs of process 1 is used where this process sees none.
+ * `ip netns exec` and the like give a process a mount namespace of its own with a fresh /sys. A bpffs mounted there dies with
+ * the process, and the chain with it. So where this process sees none, the bpffs of the nearest ancestor that lives in
+ * another mount namespace is used, through its /proc/<pid>/root.
  */
-import { mkdirSync, readlinkSync, statfsSync } from "node:fs";
+import { mkdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { XdpgenError } from "../errors.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 
@@ -23,15 +24,41 @@ export function isBpffs(path: string): boolean {
 
 /** The mounted bpffs: undefined where there is none. */
 export function findBpffs(): string | undefined {
-  return [BPFFS, `/proc/1/root${BPFFS}`].find(isBpffs);
+  if (isBpffs(BPFFS)) return BPFFS;
+  return outerProcesses()
+    .map((pid) => `/proc/${pid}/root${BPFFS}`)
+    .find(isBpffs);
 }
 
-function inOwnMountNamespace(): boolean {
+/** A path below the bpffs as everybody else sees it, `/sys/fs/bpf/...`. */
+export function publicPath(path: string): string {
+  return path.replace(/^\/proc\/\d+\/root(?=\/)/, "");
+}
+
+/** A public path, as this process can open it. */
+export function reachablePath(path: string): string {
+  const bpffs = path.startsWith(`${BPFFS}/`) ? findBpffs() : undefined;
+  return bpffs === undefined ? path : bpffs + path.slice(BPFFS.length);
+}
+
+/** Ancestors in another mount namespace than ours, the nearest first. What may not be looked into does not count. */
+function outerProcesses(): readonly number[] {
+  const own = readlinkSync("/proc/self/ns/mnt");
+  const outer: number[] = [];
   try {
-    return readlinkSync("/proc/self/ns/mnt") !== readlinkSync("/proc/1/ns/mnt");
+    for (let pid = process.ppid; pid > 0; pid = parentOf(pid)) {
+      if (readlinkSync(`/proc/${pid}/ns/mnt`) !== own) outer.push(pid);
+    }
   } catch {
-    return false;
+    // An ancestor that is gone or of another user ends the walk.
   }
+  return outer;
+}
+
+/** Field 4 of /proc/<pid>/stat; the command in field 2 may hold spaces and parentheses. */
+function parentOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
 /**
@@ -40,9 +67,9 @@ function inOwnMountNamespace(): boolean {
  */
 export function requireBpffs(kernel: Kernel, report: (message: string) => void): string {
   const mounted = findBpffs();
-  if (mounted) return mounted;
+  if (mounted !== undefined) return mounted;
   const command = "`mount -t bpf bpf /sys/fs/bpf`";
-  if (inOwnMountNamespace()) {
+  if (outerProcesses().length > 0) {
     throw new XdpgenError(
       "environment",
       "bpffs is not mounted at /sys/fs/bpf, and a mount in this process's own mount namespace would end with it: " +

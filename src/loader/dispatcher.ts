@@ -34,14 +34,13 @@ export function loadDispatcher(
 
     // All are looked up before any is bound: libbpf gives a map that takes over another that one's kernel name.
     const linked = image.slots.filter((slot) => slot.linkage === "call");
-    const found = linked.map((slot) => [...slot.maps].map(([name, linkedName]) => ({ name, map: object.map(linkedName) })));
+    const found = linked.map((slot) =>
+      [...slot.maps].map(([name, linkedName]) => ({ name, map: object.map(linkedName) })),
+    );
     const maps = new Map(
       linked.map((slot, index): [string, readonly BoundMap[]] => {
         const key = image.manifest.programs.find((p) => p.name === slot.program)!;
-        return [
-          slot.program,
-          found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map)] : [])),
-        ];
+        return [slot.program, found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map)] : []))];
       }),
     );
     try {

@@ -29,8 +29,18 @@ export interface DoctorReport {
 type Finding = Omit<DoctorEntry, "name">;
 
 const ok = (value: string, meaning: string): Finding => ({ state: "ok", value, meaning, advice: "" });
-const limited = (value: string, meaning: string, advice: string): Finding => ({ state: "limited", value, meaning, advice });
-const missing = (value: string, meaning: string, advice: string): Finding => ({ state: "missing", value, meaning, advice });
+const limited = (value: string, meaning: string, advice: string): Finding => ({
+  state: "limited",
+  value,
+  meaning,
+  advice,
+});
+const missing = (value: string, meaning: string, advice: string): Finding => ({
+  state: "missing",
+  value,
+  meaning,
+  advice,
+});
 
 /** Examines this machine. Never throws for what it finds missing. */
 export async function doctor(options: { readonly kernel?: Kernel } = {}): Promise<DoctorReport> {
@@ -47,14 +57,18 @@ export async function doctor(options: { readonly kernel?: Kernel } = {}): Promis
     libbpf: library,
     capabilities: capabilities(effectiveCapabilities()),
     freplace: freplace ? freplaceFinding(freplace) : needsLibrary(),
-    "linkage auto": ok(linkage, linkage === "freplace" ? "programs stay loaded across swaps" : "programs are linked into the dispatcher"),
+    "linkage auto": ok(
+      linkage,
+      linkage === "freplace" ? "programs stay loaded across swaps" : "programs are linked into the dispatcher",
+    ),
     "test run": testRunFinding(runs?.testRun, runs?.errnoName, "`xdpgen test` and checks of a chain"),
     "live frames": testRunFinding(runs?.liveFrames, runs?.errnoName, "making traffic for the demo and for benchmarks"),
   };
   return { entries: Object.entries(findings).map(([name, finding]) => ({ name, ...finding })), linkage };
 }
 
-const needsLibrary = (): Finding => missing("unknown", "this cannot be tried without libbpf", "install libbpf, then run doctor again");
+const needsLibrary = (): Finding =>
+  missing("unknown", "this cannot be tried without libbpf", "install libbpf, then run doctor again");
 
 function findLibrary(given: Kernel | undefined): { readonly kernel?: Kernel; readonly finding: Finding } {
   try {
@@ -78,7 +92,8 @@ function readText(path: string): string | undefined {
 /** XDP links with compare and swap: 5.9. Extensions that can be attached again and again: 5.10. */
 export function kernelRelease(value: string): Finding {
   const [major = 0, minor = 0] = value.split(/[.-]/).map(Number);
-  if (major > 5 || (major === 5 && minor >= 10)) return ok(value, "new enough: 5.10 is the oldest that xdpgen supports");
+  if (major > 5 || (major === 5 && minor >= 10))
+    return ok(value, "new enough: 5.10 is the oldest that xdpgen supports");
   return missing(value, "XDP links, which swaps need, are missing or incomplete", "use Linux 5.10 or later");
 }
 
@@ -106,7 +121,11 @@ function btf(): Finding {
 export function capabilities(have: ReadonlySet<Capability>): Finding {
   const value = [...have].map((name) => `CAP_${name}`).join(" ") || "none";
   if (have.has("SYS_ADMIN") && have.has("NET_ADMIN")) return ok(value, "chains can be attached and read");
-  return missing(value, "`build` and `plan` work; apply, status and detach need CAP_NET_ADMIN and CAP_SYS_ADMIN", "run as root (sudo)");
+  return missing(
+    value,
+    "`build` and `plan` work; apply, status and detach need CAP_NET_ADMIN and CAP_SYS_ADMIN",
+    "run as root (sudo)",
+  );
 }
 
 /** Why an extension was refused, as far as the errno and the machine tell. */
@@ -115,7 +134,8 @@ export function freplaceFinding(
   have: ReadonlySet<Capability> = effectiveCapabilities(),
   lockdown: string | undefined = readText("/sys/kernel/security/lockdown"),
 ): Finding {
-  if (support.supported) return ok("allowed", "programs are loaded once and re-attached at each swap, not verified again");
+  if (support.supported)
+    return ok("allowed", "programs are loaded once and re-attached at each swap, not verified again");
   const value = `refused: ${support.reason}`;
   const capable = have.has("SYS_ADMIN") || (have.has("BPF") && have.has("PERFMON"));
   const instead = "chains are linked by `call` instead: same semantics, all programs are verified again at each swap";
@@ -131,11 +151,19 @@ export function freplaceFinding(
     const policy = `policy of this machine refuses it, to root too: lockdown or a security module${seen}`;
     return limited(value, `${policy}; ${instead}`, "nothing, or ask who set the policy");
   }
-  return limited(value, `this kernel has no extensions for XDP (JIT off, or too old for ${arch()}); ${instead}`, "nothing is needed");
+  return limited(
+    value,
+    `this kernel has no extensions for XDP (JIT off, or too old for ${arch()}); ${instead}`,
+    "nothing is needed",
+  );
 }
 
 function testRunFinding(works: boolean | undefined, errnoName: string | undefined, what: string): Finding {
   if (works === undefined) return needsLibrary();
   if (works) return ok("works", `${what}: possible`);
-  return limited(`refused (${errnoName})`, `${what}: not possible`, errnoName === "EPERM" ? "run as root" : "a newer kernel has it (live frames: 5.18)");
+  return limited(
+    `refused (${errnoName})`,
+    `${what}: not possible`,
+    errnoName === "EPERM" ? "run as root" : "a newer kernel has it (live frames: 5.18)",
+  );
 }

@@ -8,7 +8,16 @@ import { type LoadedDispatcher, loadDispatcher } from "./dispatcher.ts";
 import type { Kernel } from "./kernel.ts";
 import { type BoundMap, isReadOnlyData, mapBinder } from "./maps.ts";
 import { loadExtension } from "./program.ts";
-import { dispatcherPin, generationDir, type Journal, mapPin, mapsDir, programDir, programPin, slotPin } from "./store.ts";
+import {
+  dispatcherPin,
+  generationDir,
+  type Journal,
+  mapPin,
+  mapsDir,
+  programDir,
+  programPin,
+  slotPin,
+} from "./store.ts";
 
 export interface Generation extends Disposable {
   /** fd of the dispatcher, valid until disposed. */
@@ -72,7 +81,11 @@ export function buildGeneration(
     }
     const previous = live?.programs.find((p) => p.name === program.name);
     if (!previous || previous.hash === program.hash || writable.length === 0) return;
-    const names = (fate: BoundMap["fate"]): string => writable.filter((m) => m.fate === fate).map((m) => m.name).join(", ");
+    const names = (fate: BoundMap["fate"]): string =>
+      writable
+        .filter((m) => m.fate === fate)
+        .map((m) => m.name)
+        .join(", ");
     if (names("kept")) report(`${program.name} changed: keeps the contents of ${names("kept")}`);
     if (names("new")) report(`${program.name} changed: ${names("new")} starts empty`);
   }

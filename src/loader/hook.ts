@@ -113,7 +113,8 @@ export function createLink(
     if (isErrno(error, "EBUSY", "EEXIST")) requireFree(kernel, device, ifindex);
     if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
     if (wanted !== "auto") {
-      const next = wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
+      const next =
+        wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
       throw new XdpgenError(
         "environment",
         `${device} refuses XDP in ${wanted} mode (${error.errnoName}); nothing was changed: ${next}`,

@@ -40,7 +40,9 @@ function loadError(cause: unknown, what: string, name: string): unknown {
       { cause },
     );
   }
-  const reason = libbpfReason(cause.log).map((line) => `\n    ${line}`).join("");
+  const reason = libbpfReason(cause.log)
+    .map((line) => `\n    ${line}`)
+    .join("");
   if (isErrno(cause, "EPERM")) {
     return new XdpgenError(
       "environment",

@@ -38,6 +38,21 @@ export async function lock(kernel: Kernel, dir: string, timeout: number = LOCK_T
   }
 }
 
+/** Runs `critical` under the lock. See `lock` for the errors. */
+export async function withLock<T>(
+  kernel: Kernel,
+  dir: string,
+  timeout: number | undefined,
+  critical: () => Promise<T>,
+): Promise<T> {
+  const held = await lock(kernel, dir, timeout);
+  try {
+    return await critical();
+  } finally {
+    held[Symbol.dispose]();
+  }
+}
+
 function tryOpen(dir: string): number | undefined {
   try {
     return openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { XdpgenError } from "../errors.ts";
+import { reachablePath } from "./bpffs.ts";
 import { openKernel } from "./ffi/index.ts";
 import type { Kernel, MapInfo, TestRunOptions, TestRunResult } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
@@ -28,7 +29,8 @@ export function loadXdp(elf: Uint8Array, functionName?: string, kernel: Kernel =
   const object = openObject(kernel, elf, "the object", "plain");
   try {
     const name = functionName ?? object.programs[0]?.name;
-    if (name === undefined) throw new XdpgenError("object-invalid", "the object has no program: compile one with SEC(\"xdp\")");
+    if (name === undefined)
+      throw new XdpgenError("object-invalid", 'the object has no program: compile one with SEC("xdp")');
     const program = select(object, name, "the object");
     program.makeXdp();
     loadObject(object, `program ${name}`, name);
@@ -67,7 +69,7 @@ export interface MapHandle extends Disposable {
  * @throws KernelError `ENOENT`, `EACCES`
  */
 export function openMap(pin: string, kernel: Kernel = openKernel()): MapHandle {
-  const fd = kernel.openPin(pin);
+  const fd = kernel.openPin(reachablePath(pin));
   const handle = mapHandle(kernel, fd.number);
   return { ...handle, [Symbol.dispose]: () => fd.close() };
 }

@@ -30,11 +30,7 @@ export function select(object: BpfObject, functionName: string, what: string): O
  * attached to the slot of any later one (kernel/bpf/syscall.c, bpf_tracing_prog_attach). The prototype is let go at once;
  * the kernel keeps it until the first attach.
  */
-export function loadExtension(
-  kernel: Kernel,
-  binder: MapBinder,
-  program: ResolvedProgram,
-): LoadedExtension {
+export function loadExtension(kernel: Kernel, binder: MapBinder, program: ResolvedProgram): LoadedExtension {
   const what = describe(program);
   const prototype = prototypeImage(program);
   using target = openObject(kernel, prototype.elf, `the prototype of ${what}`, "prototype");

@@ -61,7 +61,9 @@ export function recover(
     return live;
   }
   if (live) {
-    options.report("the attachment was defunct: its interface was removed or its link detached by somebody else; cleared it");
+    options.report(
+      "the attachment was defunct: its interface was removed or its link detached by somebody else; cleared it",
+    );
     live[Symbol.dispose]();
   }
   clearAll(dir);
@@ -91,14 +93,14 @@ export function listAttachments(root: string): readonly AttachmentName[] {
 
 /**
  * Clears the attachments whose interface no longer exists, in this network namespace or with its whole namespace. One that
- * another process holds is left to it. Returns how many were cleared.
+ * another process holds is left to it. Returns how many were cleared in this network namespace.
  */
 export function sweep({ kernel, root, netns }: Machine, report: (message: string) => void): number {
   let cleared = 0;
   for (const name of listAttachments(root)) {
     if (name.netns === netns && interfaceName(kernel, name.ifindex) !== undefined) continue;
     if (!sweepOne(kernel, name.dir)) continue;
-    cleared++;
+    if (name.netns === netns) cleared++;
     report(`cleared an attachment whose interface (index ${name.ifindex}) no longer exists`);
   }
   return cleared;

@@ -29,7 +29,10 @@ export async function resolveChain(chain: Chain): Promise<EditableChain> {
     chain.programs.map(async (program): Promise<Program> => {
       if (program.bytes) return program;
       try {
-        return { ...program, bytes: await readBytes(program.object, `program ${program.name}: the object ${program.object}`) };
+        return {
+          ...program,
+          bytes: await readBytes(program.object, `program ${program.name}: the object ${program.object}`),
+        };
       } catch (error) {
         if (!(error instanceof XdpgenError)) throw error;
         mistakes.push(error);
@@ -58,7 +61,8 @@ function reason(path: string, cause: unknown): string {
     return `does not exist${near ? `; did you mean ${near}?` : ""}`;
   }
   if (isErrno(cause, "EISDIR")) return "is a directory, not a file: name the file in it";
-  if (isErrno(cause, "EACCES", "EPERM")) return `may not be read by user ${process.geteuid?.() ?? "?"}: check its permissions`;
+  if (isErrno(cause, "EACCES", "EPERM"))
+    return `may not be read by user ${process.geteuid?.() ?? "?"}: check its permissions`;
   return `cannot be read: ${(cause as Error).message}`;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Action, Linkage, Mode } from "../chain/chain.ts";
 import type { ManifestProgram } from "../codegen/index.ts";
-import { findBpffs } from "./bpffs.ts";
+import { findBpffs, publicPath } from "./bpffs.ts";
 import { openKernel } from "./ffi/index.ts";
 import { modeOf } from "./hook.ts";
 import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
@@ -109,13 +109,14 @@ function liveMode(kernel: Kernel, live: Live): Mode {
 
 function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, order: number): ProgramStatus {
   const pin = programPin(dir, program);
-  const extension = program.linkage === "freplace" && existsSync(pin) ? withPin(kernel, pin, kernel.programInfo) : undefined;
+  const extension =
+    program.linkage === "freplace" && existsSync(pin) ? withPin(kernel, pin, kernel.programInfo) : undefined;
   const maps = MAP_FOLDERS.flatMap((folder) => {
     const path = mapsDir(dir, program, folder);
     return list(path).flatMap((name): MapStatus[] => {
-      const pin = `${path}/${name}`;
-      const info = withPin(kernel, pin, kernel.mapInfo);
-      return info ? [{ name, id: info.id, pin }] : [];
+      const file = `${path}/${name}`;
+      const info = withPin(kernel, file, kernel.mapInfo);
+      return info ? [{ name, id: info.id, pin: publicPath(file) }] : [];
     });
   });
   return {

@@ -16,7 +16,8 @@ import { isErrno, type Kernel } from "./kernel.ts";
 
 export const linkPin = (dir: string): string => `${dir}/link`;
 export const generationDir = (dir: string, generation: number): string => `${dir}/gen-${generation}`;
-export const dispatcherPin = (dir: string, generation: number): string => `${generationDir(dir, generation)}/dispatcher`;
+export const dispatcherPin = (dir: string, generation: number): string =>
+  `${generationDir(dir, generation)}/dispatcher`;
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 
@@ -30,8 +31,11 @@ export const programPin = (dir: string, key: ProgramKey): string => `${programDi
 export const MAP_FOLDERS = ["maps", "shared"] as const;
 export const mapsDir = (dir: string, key: ProgramKey, folder: (typeof MAP_FOLDERS)[number]): string =>
   `${programDir(dir, key)}/${folder}`;
-export const mapPin = (dir: string, key: ProgramKey, map: { readonly name: string; readonly shared: boolean }): string =>
-  `${mapsDir(dir, key, map.shared ? "shared" : "maps")}/${pinName(map.name)}`;
+export const mapPin = (
+  dir: string,
+  key: ProgramKey,
+  map: { readonly name: string; readonly shared: boolean },
+): string => `${mapsDir(dir, key, map.shared ? "shared" : "maps")}/${pinName(map.name)}`;
 
 /** `.rodata.str1.1` -> `section-rodata-str1-1`; a C name is left alone. */
 export function pinName(map: string): string {
@@ -49,7 +53,9 @@ export function list(path: string): readonly string[] {
 }
 
 export function listGenerations(dir: string): readonly number[] {
-  return list(dir).flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? []).map(Number);
+  return list(dir)
+    .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number);
 }
 
 export function listPrograms(dir: string): readonly ProgramKey[] {

@@ -17,7 +17,7 @@ import { createLink, modeOf, requireFree, takeOver } from "./hook.ts";
 import { requireInterface } from "./interface.ts";
 import { isErrno, KernelError, type Kernel } from "./kernel.ts";
 import type { Live } from "./live.ts";
-import { lock } from "./lock.ts";
+import { withLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { clearLeftovers, recover, slotsBound, sweep } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
@@ -60,12 +60,13 @@ export async function swap(
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);
-    using _held = await lock(kernel, dir, options.lockTimeout);
-    try {
-      return await swapLocked(kernel, dir, image, { ...options, report, mode: declared.mode, device, ifindex });
-    } finally {
-      removeIfEmpty(dir);
-    }
+    return await withLock(kernel, dir, options.lockTimeout, async () => {
+      try {
+        return await swapLocked(kernel, dir, image, { ...options, report, mode: declared.mode, device, ifindex });
+      } finally {
+        removeIfEmpty(dir);
+      }
+    });
   } catch (error) {
     throw explain(error, `attach chain ${chain.name} to ${device}`, device);
   }
@@ -130,8 +131,8 @@ function firstLink(kernel: Kernel, dir: string, next: Generation, journal: Journ
   try {
     const { link, mode } = createLink(kernel, next.dispatcher, device, ifindex, target.mode, report);
     // Until it is pinned the link lives by its fd: a crash here detaches it.
-    using _open = link;
-    journal.pin(link.number, linkPin(dir));
+    using open = link;
+    journal.pin(open.number, linkPin(dir));
     return mode;
   } catch (error) {
     taken?.restore();
@@ -153,13 +154,16 @@ async function cleanUp(
     if (live?.manifest.programs.some((p) => p.linkage === "freplace")) await kernel.waitForPackets();
     clearLeftovers(dir, manifest, generation);
   } catch (error) {
-    report(`generation ${generation} is live; the pins of the one before could not be removed (${(error as Error).message}); the next command tries again`);
+    report(
+      `generation ${generation} is live; the pins of the one before could not be removed (${(error as Error).message}); the next command tries again`,
+    );
   }
 }
 
 /** Where an object came from is for people: the same program by another path is the same chain. */
 function sameChain(a: Manifest, b: Manifest): boolean {
-  const key = (m: Manifest): string => JSON.stringify({ ...m, programs: m.programs.map((p) => ({ ...p, object: "" })) });
+  const key = (m: Manifest): string =>
+    JSON.stringify({ ...m, programs: m.programs.map((p) => ({ ...p, object: "" })) });
   return key(a) === key(b);
 }
 

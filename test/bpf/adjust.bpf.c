@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Moves the packet's start and end in mid-function and brings both back: four bytes in front, written and taken off, and
- * eight off the end and back on (where a native driver allows growth). The packet leaves as it came, save for its last
- * eight bytes, which become zero. ABORTED when a move fails, else PASS.
+ * Moves the packet's start and end in mid-function and brings both back: four bytes in front, written and taken off,
+ * and eight off the end and back on (where a native driver allows growth). The packet leaves as it came, save for its
+ * last eight bytes, which become zero. ABORTED when a move fails, else PASS.
  */
 #include <linux/bpf.h>
 

@@ -3,8 +3,8 @@
  * CO-RE relocations of every family, against types declared here and not as the kernel has them: libbpf must rewrite
  * the instructions, or the values are wrong. The fields stand in another order than in any kernel.
  *
- * Each run writes to .bss: `tgid`, the thread group id of the task that runs this (under BPF_PROG_TEST_RUN, the caller's
- * process id); `task_size`, the size of struct task_struct; `has_tgid` 1 and `has_nonsense` 0, field existence;
+ * Each run writes to .bss: `tgid`, the thread group id of the task that runs this (under BPF_PROG_TEST_RUN, the
+ * caller's process id); `task_size`, the size of struct task_struct; `has_tgid` 1 and `has_nonsense` 0, field existence;
  * `redirect_code` 4, an enumerator's value. Verdict PASS. GPL, because reading kernel memory is.
  */
 #include <linux/bpf.h>

@@ -13,4 +13,11 @@ const kernel = watched(openKernel(), (count, call) => {
   process.stdout.write(`${call}\n`);
 });
 const machine = { kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() };
-await attach(chainOf(programs.map((k) => numbered(Number(k))), { linkage: linkage as Linkage }), device!, { machine });
+await attach(
+  chainOf(
+    programs.map((k) => numbered(Number(k))),
+    { linkage: linkage as Linkage },
+  ),
+  device!,
+  { machine },
+);

@@ -1,5 +1,6 @@
 /** Damage done to bytes, for readers that must survive any input. */
 import fc from "fast-check";
+import { XdpgenError } from "../../src/errors.ts";
 
 /** The bytes with some overwritten, and perhaps cut short. Little values and all ones are likelier than by chance. */
 export function damaged(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
@@ -14,4 +15,15 @@ export function damaged(bytes: Uint8Array): fc.Arbitrary<Uint8Array> {
     for (const [at, to] of changes) copy[at] = to;
     return copy.slice(0, end);
   });
+}
+
+/** The error with which `attempt` refuses its input; undefined if it does not. Any other exception is a bug and goes on. */
+export function refusal(attempt: () => unknown): XdpgenError | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof XdpgenError) return error;
+    throw error;
+  }
 }

@@ -87,7 +87,7 @@ export function run(program: Uint8Array | readonly Instruction[], options: RunOp
       if (i.src === 1 && i.symbol === undefined) {
         if (frames.length + 1 >= MAX_FRAMES) throw new Trap(`more than ${MAX_FRAMES} frames, at instruction ${pc - 1}`);
         frames.push({ returnTo: pc, saved: Array.from(r.slice(6, 11)) });
-        r[10] = r[10]! - BigInt(STACK_SIZE);
+        r[10] -= BigInt(STACK_SIZE);
         pc = jumps.target(pc - 1, i.imm);
       } else {
         const callee = i.symbol === undefined ? options.helpers?.[i.imm] : options.calls?.(i.symbol);

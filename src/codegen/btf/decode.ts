@@ -10,9 +10,9 @@ import type { Btf, BtfType } from "./types.ts";
 
 /** Reads 32-bit words of the types in order. */
 interface Cursor {
-  word(): number;
-  signedWord(): number;
-  name(): string;
+  readonly word: () => number;
+  readonly signedWord: () => number;
+  readonly name: () => string;
 }
 
 /**

@@ -218,11 +218,12 @@ function assemble(parts: readonly Part[], names: StringTable): Uint8Array {
   view.setUint16(0x3e, parts.length - 1, true);
   for (const [index, part] of parts.entries()) {
     const at = table + index * SHDR_SIZE;
-    bytes.set(part.data, offsets[index]!);
+    const offset = offsets[index]!;
+    bytes.set(part.data, offset);
     view.setUint32(at, names.offsetOf(part.name), true);
     view.setUint32(at + 0x04, part.type, true);
     view.setBigUint64(at + 0x08, BigInt(part.flags), true);
-    view.setBigUint64(at + 0x18, BigInt(offsets[index]!), true);
+    view.setBigUint64(at + 0x18, BigInt(offset), true);
     view.setBigUint64(at + 0x20, BigInt(part.size), true);
     view.setUint32(at + 0x28, part.link, true);
     view.setUint32(at + 0x2c, part.info, true);

@@ -10,7 +10,7 @@ export type Pointer = bigint | null;
 export type Memory = Uint8Array | Pointer;
 
 /** @param prototype such as `int bpf_obj_get(const char *pathname)` */
-export function declare<F extends (...args: any[]) => unknown>(
+export function declare<F extends (...args: never[]) => unknown>(
   library: LibraryHandle,
   prototype: string,
 ): KoffiFunc<F> {

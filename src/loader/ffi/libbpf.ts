@@ -22,7 +22,7 @@ function openLibrary() {
       { cause },
     );
   }
-  const c = <F extends (...args: any[]) => unknown>(prototype: string) => declare<F>(library, prototype);
+  const c = <F extends (...args: never[]) => unknown>(prototype: string) => declare<F>(library, prototype);
   // prettier-ignore
   return {
     libbpf_version_string: c<() => string>("const char *libbpf_version_string(void)"),

@@ -6,10 +6,11 @@ const libc = koffi.load("libc.so.6");
 
 export const close = declare<(fd: number) => number>(libc, "int close(int fd)");
 export const flock = declare<(fd: number, operation: number) => number>(libc, "int flock(int fd, int operation)");
-export const if_nametoindex = declare<(name: string) => number>(libc, "unsigned int if_nametoindex(const char *ifname)");
-export const mount = declare<
-  (source: string, target: string, type: string, flags: number, data: Memory) => number
->(
+export const if_nametoindex = declare<(name: string) => number>(
+  libc,
+  "unsigned int if_nametoindex(const char *ifname)",
+);
+export const mount = declare<(source: string, target: string, type: string, flags: number, data: Memory) => number>(
   libc,
   "int mount(const char *source, const char *target, const char *filesystemtype, unsigned long mountflags, const void *data)",
 );

@@ -35,10 +35,7 @@ function walk(object: Pointer, next: (object: Pointer, previous: Pointer) => Poi
 function programOf(lib: Libbpf, program: Pointer): ObjectProgram {
   const setType = (type: number, attachType: number): void => {
     check("bpf_program__set_type", lib.bpf_program__set_type(program, type));
-    check(
-      "bpf_program__set_expected_attach_type",
-      lib.bpf_program__set_expected_attach_type(program, attachType),
-    );
+    check("bpf_program__set_expected_attach_type", lib.bpf_program__set_expected_attach_type(program, attachType));
   };
   return {
     name: lib.bpf_program__name(program),
@@ -46,10 +43,7 @@ function programOf(lib: Libbpf, program: Pointer): ObjectProgram {
     makeXdp: () => setType(BPF_PROG_TYPE_XDP, BPF_XDP),
     makeExtension: (target, functionName) => {
       setType(BPF_PROG_TYPE_EXT, 0);
-      check(
-        "bpf_program__set_attach_target",
-        lib.bpf_program__set_attach_target(program, target, functionName),
-      );
+      check("bpf_program__set_attach_target", lib.bpf_program__set_attach_target(program, target, functionName));
     },
     fd: () => check("bpf_program__fd", lib.bpf_program__fd(program)),
   };

@@ -71,7 +71,7 @@ describe(`LLVM ${LLVM_VERSION}`, () => {
     let offset = 0;
     for (const i of kept) {
       const end = offset + slots(i) * 8;
-      expect(theirs.slice(offset, end), formatInstruction(i)).toEqual(encode([i]));
+      expect([formatInstruction(i), theirs.slice(offset, end)]).toEqual([formatInstruction(i), encode([i])]);
       offset = end;
     }
     expect(offset).toBe(theirs.length);

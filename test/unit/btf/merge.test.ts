@@ -27,8 +27,9 @@ function expectFaithful(parts: readonly MergePart[]): ReturnType<typeof mergeBtf
     const map = merged.ids[index]!;
     expect(map.get(0)).toBe(0);
     for (const root of roots) expect(map.has(root)).toBe(true);
-    for (const [from, to] of map) {
-      if (from !== 0) expect(merged.btf.types[to - 1]).toEqual(mapTypeRefs(btf.types[from - 1]!, (id) => map.get(id)!));
+    const taken = [...map].filter(([from]) => from !== 0);
+    for (const [from, to] of taken) {
+      expect(merged.btf.types[to - 1]).toEqual(mapTypeRefs(btf.types[from - 1]!, (id) => map.get(id)!));
     }
   }
   const used = new Set(merged.ids.flatMap((map) => [...map.values()]));
@@ -123,8 +124,8 @@ describe("mergeBtf", () => {
         const parts = btfs.map((btf) => ({ btf, roots: ids(btf).filter((id) => (id * 7 + salt) % 3 > 0) }));
         const { btf } = expectFaithful(parts);
         joined += btfs.reduce((sum, part) => sum + part.types.length, 0) - btf.types.length;
-        for (const a of ids(btf))
-          for (const b of ids(btf)) if (a < b) expect(equal(btf, a, b), `${a} and ${b}`).toBe(false);
+        const pairs = ids(btf).flatMap((a) => ids(btf).map((b) => [a, b] as const));
+        expect(pairs.filter(([a, b]) => a < b && equal(btf, a, b))).toEqual([]);
         expect(mergeBtf([whole(btf)]).btf).toEqual(btf);
       }),
       { numRuns: 60 },
@@ -141,6 +142,6 @@ describe("mergeBtf", () => {
     const named = (types: readonly BtfType[], name: string): number =>
       types.filter((type) => type.kind === "struct" && type.name === name).length;
     const before = parts.flatMap((part) => [...part.btf.types]);
-    if (parts.length > 0) expect(named(before, "xdp_md")).toBeGreaterThan(named(btf.types, "xdp_md"));
+    expect(named(btf.types, "xdp_md")).toBeLessThan(Math.max(1, named(before, "xdp_md")));
   });
 });

@@ -19,14 +19,28 @@ import {
   type ProgramInfo,
 } from "../../../src/loader/kernel.ts";
 
-const ERRNOS = { EPERM: 1, ENOENT: 2, EEXIST: 17, EBUSY: 16, EINVAL: 22, EOPNOTSUPP: 95, ENOLINK: 67, EACCES: 13 } as const;
+const ERRNOS = {
+  EPERM: 1,
+  ENOENT: 2,
+  EEXIST: 17,
+  EBUSY: 16,
+  EINVAL: 22,
+  EOPNOTSUPP: 95,
+  ENOLINK: 67,
+  EACCES: 13,
+} as const;
 
 export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
   return new KernelError(call, ERRNOS[name], name, log);
 }
 
 type Resource =
-  | { readonly kind: "program"; readonly info: ProgramInfo; readonly extension: boolean; readonly functions: readonly string[] }
+  | {
+      readonly kind: "program";
+      readonly info: ProgramInfo;
+      readonly extension: boolean;
+      readonly functions: readonly string[];
+    }
   | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array }
   | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string }
   | { readonly kind: "btf" };
@@ -70,7 +84,9 @@ export class FakeKernel implements Kernel {
   /** Names of the slots that are bound in a program, by the extension's function. */
   boundSlots(program: number): readonly string[] {
     return this.#alive()
-      .flatMap((r) => (r.kind === "link" && r.slot?.startsWith(`${program}:`) ? [r.slot.slice(`${program}:`.length)] : []))
+      .flatMap((r) =>
+        r.kind === "link" && r.slot?.startsWith(`${program}:`) ? [r.slot.slice(`${program}:`.length)] : [],
+      )
       .toSorted();
   }
 
@@ -83,7 +99,7 @@ export class FakeKernel implements Kernel {
 
   /** Somebody else's program on an interface. */
   occupy(ifindex: number, name: string, mode: Mode = "native"): number {
-    const id = this.#add({ kind: "program", info: program(name, []), extension: false, functions: [] });
+    const id = this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] });
     const link = this.#add({ kind: "link", info: { type: 6, id: 0, programId: id, ifindex }, mode });
     this.#open(link);
     return id;
@@ -98,7 +114,9 @@ export class FakeKernel implements Kernel {
     }
     const opened: Fd[] = [];
     const functions = elf.symbols.filter((s) => s.type === "func" && s.binding !== "local");
-    const inXdp = functions.filter((s) => typeof s.section === "number" && elf.sections[s.section]!.name.startsWith("xdp"));
+    const inXdp = functions.filter(
+      (s) => typeof s.section === "number" && elf.sections[s.section]!.name.startsWith("xdp"),
+    );
     const state = inXdp.map((s) => ({ name: s.name, autoload: true, target: undefined as string | undefined, fd: -1 }));
     const mapNames = [
       ...elf.sections.flatMap((s) => (/^\.(rodata|data|bss)/.test(s.name) ? [{ name: s.name, size: s.size }] : [])),
@@ -130,19 +148,17 @@ export class FakeKernel implements Kernel {
         fd: () => mapFds[index]!,
       };
     });
-    const programs = state.map(
-      (p): ObjectProgram => ({
-        name: p.name,
-        setAutoload: (on) => void (p.autoload = on),
-        makeXdp: () => void (p.target = undefined),
-        makeExtension: (target, functionName) => {
-          const of = this.#resource(target, "program");
-          if (!of.functions.includes(functionName)) throw failure("bpf_program__set_attach_target", "ENOENT");
-          p.target = functionName;
-        },
-        fd: () => p.fd,
-      }),
-    );
+    const programs = state.map((p): ObjectProgram => ({
+      name: p.name,
+      setAutoload: (on) => void (p.autoload = on),
+      makeXdp: () => void (p.target = undefined),
+      makeExtension: (target, functionName) => {
+        const of = this.#resource(target, "program");
+        if (!of.functions.includes(functionName)) throw failure("bpf_program__set_attach_target", "ENOENT");
+        p.target = functionName;
+      },
+      fd: () => p.fd,
+    }));
     return {
       programs,
       maps,
@@ -162,7 +178,7 @@ export class FakeKernel implements Kernel {
           const mapIds = mapFds.map((fd) => this.#fds.get(fd)!);
           const id = this.#add({
             kind: "program",
-            info: program(p.name, mapIds),
+            info: programInfo(p.name, mapIds),
             extension: p.target !== undefined,
             functions: functions.map((f) => f.name),
           });
@@ -180,7 +196,9 @@ export class FakeKernel implements Kernel {
   loadProgram = (raw: { readonly type: string; readonly name: string }): Fd => {
     const extension = raw.type === "extension";
     if (extension && this.options.freplace === false) throw failure("bpf_prog_load", "EPERM");
-    return this.#open(this.#add({ kind: "program", info: program(raw.name, []), extension, functions: [raw.name] }));
+    return this.#open(
+      this.#add({ kind: "program", info: programInfo(raw.name, []), extension, functions: [raw.name] }),
+    );
   };
 
   programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
@@ -190,9 +208,12 @@ export class FakeKernel implements Kernel {
   mapById = (id: number): Fd => this.#byId(id, "map");
   linkById = (id: number): Fd => this.#byId(id, "link");
   nextLinkId = (id: number): number | undefined =>
-    [...this.#resources].flatMap(([n, r]) => (n > id && r.kind === "link" && this.#isAlive(n) ? [n] : [])).toSorted()[0];
+    [...this.#resources]
+      .flatMap(([n, r]) => (n > id && r.kind === "link" && this.#isAlive(n) ? [n] : []))
+      .toSorted()[0];
   lookup = (fd: number): Uint8Array => this.#resource(fd, "map").value;
-  update = (fd: number, _key: Uint8Array, value: Uint8Array): void => void (this.#resource(fd, "map").value = value.slice());
+  update = (fd: number, _key: Uint8Array, value: Uint8Array): void =>
+    void (this.#resource(fd, "map").value = value.slice());
 
   pin = (fd: number, path: string): void => {
     if (path.includes(".", path.indexOf("/xdpgen/"))) throw failure("bpf_obj_pin", "EPERM");
@@ -267,7 +288,9 @@ export class FakeKernel implements Kernel {
 
   #isAlive(id: number): boolean {
     if ([...this.#fds.values()].includes(id)) return true;
-    return [...this.#pins].some(([path, pinned]) => pinned === id && existsSync(path) && readFileSync(path, "utf8") === `${id}`);
+    return [...this.#pins].some(
+      ([path, pinned]) => pinned === id && existsSync(path) && readFileSync(path, "utf8") === `${id}`,
+    );
   }
 
   #alive(): readonly Resource[] {
@@ -279,7 +302,7 @@ export class FakeKernel implements Kernel {
   }
 }
 
-function program(name: string, mapIds: readonly number[]): ProgramInfo {
+function programInfo(name: string, mapIds: readonly number[]): ProgramInfo {
   return { type: 6, id: 0, tag: "0123456789abcdef", name, loadTime: 1n, mapIds, verifiedInstructions: 1 };
 }
 

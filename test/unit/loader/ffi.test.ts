@@ -68,7 +68,9 @@ describe("structs", () => {
     expect(wordsSet(update)).toEqual(
       offsetsFromHeaders(["offset(bpf_link_update_opts, flags)", "offset(bpf_link_update_opts, old_prog_fd)"]),
     );
-    expect(wordsSet(structs.xdpAttachOpts(3))).toEqual(offsetsFromHeaders(["offset(bpf_xdp_attach_opts, old_prog_fd)"]));
+    expect(wordsSet(structs.xdpAttachOpts(3))).toEqual(
+      offsetsFromHeaders(["offset(bpf_xdp_attach_opts, old_prog_fd)"]),
+    );
     const run = structs.testRunOpts({
       dataIn: 1n,
       dataInSize: 2,
@@ -82,9 +84,17 @@ describe("structs", () => {
     });
     expect(wordsSet(run)).toEqual(
       offsetsFromHeaders(
-        ["data_in", "data_out", "data_size_in", "data_size_out", "ctx_in", "ctx_size_in", "repeat", "flags", "batch_size"].map(
-          (field) => `offset(bpf_test_run_opts, ${field})`,
-        ),
+        [
+          "data_in",
+          "data_out",
+          "data_size_in",
+          "data_size_out",
+          "ctx_in",
+          "ctx_size_in",
+          "repeat",
+          "flags",
+          "batch_size",
+        ].map((field) => `offset(bpf_test_run_opts, ${field})`),
       ),
     );
   });

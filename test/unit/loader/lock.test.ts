@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openKernel } from "../../../src/loader/ffi/index.ts";
-import { lock } from "../../../src/loader/lock.ts";
+import { lock, withLock } from "../../../src/loader/lock.ts";
 
 const kernel = openKernel();
 let base: string;
@@ -14,10 +14,11 @@ afterEach(() => rmSync(base, { recursive: true }));
 it("is held by one at a time, and the others wait", async () => {
   const order: string[] = [];
   const hold = async (name: string): Promise<void> => {
-    using _held = await lock(kernel, `${base}/a`);
-    order.push(`${name} in`);
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    order.push(`${name} out`);
+    await withLock(kernel, `${base}/a`, undefined, async () => {
+      order.push(`${name} in`);
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      order.push(`${name} out`);
+    });
   };
   await Promise.all([hold("1"), hold("2"), hold("3")]);
   for (let i = 0; i < order.length; i += 2) expect(order[i + 1]).toBe(order[i]!.replace("in", "out"));
@@ -25,10 +26,12 @@ it("is held by one at a time, and the others wait", async () => {
 });
 
 it("names its holder when waiting took too long", async () => {
-  using _held = await lock(kernel, `${base}/a`);
+  const held = await lock(kernel, `${base}/a`);
   const attempt = lock(kernel, `${base}/a`, 30);
   await expect(attempt).rejects.toMatchObject({ code: "conflict" });
-  await expect(attempt).rejects.toThrow(new RegExp(`process ${process.pid} \\(.+\\) has held the lock on ${base}/a for 30 ms`));
+  await expect(attempt).rejects.toThrow(
+    new RegExp(`process ${process.pid} \\(.+\\) has held the lock on ${base}/a for 30 ms`),
+  );
 });
 
 it("is of the folder that is there: one that its holder removed does not count", async () => {
@@ -37,6 +40,7 @@ it("is of the folder that is there: one that its holder removed does not count",
   await new Promise((resolve) => setTimeout(resolve, 30));
   rmSync(`${base}/a`, { recursive: true });
   first[Symbol.dispose]();
-  using _second = await waiting;
+  const second = await waiting;
   await expect(lock(kernel, `${base}/a`, 30)).rejects.toMatchObject({ code: "conflict" });
+  second[Symbol.dispose]();
 });

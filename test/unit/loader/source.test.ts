@@ -31,18 +31,25 @@ it("reads the objects, relative to the file, and each of them once", async () =>
 it("reads what is added to a chain", async () => {
   const chain = await loadChain(write("denylist.bpf.o"));
   const more = await resolveChain(chain.with({ name: "more", object: join(dir, "denylist.bpf.o") }));
-  expect(more.programs.map((p) => p.bytes?.length)).toEqual([more.programs[0]!.bytes!.length, more.programs[0]!.bytes!.length]);
+  expect(more.programs.map((p) => p.bytes?.length)).toEqual([
+    more.programs[0]!.bytes!.length,
+    more.programs[0]!.bytes!.length,
+  ]);
 });
 
 it("names every object that cannot be read, and the nearest that can", async () => {
   mkdirSync(join(dir, "folder"));
   const attempt = loadChain(write("denylst.bpf.o", "folder", "denylist.bpf.o"));
   await expect(attempt).rejects.toMatchObject({ code: "file-unreadable", exitStatus: 2 });
-  await expect(attempt).rejects.toThrow(/program p0: the object .*denylst\.bpf\.o does not exist; did you mean .*denylist\.bpf\.o\?/);
+  await expect(attempt).rejects.toThrow(
+    /program p0: the object .*denylst\.bpf\.o does not exist; did you mean .*denylist\.bpf\.o\?/,
+  );
   await expect(attempt).rejects.toThrow(/program p1: the object .*folder is a directory/);
 });
 
 it("says when the chain itself is not there", async () => {
   write("denylist.bpf.o");
-  await expect(loadChain(join(dir, "chain.yml"))).rejects.toThrow(/the chain .*chain\.yml does not exist; did you mean .*chain\.yaml\?/);
+  await expect(loadChain(join(dir, "chain.yml"))).rejects.toThrow(
+    /the chain .*chain\.yml does not exist; did you mean .*chain\.yaml\?/,
+  );
 });

@@ -56,7 +56,12 @@ describe("doctor", () => {
   });
 
   it("knows a JIT that is off, on, or hidden", () => {
-    expect([jit("0"), jit("1"), jit("2"), jit(undefined)].map((f) => f.state)).toEqual(["limited", "ok", "ok", "limited"]);
+    expect([jit("0"), jit("1"), jit("2"), jit(undefined)].map((f) => f.state)).toEqual([
+      "limited",
+      "ok",
+      "ok",
+      "limited",
+    ]);
   });
 
   it("names the capabilities that are missing", () => {
@@ -73,7 +78,10 @@ describe("doctor", () => {
     expect(policy.meaning).toMatch(/policy.*lockdown is `integrity`.*linked by `call`/);
     expect(policy.state).toBe("limited");
     expect(freplaceFinding(refused, root, "[none] integrity").meaning).not.toMatch(/lockdown is/);
-    expect(freplaceFinding(refused, new Set(), undefined)).toMatchObject({ state: "missing", advice: expect.stringContaining("sudo") as string });
+    expect(freplaceFinding(refused, new Set(), undefined)).toMatchObject({
+      state: "missing",
+      advice: expect.stringContaining("sudo") as string,
+    });
     expect(freplaceFinding({ ...refused, errnoName: "EINVAL" }, root, undefined).meaning).toMatch(/no extensions/);
     expect(freplaceFinding({ ...refused, step: "target" }, root, undefined).meaning).toMatch(/not even a plain/);
   });

@@ -1,0 +1,186 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { openChannel } from "./channel.ts";
+import { VmFailure } from "./failure.ts";
+import { buildInitramfs } from "./initramfs.ts";
+import { obtainKernel } from "./kernels.ts";
+import type { Kernel, KernelVersion } from "./kernels.ts";
+import { qemuArguments } from "./qemu.ts";
+import { findCommand, requireCommand } from "./run.ts";
+
+export type VmOptions = {
+  readonly kernel: KernelVersion;
+  readonly command: readonly string[];
+  /** The folder that the command runs in, the same path as on the host. Default: the current one. */
+  readonly folder?: string;
+  readonly cpus?: number;
+  readonly memory?: string;
+  readonly timeoutSeconds?: number;
+  /** A folder that the guest may write to; it has the same path there. Made when it is missing. */
+  readonly out?: string;
+  /** Variables for the command, beside those that the harness sets. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Further words for the kernel's command line. */
+  readonly append?: readonly string[];
+  /** Where the guest's output and the harness's own lines go; the process's own streams by default. */
+  readonly stdout?: (chunk: Buffer) => void;
+  readonly stderr?: (chunk: Buffer) => void;
+  readonly say?: (line: string) => void;
+  /** Ends the guest early. */
+  readonly signal?: AbortSignal;
+};
+
+/**
+ * How a guest ended: its command's exit status, the time limit, the caller's wish, or without any status, which is a
+ * panic or a guest that could not start. `console` holds the last lines of the guest's console, which only the kernel
+ * and the harness write to.
+ */
+export type VmResult =
+  | { readonly kind: "exited"; readonly status: number }
+  | { readonly kind: "timeout" | "aborted" | "panic" | "lost"; readonly console: string };
+
+const CONSOLE_LINES = 40;
+
+/**
+ * Boots a guest with one of Debian's kernels, runs one command in it as root, and stops it.
+ *
+ * @throws VmFailure when a tool is missing or the kernel cannot be fetched.
+ */
+export async function runInVm(options: VmOptions): Promise<VmResult> {
+  const say = options.say ?? ((line) => void process.stderr.write(`vm: ${line}\n`));
+  const qemu = requireCommand("qemu-system-x86_64", "qemu-system-x86");
+  if (process.arch !== "x64")
+    throw new VmFailure(`the guest shares the host's programs: x86-64 only, not ${process.arch}`, 2);
+  const kernel = await obtainKernel(options.kernel, say);
+  const scratch = mkdtempSync(join(tmpdir(), "xdpgen-vm-"));
+  const discard = (): void => rmSync(scratch, { recursive: true, force: true });
+  process.once("exit", discard);
+  try {
+    return await boot(qemu, kernel, scratch, options);
+  } finally {
+    discard();
+    process.off("exit", discard);
+  }
+}
+
+async function boot(qemu: string, kernel: Kernel, scratch: string, options: VmOptions): Promise<VmResult> {
+  const folder = realpathSync(options.folder ?? process.cwd());
+  const out = options.out === undefined ? undefined : sharedFolder(options.out);
+  const modules = join(kernel.root, "lib", "modules", kernel.release);
+  const needed = [folder, process.execPath, modules, ...(out === undefined ? [] : [out])];
+  const settings = {
+    modules,
+    release: kernel.release,
+    out: out ?? "",
+    freshTmp: !needed.some((path) => path.startsWith("/tmp/")),
+  };
+  const job = { command: options.command, folder, environment: guestEnvironment(options) };
+  const initramfs = join(scratch, "initramfs");
+  writeFileSync(initramfs, await buildInitramfs(kernel, settings, job));
+
+  let status = "";
+  const toStdout = options.stdout ?? ((chunk: Buffer) => void process.stdout.write(chunk));
+  const toStderr = options.stderr ?? ((chunk: Buffer) => void process.stderr.write(chunk));
+  const channels = {
+    stdout: await openChannel(join(scratch, "stdout"), toStdout),
+    stderr: await openChannel(join(scratch, "stderr"), toStderr),
+    status: await openChannel(join(scratch, "status"), (chunk) => void (status += chunk.toString())),
+  };
+  const consoleFile = join(scratch, "console");
+  const args = qemuArguments({
+    kernelImage: kernel.image,
+    initramfs,
+    cpus: options.cpus ?? 1,
+    memory: options.memory ?? "2G",
+    out,
+    console: consoleFile,
+    append: options.append ?? [],
+    ports: Object.fromEntries(Object.entries(channels).map(([name, { path }]) => [name, path])),
+  });
+  const ended = await runQemu(qemu, args, options);
+  if (ended.reason === "exited") await Promise.all(Object.values(channels).map((channel) => channel.ended));
+  for (const channel of Object.values(channels)) channel.close();
+
+  if (ended.reason !== "exited") return { kind: ended.reason, console: consoleTail(consoleFile) };
+  if (/^\d+\n$/.test(status)) return { kind: "exited", status: Number(status) };
+  const tail = consoleTail(consoleFile);
+  return { kind: /Kernel panic/.test(tail) ? "panic" : "lost", console: `${tail}${ended.errors}` };
+}
+
+type Ending = { readonly reason: "exited" | "timeout" | "aborted"; readonly errors: string };
+
+/** Runs QEMU until the guest stops, the time is over, or the caller wants no more. It never outlives this process. */
+async function runQemu(qemu: string, args: readonly string[], options: VmOptions): Promise<Ending> {
+  const setpriv = findCommand("setpriv");
+  // Even when this process is killed in a way that it cannot answer, the kernel then ends QEMU too.
+  const words = setpriv === undefined ? [qemu, ...args] : [setpriv, "--pdeathsig", "KILL", qemu, ...args];
+  const child = spawn(words[0] ?? qemu, words.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
+  let reason: Ending["reason"] = "exited";
+  let errors = "";
+  child.stderr.on("data", (chunk: Buffer) => void (errors += chunk.toString()));
+  const kill = (why: "timeout" | "aborted") => (): void => {
+    reason = why;
+    child.kill("SIGKILL");
+  };
+  const abort = kill("aborted");
+  const timer = setTimeout(kill("timeout"), (options.timeoutSeconds ?? 600) * 1000);
+  options.signal?.addEventListener("abort", abort);
+  if (options.signal?.aborted === true) abort();
+  const last = (): void => void child.kill("SIGKILL");
+  process.once("exit", last);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", () => resolve());
+    });
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", abort);
+    process.off("exit", last);
+  }
+  return { reason, errors };
+}
+
+/** The variables that the command starts with: those that make a shell usable, and the user's wishes about colour and CI. */
+function guestEnvironment(options: VmOptions): Record<string, string> {
+  const handedOn = ["TERM", "CI", "NO_COLOR", "FORCE_COLOR", "LANG"].flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  return {
+    PATH: `${dirname(process.execPath)}:${system}`,
+    HOME: "/run/home",
+    USER: "root",
+    LOGNAME: "root",
+    ...Object.fromEntries(handedOn),
+    XDPGEN_VM: options.kernel,
+    ...options.environment,
+  };
+}
+
+function sharedFolder(path: string): string {
+  mkdirSync(path, { recursive: true });
+  return realpathSync(path);
+}
+
+/** Terminal escape sequences (ESC [ … letter, ESC c) and carriage returns. */
+const screenControl = new RegExp(`${String.fromCodePoint(27)}(\\[[0-9;?=]*[a-zA-Z]|c)|\r`, "g");
+
+/** The last lines of the console, without the carriage returns and the boot loader's screen control. */
+function consoleTail(file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+  const lines = text
+    .replaceAll(screenControl, "")
+    .split("\n")
+    .filter((line) => line.trim() !== "");
+  return lines.slice(-CONSOLE_LINES).join("\n");
+}

@@ -1,0 +1,75 @@
+import { parseArgs } from "node:util";
+
+import type { VmOptions } from "./boot.ts";
+import { VmFailure } from "./failure.ts";
+import { isKernelVersion, kernels } from "./kernels.ts";
+
+export const usage = `npm run vm -- [options] -- COMMAND [ARGUMENTS]
+
+Runs a command as root in a virtual machine, in the folder it is called from, and ends with its exit status.
+
+  --kernel VERSION   ${Object.keys(kernels).join(", ")} (default 6.1): Debian's kernel of that version
+  --cpus N           processors of the guest (default 1)
+  --memory SIZE      its memory, as 2G or 512M (default 2G)
+  --timeout SECONDS  after this the guest is killed, exit status 124 (default 600)
+  --out DIR          a folder that the guest may write to; it has the same path there
+  --append WORDS     further words for the kernel's command line
+  --help
+
+For example:
+  npm run vm -- --kernel 6.1 -- uname -r
+  npm run vm -- --kernel 6.1 -- npx vitest run --project kernel
+`;
+
+/** The harness's options from the words of the command line. Throws VmFailure on a wrong one. */
+export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
+  const end = words.indexOf("--");
+  const own = end === -1 ? words : words.slice(0, end);
+  const command = end === -1 ? [] : words.slice(end + 1);
+  const { values } = ((): { values: Partial<Record<string, string | boolean>> } => {
+    try {
+      const text = { type: "string" } as const;
+      return parseArgs({
+        args: [...own],
+        options: {
+          kernel: text,
+          cpus: text,
+          memory: text,
+          timeout: text,
+          out: text,
+          append: text,
+          help: { type: "boolean", short: "h" },
+        },
+      });
+    } catch (error) {
+      throw new VmFailure(`${(error as Error).message}\n\n${usage}`, 2, { cause: error });
+    }
+  })();
+  if (values["help"] === true) return "help";
+  const text = (name: string): string | undefined => values[name] as string | undefined;
+  const whole = (name: string, fallback: number): number => {
+    const number = Number(text(name) ?? fallback);
+    if (!Number.isInteger(number) || number < 1) {
+      throw new VmFailure(`--${name} takes a whole number from 1, not "${text(name) ?? ""}"`, 2);
+    }
+    return number;
+  };
+  const kernel = text("kernel") ?? "6.1";
+  if (!isKernelVersion(kernel)) {
+    throw new VmFailure(`there is no kernel "${kernel}"; there are ${Object.keys(kernels).join(", ")}`, 2);
+  }
+  const memory = text("memory") ?? "2G";
+  if (!/^[1-9]\d*[MG]$/.test(memory))
+    throw new VmFailure(`--memory takes a size such as 2G or 512M, not "${memory}"`, 2);
+  if (command.length === 0) throw new VmFailure(`no command: put it after "--"\n\n${usage}`, 2);
+  const out = text("out");
+  return {
+    kernel,
+    command,
+    memory,
+    cpus: whole("cpus", 1),
+    timeoutSeconds: whole("timeout", 600),
+    ...(out === undefined ? {} : { out }),
+    append: (text("append") ?? "").split(" ").filter((word) => word !== ""),
+  };
+}

@@ -1,0 +1,58 @@
+/** What QEMU is told. Nothing here runs anything. */
+export type Machine = {
+  readonly kernelImage: string;
+  readonly initramfs: string;
+  readonly cpus: number;
+  /** As QEMU writes it: `2G`, `512M`. */
+  readonly memory: string;
+  /** Folder that guest and host share read-write. */
+  readonly out: string | undefined;
+  /** File that the guest's console is written to. */
+  readonly console: string;
+  /** Sockets of the virtio ports by name. */
+  readonly ports: Readonly<Record<string, string>>;
+  /** Further words for the kernel's command line. */
+  readonly append: readonly string[];
+};
+
+/** In QEMU's options a comma ends a value, and two are one. */
+const quoteComma = (value: string): string => value.replaceAll(",", ",,");
+
+/**
+ * A panic ends the guest at once, and an oops counts as one. Mitigations of processor bugs are off: an emulated processor
+ * has no such bugs, and they cost a good part of the speed.
+ */
+const kernelOptions = "console=ttyS0 loglevel=4 panic=-1 oops=panic mitigations=off audit=0 cryptomgr.notests";
+
+/**
+ * QEMU's arguments. Emulation (TCG) and not KVM, since the hosts of continuous integration are virtual machines
+ * themselves; `thread=single`, since with one thread per processor a guest panics when an XDP link is updated under
+ * traffic. `multidevs=remap` keeps inode numbers of the host's several file systems apart.
+ */
+export function qemuArguments(machine: Machine): string[] {
+  const share = (path: string, tag: string, options: string): string[] => [
+    "-virtfs",
+    `local,path=${quoteComma(path)},mount_tag=${tag},security_model=none,multidevs=remap${options}`,
+  ];
+  const options: readonly (readonly string[])[] = [
+    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-display", "none"],
+    ["-machine", "pc"],
+    ["-accel", "tcg,thread=single"],
+    ["-cpu", "max"],
+    ["-smp", String(machine.cpus)],
+    ["-m", machine.memory],
+    ["-kernel", machine.kernelImage],
+    ["-initrd", machine.initramfs],
+    ["-append", [kernelOptions, ...machine.append].join(" ")],
+    ["-serial", `file:${machine.console}`],
+    share("/", "host", ",readonly=on"),
+    machine.out === undefined ? [] : share(machine.out, "out", ""),
+    ["-device", "virtio-serial-pci"],
+    ...Object.entries(machine.ports).flatMap(([name, path]) => [
+      ["-chardev", `socket,id=${name},path=${quoteComma(path)}`],
+      ["-device", `virtserialport,chardev=${name},name=${name}`],
+    ]),
+  ];
+  return options.flat();
+}

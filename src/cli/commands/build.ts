@@ -1,0 +1,99 @@
+/** `xdpgen build`: a chain as files. Asks nothing of the kernel. */
+import { InvalidArgumentError } from "commander";
+import { LINKAGES, type Linkage } from "../../chain/index.ts";
+import { type DispatcherImage, planToDot } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { choice, command, type CommonOptions, type MakeCommand, oneOf, printJson } from "../common.ts";
+import type { Io } from "../io.ts";
+
+const FORMATS = ["o", "asm", "json", "dot"] as const;
+type Format = (typeof FORMATS)[number];
+
+/** How a file name goes on after the chain's name. */
+const SUFFIX: Readonly<Record<Format, string>> = { o: ".bpf.o", asm: ".asm", json: ".json", dot: ".dot" };
+
+interface Options extends CommonOptions {
+  readonly emit: readonly Format[];
+  readonly output?: string;
+  readonly linkage?: Linkage | "auto";
+}
+
+export const buildCommand: MakeCommand = (io) =>
+  command("build", "Synthesises the dispatcher of a chain and writes it; asks nothing of the kernel.", [
+    ["xdpgen build chain.yaml", "write NAME.bpf.o, NAME being the chain's name"],
+    ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
+    ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
+    ["xdpgen build chain.yaml --emit dot | dot -Tsvg > chain.svg", "draw it"],
+    ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
+  ])
+    .argument("<chain>", "path of a chain.yaml")
+    .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
+    .option("--emit <formats>", "what to write, separated by commas: o, asm, json, dot", formats, ["o"])
+    .addOption(
+      choice("--linkage <linkage>", "instead of the chain's: auto (here: call), freplace or call", [
+        "auto",
+        ...LINKAGES,
+      ]),
+    )
+    .action(async (path: string, options: Options) => {
+      const chain = await io.library.loadChain(path);
+      const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
+      await write(io, image, options);
+    });
+
+function formats(list: string): readonly Format[] {
+  const chosen = list.split(",").map((format) => oneOf(format.trim(), FORMATS) as Format);
+  if (new Set(chosen).size < chosen.length) throw new InvalidArgumentError("A format is there twice.");
+  return chosen;
+}
+
+async function write(io: Io, image: DispatcherImage, { emit, output, json }: Options): Promise<void> {
+  const toStdout = output === "-" || (output === undefined && !json && emit.length === 1 && emit[0] !== "o");
+  if (toStdout) {
+    if (emit.length > 1) throw usage(`${emit.length} formats cannot share stdout: name a folder with --output`);
+    if (json) throw usage("the output and --json cannot share stdout: name a file with --output");
+    if (emit[0] === "o" && io.out.isTerminal)
+      throw usage("an object is no text for a terminal: name a file with --output");
+    io.out.write(emitted(image, emit[0]!));
+    return;
+  }
+  const files = emit.map((format) => ({
+    format,
+    path: pathOf(image, format, output, emit.length),
+    data: emitted(image, format),
+  }));
+  for (const { path, data } of files) await io.writeFile(path, data);
+  if (json) {
+    const written = files.map(({ format, path, data }) => ({ format, path, bytes: Buffer.byteLength(data) }));
+    printJson(io, { ...describe(image), files: written });
+    return;
+  }
+  for (const { path, data } of files) io.out.write(`${path}: ${Buffer.byteLength(data)} bytes\n`);
+}
+
+function pathOf(image: DispatcherImage, format: Format, output: string | undefined, count: number): string {
+  const name = image.manifest.chain + SUFFIX[format];
+  if (output === undefined) return name;
+  return count > 1 || output.endsWith("/") ? `${output.replace(/\/*$/, "/")}${name}` : output;
+}
+
+function emitted(image: DispatcherImage, format: Format): string | Uint8Array {
+  switch (format) {
+    case "o":
+      return image.elf;
+    case "asm":
+      return image.listing;
+    case "dot":
+      return planToDot(image.plan);
+    case "json":
+      return `${JSON.stringify(describe(image), undefined, 2)}\n`;
+  }
+}
+
+function describe({ manifest, main, slots }: DispatcherImage): object {
+  return { ...manifest, main, slots: slots.map((slot) => ({ ...slot, maps: Object.fromEntries(slot.maps) })) };
+}
+
+function usage(message: string): XdpgenError {
+  return new XdpgenError("usage", message);
+}

@@ -1,0 +1,40 @@
+/** `xdpgen detach`: takes chains off interfaces and removes their pins. */
+import { XdpgenError } from "../../errors.ts";
+import { command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
+
+interface Options extends CommonOptions {
+  readonly all?: true;
+}
+
+export const detachCommand: MakeCommand = (io) =>
+  command("detach", "Takes the chain off an interface. Programs that are not xdpgen's stay.", [
+    ["xdpgen detach eth0", "no error when there is nothing to detach"],
+    ["xdpgen detach --all", "from every interface of this network namespace"],
+  ])
+    .argument("[interface]", "the interface")
+    .option("--all", "every chain of this network namespace")
+    .action(async (device: string | undefined, options: Options) => {
+      if ((device === undefined) === (options.all === undefined)) {
+        const what =
+          device === undefined ? "which interface? name one, or say --all" : `${device} and --all: say one of them`;
+        throw new XdpgenError("usage", `detach: ${what}`);
+      }
+      const devices = device === undefined ? await attached(io.library) : [device];
+      const detached: string[] = [];
+      // The library says what it did, a sentence for each interface.
+      const say = (message: string): void => (options.json ? io.err : io.out).write(`${message}\n`);
+      for (const name of devices) {
+        const result = await io.library.detach(name, say);
+        if (result.detached) detached.push(name);
+      }
+      if (options.json) printJson(io, { detached });
+      else if (devices.length === 0) say("xdpgen has nothing on any interface: nothing was changed");
+    });
+
+/** Attachments of interfaces that are gone have no name; the library clears them along with any other. */
+async function attached(library: {
+  status(): Promise<readonly { readonly interface?: string }[]>;
+}): Promise<readonly string[]> {
+  const report = await library.status();
+  return report.flatMap((attachment) => attachment.interface ?? []);
+}

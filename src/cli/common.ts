@@ -1,0 +1,69 @@
+/** What every command has: `--json`, `--color`, a result and options that know their values. */
+import { Command, InvalidArgumentError, Option } from "commander";
+import { nearest } from "../chain/index.ts";
+import type { Io, Stream } from "./io.ts";
+
+/** Where a command leaves its exit status when it ends without an error. */
+export interface CommandResult {
+  status: number;
+}
+
+export type MakeCommand = (io: Io, result: CommandResult) => Command;
+
+export interface CommonOptions {
+  readonly json?: true;
+  readonly color: ColorChoice;
+}
+
+const COLOR_CHOICES = ["auto", "always", "never"] as const;
+export type ColorChoice = (typeof COLOR_CHOICES)[number];
+
+/** A command with the options that all have; examples are `[command line, what it does]`. */
+export function command(name: string, description: string, examples: readonly (readonly [string, string])[]): Command {
+  const lines = examples.map(([line, what]) => `  # ${what}\n  $ ${line}`);
+  return new Command(name)
+    .description(description)
+    .option("--json", "print one JSON value for programs to read")
+    .addOption(choice("--color <when>", "colours: auto, always or never", COLOR_CHOICES).default("auto"))
+    .allowExcessArguments(false)
+    .helpOption("-h, --help", "show help")
+    .addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+}
+
+/** An option with a closed set of values; a wrong one is answered with the nearest right one. */
+export function choice(flags: string, description: string, values: readonly string[]): Option {
+  return new Option(flags, description).argParser((value: string) => oneOf(value, values));
+}
+
+/** @throws InvalidArgumentError with the nearest right value */
+export function oneOf(value: string, values: readonly string[]): string {
+  const exact = values.find((known) => known === value.toLowerCase());
+  if (exact) return exact;
+  const near = nearest(value, values);
+  throw new InvalidArgumentError(`It must be one of ${values.join(", ")}.${near ? `\n(Did you mean ${near}?)` : ""}`);
+}
+
+/** For an option that may be given several times. */
+export function collect(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value];
+}
+
+/** Whether to colour a stream: `--color`, then NO_COLOR and FORCE_COLOR (no-color.org), then whether it is a terminal. */
+export function useColor(choiceMade: ColorChoice, { env }: Io, stream: Stream): boolean {
+  if (choiceMade !== "auto") return choiceMade === "always";
+  if (env["NO_COLOR"]) return false;
+  if (env["FORCE_COLOR"] && env["FORCE_COLOR"] !== "0") return true;
+  return stream.isTerminal && env["TERM"] !== "dumb";
+}
+
+/** The same from a command line that may not have been understood. */
+export function colorOf(argv: readonly string[], io: Io, stream: Stream): boolean {
+  const given = argv.findLast((argument, index) => argument.startsWith("--color=") || argv[index - 1] === "--color");
+  const value = given?.replace(/^--color=/, "");
+  return useColor(COLOR_CHOICES.find((known) => known === value) ?? "auto", io, stream);
+}
+
+export function printJson(io: Io, value: unknown): void {
+  const plain = (_: string, inner: unknown): unknown => (typeof inner === "bigint" ? inner.toString() : inner);
+  io.out.write(`${JSON.stringify(value, plain, 2)}\n`);
+}

@@ -1,0 +1,52 @@
+/**
+ * What the commands ask of the library. Each command loads only what it needs: `--help` and `build` work where libbpf is
+ * missing. Tests put a fake in its place.
+ */
+import type { Chain } from "../chain/index.ts";
+import type { DispatcherImage, SynthesiseOptions } from "../codegen/index.ts";
+import type { AttachmentStatus, DetachResult, DoctorReport, SwapOptions, SwapResult } from "../loader/index.ts";
+
+export interface Library {
+  loadChain(path: string): Promise<Chain>;
+  synthesise(chain: Chain, options: SynthesiseOptions): Promise<DispatcherImage>;
+  apply(chain: Chain, device: string, options: SwapOptions): Promise<SwapResult>;
+  status(device?: string): Promise<readonly AttachmentStatus[]>;
+  detach(device: string, report: (message: string) => void): Promise<DetachResult>;
+  doctor(): Promise<DoctorReport>;
+  /** Why linkage `auto` is what it is on this machine; a clause. */
+  autoReason(): Promise<string>;
+}
+
+export const library: Library = {
+  async loadChain(path) {
+    const { loadChain } = await import("../loader/source.ts");
+    return loadChain(path);
+  },
+  async synthesise(chain, options) {
+    const { synthesise } = await import("../codegen/index.ts");
+    return synthesise(chain, options);
+  },
+  async apply(chain, device, options) {
+    const { attach } = await import("../loader/index.ts");
+    await using attachment = await attach(chain, device, options);
+    return attachment.result!;
+  },
+  async status(device) {
+    const { status } = await import("../loader/index.ts");
+    return status(device);
+  },
+  async detach(device, report) {
+    const { detach } = await import("../loader/index.ts");
+    return detach(device, { report });
+  },
+  async doctor() {
+    const { doctor } = await import("../loader/index.ts");
+    return doctor();
+  },
+  async autoReason() {
+    const { freplaceSupport, openKernel } = await import("../loader/index.ts");
+    const { freplaceFinding } = await import("../loader/doctor.ts");
+    const { value, meaning } = freplaceFinding(freplaceSupport(openKernel()));
+    return `freplace ${value}; ${meaning}`;
+  },
+};

@@ -1,0 +1,127 @@
+/** The report of `xdpgen status` as a person wants to read it. */
+import { type Action, ACTIONS } from "../../chain/index.ts";
+import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
+import { formatAge, formatTime } from "./age.ts";
+import { renderFlow } from "./flow.ts";
+import type { Style } from "./style.ts";
+import { type Column, renderTable, tableWidth } from "./table.ts";
+
+export interface StatusView {
+  readonly now: Date;
+  readonly columns: number;
+  readonly paint: Style;
+}
+
+/** Ends with a line feed. */
+export function renderStatus(report: readonly AttachmentStatus[], view: StatusView): string {
+  if (report.length === 0) return "xdpgen has nothing on any interface of this network namespace\n";
+  const blocks = report.map((attachment) =>
+    [
+      ...header(attachment, view),
+      "",
+      ...indent(programs(attachment, view)),
+      ...section(maps(attachment, view)),
+      ...section(indent(picture(attachment, view))),
+    ].join("\n"),
+  );
+  return `${blocks.join("\n\n\n")}\n`;
+}
+
+function header(attachment: AttachmentStatus, { now, paint }: StatusView): readonly string[] {
+  const { chain, generation, mode, since, dispatcher, defunct } = attachment;
+  const device = attachment.interface ?? `interface ${attachment.ifindex} (gone)`;
+  const age = formatAge(now.getTime() - since.getTime());
+  const lines = [
+    `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}, ${mode} mode`,
+    `  since ${formatTime(since)} (${age} ago)`,
+    `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
+  ];
+  if (defunct)
+    lines.push(
+      paint.red("  NOT RUNNING: the interface was removed, or somebody detached the link; apply the chain again"),
+    );
+  return lines;
+}
+
+/** Programs that a picture can hold and still be one. */
+const MOST_DRAWN = 20;
+
+function picture({ programs: list, end }: AttachmentStatus, { paint }: StatusView): readonly string[] {
+  if (list.length > MOST_DRAWN)
+    return [paint.dim(`${list.length} programs: \`xdpgen build CHAIN --emit dot\` draws them`)];
+  return renderFlow(list, end, paint);
+}
+
+/** One table where the width allows it, else what the chain does apart from what the kernel knows it by. */
+function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, paint }: StatusView): readonly string[] {
+  const width = columns - INDENT.length;
+  const table = (chosen: readonly Field[]): readonly string[] =>
+    renderTable(
+      chosen.map((field) => ({ ...field, ...(field.strong && { paint: paint.bold }) })),
+      list.map((program) => chosen.map(({ cell }) => cell(program))),
+      width,
+      paint.dim,
+    );
+  // A column that says nothing of any program leaves its room to the others.
+  const known = [...DECLARED, ...LOADED].filter(({ cell }) => list.some((program) => cell(program) !== NOTHING));
+  const rows = list.map((program) => known.map(({ cell }) => cell(program)));
+  const lines =
+    tableWidth(known, rows, width) <= width
+      ? table(known)
+      : [...table(DECLARED), "", ...table([ORDER, ...LOADED.filter((field) => known.includes(field))])];
+  const linked = list.some(({ linkage }) => linkage === "call");
+  const note = `linkage call: the code is part of the dispatcher, program id ${dispatcher.id}`;
+  return linked ? [...lines, paint.dim(note)] : lines;
+}
+
+interface Field extends Column {
+  readonly cell: (program: ProgramStatus) => string;
+  readonly strong?: true;
+}
+
+const NOTHING = "–";
+const ORDER: Field = { title: "#", align: "right", cell: ({ order }) => String(order) };
+const DECLARED: readonly Field[] = [
+  ORDER,
+  { title: "prio", align: "right", cell: ({ priority }) => String(priority) },
+  { title: "program", strong: true, cell: ({ name }) => name },
+  { title: "linkage", cell: ({ linkage }) => linkage },
+  { title: "proceed on", min: "redirect".length, cell: ({ proceedOn }) => actions(proceedOn) },
+];
+const LOADED: readonly Field[] = [
+  { title: "id", align: "right", cell: ({ id }) => String(id ?? NOTHING) },
+  { title: "tag", cell: ({ tag }) => tag ?? NOTHING },
+  { title: "function", cell: (program) => program.function },
+];
+
+function actions(proceedOn: readonly Action[]): string {
+  return proceedOn.length === ACTIONS.length ? "any action" : proceedOn.join(" ");
+}
+
+/** Pins share a long beginning, which is said once. */
+function maps({ programs: list }: AttachmentStatus, { paint }: StatusView): readonly string[] {
+  const pins = list.flatMap((program) => program.maps.map((map) => ({ ...map, program: program.name })));
+  if (pins.length === 0) return [];
+  const folder = commonFolder(pins.map(({ pin }) => pin));
+  const lines = pins.map(({ pin, id }) => `  ${pin.slice(folder.length)}  ${paint.dim(`id ${id}`)}`);
+  return indent([`maps in ${folder}`, ...lines]);
+}
+
+function commonFolder(paths: readonly string[]): string {
+  const [first = "", ...rest] = paths;
+  let length = first.lastIndexOf("/") + 1;
+  while (length > 0 && !rest.every((path) => path.startsWith(first.slice(0, length)))) {
+    length = first.lastIndexOf("/", length - 2) + 1;
+  }
+  return first.slice(0, length);
+}
+
+const INDENT = "  ";
+
+function indent(lines: readonly string[]): readonly string[] {
+  return lines.map((line) => (line === "" ? line : INDENT + line));
+}
+
+function section(lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : ["", ...lines];
+}
