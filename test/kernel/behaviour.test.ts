@@ -14,6 +14,8 @@ import { SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict
 import { type Veth, veth } from "../support/veth.ts";
 
 const CODES = [0, 1, 2, 3, 4, 5, 17, 30, 31, 32, 255, 0x7fffffff, 0xffffffff];
+/** What remains to be seen of the codes once one `end` was tried with all of them. */
+const FEW_CODES = [1, 2, 4, 31, 32];
 const SETS = Array.from({ length: 31 }, (_, bits) => ACTIONS.filter((_action, code) => ((bits + 1) >> code) & 1));
 
 type Declared = Program & { readonly priority: number; readonly proceedOn: readonly Action[] };
@@ -59,12 +61,12 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     );
   });
 
-  it.each(["verdict", ...ACTIONS] as const)("follows every proceed-on set for every code, end %s", async (end) => {
+  it.each(["verdict", ...ACTIONS] as const)("follows every proceed-on set, end %s", async (end) => {
     // One program for each set. Those before the one under test say "no verdict", those behind it DROP.
     const programs = SETS.map((set, k) => program(k, set));
     await live.update(chainOf(programs, { linkage, end }));
     const packets = SETS.flatMap((_, tested) =>
-      CODES.map((code) => SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1))),
+      (end === "verdict" ? CODES : FEW_CODES).map((code) => SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1))),
     );
     await expectModel(programs, end, packets);
   });
@@ -97,7 +99,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
           codes.map((row) => row.slice(0, programs.length)),
         );
       }),
-      { numRuns: 25 },
+      { numRuns: process.env["XDPGEN_VM"] === undefined ? 40 : 10 },
     );
   });
 

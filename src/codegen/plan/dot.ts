@@ -1,4 +1,4 @@
-/** A plan as a Graphviz graph. */
+/** A plan as a Graphviz graph. The id of a return is in brackets, which no program's name can have. */
 import { actionsByTarget } from "./format.ts";
 import type { Plan } from "./plan.ts";
 
@@ -17,10 +17,15 @@ export function planToDot(plan: Plan): string {
     const { name, priority, linkage } = node.program;
     lines.push(`  ${quote(name)} [label=${quote(`${name}\npriority ${priority}, ${linkage}`)}];`);
     for (const [target, actions] of actionsByTarget(plan, node)) {
-      if (target === "return" || target.startsWith("return ")) returns.add(target);
-      edges.push(`  ${quote(name)} -> ${quote(target)} [label=${quote(actions.join(", "))}];`);
+      const isReturn = node.edges[actions[0]!].kind === "return";
+      if (isReturn) returns.add(target);
+      edges.push(
+        `  ${quote(name)} -> ${quote(isReturn ? `(${target})` : target)} [label=${quote(actions.join(", "))}];`,
+      );
     }
   }
-  for (const target of returns) lines.push(`  ${quote(target)} [shape=plain];`);
+  for (const target of returns) {
+    lines.push(`  ${quote(`(${target})`)} [label=${quote(target)}, shape=plain];`);
+  }
   return `${[...lines, ...edges, "}"].join("\n")}\n`;
 }

@@ -32,6 +32,7 @@ it("names its holder when waiting took too long", async () => {
   await expect(attempt).rejects.toThrow(
     new RegExp(`process ${process.pid} \\(.+\\) has held the lock on ${base}/a for 30 ms`),
   );
+  held[Symbol.dispose]();
 });
 
 it("is of the folder that is there: one that its holder removed does not count", async () => {

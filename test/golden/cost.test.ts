@@ -1,0 +1,37 @@
+/**
+ * What a dispatcher costs, in instructions that a packet executes in it; those of the programs and stubs do not count. Exact
+ * on every machine, so a change here is a change of the code that is emitted: read it before you rewrite it with `-u`.
+ */
+import { expect, it } from "vitest";
+import { LINKAGES } from "../../src/chain/index.ts";
+import { type DispatcherImage, synthesise } from "../../src/codegen/index.ts";
+import { canReturn } from "../../src/codegen/object/returns.ts";
+import { caseNames, CASES, readCase } from "../support/chains.ts";
+import { dispatcherCode } from "../support/dispatcher-code.ts";
+import { run } from "../support/interpreter.ts";
+
+/** What each program returns, or the first code that it can return where this one is none of them. */
+const PACKETS = { pass: 2, drop: 1, "no verdict": 31 } as const;
+
+function steps(image: DispatcherImage, code: number): number {
+  if (image.slots[0]!.symbol === image.main) return 0;
+  const returned = (symbol: string): number => {
+    const { program } = image.plan.nodes[image.slots.findIndex((slot) => slot.symbol === symbol)]!;
+    const any = program.linkage === "freplace" || canReturn(program.codes, code, code);
+    return any ? code : (program.codes[0] as number);
+  };
+  return run(dispatcherCode(image.elf), { calls: (symbol) => () => returned(symbol) }).steps;
+}
+
+it("executes as few instructions as written down", async () => {
+  const columns = Object.keys(PACKETS).map((name) => name.padStart(12));
+  const lines = [`${"instructions in the dispatcher".padEnd(34)}${columns.join("")}`];
+  for (const name of caseNames()) {
+    for (const auto of LINKAGES) {
+      const image = synthesise(readCase(name), { auto });
+      const counts = Object.values(PACKETS).map((code) => `${steps(image, code)}`.padStart(12));
+      lines.push(`${name.padEnd(24)}${auto.padEnd(10)}${counts.join("")}`);
+    }
+  }
+  await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(`${CASES}instructions.txt`);
+});
