@@ -102,8 +102,8 @@ function installTools(missing) {
       DEBIAN_FRONTEND: "noninteractive",
     });
   const packages = ["install", "-y", "--no-install-recommends", ...words];
-  // The lists may be missing or name versions that the mirror has replaced; then one update and one more attempt.
-  const known = spawnSync("apt-cache", ["show", ...words], { stdio: "ignore" }).status === 0;
+  // The lists may be missing, or name versions that the mirror has replaced: then one update and one more attempt.
+  const known = spawnSync("apt-get", ["-qq", "--simulate", ...packages], { stdio: "ignore" }).status === 0;
   if (known && install(...packages)) return;
   say("updating apt's package lists");
   install("update");

@@ -42,7 +42,7 @@ interface Walk {
 
 export function plainDocument(document: Document): PlainDocument {
   const walk: Walk = { document, places: new Map(), mistakes: [], open: new Set(), expanded: 0, exhausted: false };
-  const value = plain(walk, document.contents as Node | null, [], undefined);
+  const value = plain(walk, document.contents, [], undefined);
   return { value, places: walk.places, mistakes: walk.mistakes };
 }
 

@@ -24,7 +24,7 @@ export function checkedChain(chain: Chain): Chain {
     return freeze({ ...chain, interfaces: [...chain.interfaces], programs: chain.programs.map(normal) });
   }
   const lines = mistakes.map(({ message, hint }) => `  ${message}${hint ? ` (${hint})` : ""}`);
-  throw new XdpgenError("chain-invalid", [`chain \`${String(chain.name)}\` is not valid:`, ...lines].join("\n"));
+  throw new XdpgenError("chain-invalid", [`chain \`${chain.name}\` is not valid:`, ...lines].join("\n"));
 }
 
 /**

@@ -43,12 +43,7 @@ export function loadDispatcher(
         return [slot.program, found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map)] : []))];
       }),
     );
-    try {
-      loadObject(object, what, chain);
-    } catch (error) {
-      if (error instanceof XdpgenError && error.code === "program-rejected") blame(kernel, image);
-      throw error;
-    }
+    loadObject(object, what, chain, () => blame(kernel, image));
     return { program, maps, [Symbol.dispose]: () => object[Symbol.dispose]() };
   } catch (error) {
     object[Symbol.dispose]();

@@ -19,11 +19,15 @@ export function openObject(kernel: Kernel, elf: Uint8Array, what: string, name: 
   }
 }
 
-/** @throws XdpgenError `program-rejected` with the verifier's last lines, `environment`, or `kernel` */
-export function loadObject(object: BpfObject, what: string, name: string): void {
+/**
+ * @param blame called when the verifier refuses; may throw a better error than the one that is about to be thrown
+ * @throws XdpgenError `program-rejected` with the verifier's last lines, `environment`, or `kernel`
+ */
+export function loadObject(object: BpfObject, what: string, name: string, blame?: () => void): void {
   try {
     object.load();
   } catch (cause) {
+    if (cause instanceof KernelError && verifierLog(cause.log)?.trim()) blame?.();
     throw loadError(cause, what, name);
   }
 }

@@ -66,7 +66,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const programs = SETS.map((set, k) => program(k, set));
     await live.update(chainOf(programs, { linkage, end }));
     const packets = SETS.flatMap((_, tested) =>
-      (end === "verdict" ? CODES : FEW_CODES).map((code) => SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1))),
+      (end === "verdict" ? CODES : FEW_CODES).map((code) =>
+        SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1)),
+      ),
     );
     await expectModel(programs, end, packets);
   });
@@ -124,6 +126,6 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const programs = names.map((name, priority) => ({ ...testProgram(name), priority, proceedOn: ACTIONS }));
     await live.update(chainOf(programs, { linkage, end: "tx" }));
     expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(3);
-    expect((await live.status()).programs.map((p) => p.name)).toEqual(names);
+    expect(live.status().programs.map((p) => p.name)).toEqual(names);
   });
 });

@@ -46,7 +46,7 @@ describe("the library example", () => {
     const output = execFileSync("node", ["--import", "tsx", files.script], { cwd: root, encoding: "utf8" });
     expect(output).toContain(block("```asm"));
     expect(output.trimEnd().endsWith("\n3")).toBe(true);
-    const [live] = await status(pair.far);
+    const [live] = status(pair.far);
     expect(live!.programs.map((p) => p.name)).toEqual(["vlan", "counter", "denylist", "ratelimit", "echo"]);
     expect(await detach(pair.far)).toEqual({ detached: true });
   });

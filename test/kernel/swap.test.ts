@@ -8,7 +8,7 @@ import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { ethernet, frame, payload } from "../support/frames.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
-import { traffic } from "../support/traffic.ts";
+import { traffic as trafficSource } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
 /** An emulated processor sends some fifty times fewer frames in the same time. */
@@ -42,11 +42,11 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 
   it(`loses no frame of ${FRAMES} while programs come and go`, async () => {
     live = await attach(chain, pair.far, { mode: "native" });
-    using source = traffic(openKernel(), pair.near);
-    let flowing = true;
-    const sending = source.send(data, FRAMES).finally(() => (flowing = false));
+    using source = trafficSource(openKernel(), pair.near);
+    const traffic = { flowing: true };
+    const sending = source.send(data, FRAMES).finally(() => (traffic.flowing = false));
     let swaps = 0;
-    while (flowing) {
+    while (traffic.flowing) {
       const result = await live.update(swaps % 2 === 0 ? more : chain);
       expect(result.outcome).toBe("swapped");
       swaps++;
@@ -112,7 +112,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("runs on when the handle is disposed of, and is opened again", async () => {
     live = await attach(chain, pair.far);
     await live[Symbol.asyncDispose]();
-    using source = traffic(openKernel(), pair.near);
+    using source = trafficSource(openKernel(), pair.near);
     await source.send(data, 1000);
     live = await open(pair.far);
     expect(read(live, "last", "totals")).toBe(1000);

@@ -83,7 +83,7 @@ describe.skipIf(objects.size === 0).each(runnableLinkages)("xdp-filter's program
       programs: [...chain.programs, { ...sampleProgram("denylist"), priority: 5 }],
     });
     expect(swapped.outcome).toBe("swapped");
-    const rule = ["key", ...[...u32(32), 10, 9, 0, 2].map(String), "value", ..."0".repeat(8)];
+    const rule = ["key", ...[...u32(32), 10, 9, 0, 2].map(String), "value", ...Array(8).fill("0")];
     bpftool("map", "update", "pinned", pinOf(live, "denylist", "denylist_v4"), ...rule);
     expect(await verdicts()).toEqual([0, 0, 0]);
 

@@ -28,8 +28,3 @@ export function buildPlan(chain: Chain, programs: readonly ResolvedProgram[]): P
   });
   return { chain: chain.name, end: chain.end, nodes };
 }
-
-export function sameTarget(a: Target, b: Target): boolean {
-  if (a.kind === "node") return b.kind === "node" && a.node === b.node;
-  return b.kind === "return" && a.verdict === b.verdict;
-}

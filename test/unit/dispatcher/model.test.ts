@@ -19,13 +19,13 @@ interface Case {
 }
 
 const proceedOn = fc.subarray([...ACTIONS], { minLength: 1 });
-const end = fc.constantFrom("verdict" as const, ...ACTIONS);
+const ends = fc.constantFrom("verdict" as const, ...ACTIONS);
 
 /** Programs of which any code can come, or programs whose objects show which codes they return. */
 const chains: fc.Arbitrary<Case> = fc.integer({ min: 1, max: 12 }).chain((n) =>
   fc
     .record({
-      end,
+      end: ends,
       priorities: fc.array(fc.integer({ min: 0, max: 5 }), { minLength: n, maxLength: n }),
       proceed: fc.array(proceedOn, { minLength: n, maxLength: n }),
       codes: fc.array(fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })), {

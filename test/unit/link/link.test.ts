@@ -102,7 +102,9 @@ describe("link", () => {
   });
 
   it("links one license only", () => {
-    expect(() => link({ object: sample("counter") }, { object: "x", bytes: proprietary() })).toThrow(/need one license/);
+    expect(() => link({ object: sample("counter") }, { object: "x", bytes: proprietary() })).toThrow(
+      /need one license/,
+    );
   });
 
   it.each([

@@ -5,10 +5,35 @@ import { tellApart } from "../../../src/codegen/link/names.ts";
 describe("tellApart", () => {
   it.each([
     ["one user", [["a", "count"]], [], ["count"]],
-    ["two users", [["a", "count"], ["b-c", "count"]], [], ["a_count", "b_c_count"]],
+    [
+      "two users",
+      [
+        ["a", "count"],
+        ["b-c", "count"],
+      ],
+      [],
+      ["a_count", "b_c_count"],
+    ],
     ["a name that the dispatcher has", [["a", "main"]], ["main"], ["a_main"]],
-    ["a name that looks like an answer", [["a", "x"], ["b", "x"], ["c", "a_x"]], [], ["a_x_2", "b_x", "a_x"]],
-    ["two functions of one program", [["a", "f"], ["a", "f"]], [], ["a_f", "a_f_2"]],
+    [
+      "a name that looks like an answer",
+      [
+        ["a", "x"],
+        ["b", "x"],
+        ["c", "a_x"],
+      ],
+      [],
+      ["a_x_2", "b_x", "a_x"],
+    ],
+    [
+      "two functions of one program",
+      [
+        ["a", "f"],
+        ["a", "f"],
+      ],
+      [],
+      ["a_f", "a_f_2"],
+    ],
   ] as const)("%s", (_, wanted, taken, expected) => {
     const names = wanted.map(([program, name]) => ({ program, name }));
     expect(tellApart(names, new Set(taken))).toEqual(expected);

@@ -6,8 +6,7 @@ import { resolvePrograms } from "../../../src/codegen/object/program.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
 
-const object = (name: string): string =>
-  fileURLToPath(new URL(`../../bpf/.output/${name}.bpf.o`, import.meta.url));
+const object = (name: string): string => fileURLToPath(new URL(`../../bpf/.output/${name}.bpf.o`, import.meta.url));
 const program = (name: string, rest: Partial<Program> = {}): Program => ({
   name,
   object: object(name),
@@ -60,7 +59,11 @@ describe("resolvePrograms", () => {
     ["an unread object", { name: "x", object: "x.o" }, /x \(x\.o\): the object has not been read/],
     ["a misspelt global", program("globals", { globals: { stepp: 1 } }), /no .* variable stepp; did you mean step\?/],
     ["a global too large", program("verdict", { globals: { mark: 256 } }), /mark has 8 bits; 256 does not fit/],
-    ["a text for a number", program("verdict", { globals: { mark: "x" } }), /mark is an integer of 8 bits; "x" is none/],
+    [
+      "a text for a number",
+      program("verdict", { globals: { mark: "x" } }),
+      /mark is an integer of 8 bits; "x" is none/,
+    ],
     ["globals without BTF", program("no-btf", { globals: { step: 1 } }), /has no BTF; compile it with -g/],
   ] as const)("refuses %s", (_, wrong, message) => {
     expect(messageOf(chainOf([wrong]))).toMatch(message);

@@ -37,7 +37,11 @@ const root = (path: string): string => fileURLToPath(new URL(`../../../${path}`,
 
 describe("returnCodes", () => {
   it.each([
-    ["constants on every path", [mov64Imm(R0, 1), jeqImm(R1, 0, "out"), mov64Imm(R0, 2), withLabel("out", exit())], [1, 2]],
+    [
+      "constants on every path",
+      [mov64Imm(R0, 1), jeqImm(R1, 0, "out"), mov64Imm(R0, 2), withLabel("out", exit())],
+      [1, 2],
+    ],
     ["a value nobody knows", [ldxW(R0, R1, 12), exit()], "any"],
     ["a masked value", [ldxW(R0, R1, 12), and32Imm(R0, 3), exit()], [0, 1, 2, 3]],
     ["the sign of a value", [ldxW(R0, R1, 12), rsh64Imm(R0, 63), exit()], [0, 1]],
@@ -107,13 +111,7 @@ describe("returnCodes", () => {
           ] as const satisfies readonly Instruction[];
           return i === 0 ? make[0] : make[kind]!;
         });
-        const code = [
-          mov64Imm(R0, 0),
-          ldxW(R6, R1, 12),
-          mov64Imm(7, 1),
-          ...body,
-          withLabel("end", exit()),
-        ];
+        const code = [mov64Imm(R0, 0), ldxW(R6, R1, 12), mov64Imm(7, 1), ...body, withLabel("end", exit())];
         const found = ofCode(code);
         const context = new Uint8Array(24);
         new DataView(context.buffer).setUint32(12, input, true);
