@@ -44,7 +44,11 @@ const checks: readonly Check[] = [
 
 /** Runs one check and returns its exit status and all that it wrote. */
 async function runCheck({ command: [path, ...args] }: Check): Promise<{ ok: boolean; output: string }> {
-  const child = spawn(path, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(path, args, {
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NO_COLOR: "1" },
+  });
   const output: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
   child.stderr.on("data", (chunk: Buffer) => output.push(chunk));

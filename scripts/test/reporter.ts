@@ -1,53 +1,68 @@
-import { writeFileSync } from "node:fs";
+import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
 
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
 
 import { REPORT_VARIABLE } from "./report.ts";
-import type { RunReport, TestOutcome } from "./report.ts";
+import type { ReportLine, TestOutcome } from "./report.ts";
 
 const firstLine = (error: SerializedError | undefined): string => (error?.message ?? "no message").split("\n")[0] ?? "";
 
+const fileOf = (module: TestModule): string => relative(process.cwd(), module.moduleId);
+
+const place = (test: TestCase): { file: string; name: string } => ({ file: fileOf(test.module), name: test.fullName });
+
 function outcome(test: TestCase): TestOutcome {
   const result = test.result();
-  const place = { file: relative(process.cwd(), test.module.moduleId), name: test.fullName };
   switch (result.state) {
     case "passed":
-      return { ...place, state: "passed" };
+      return { ...place(test), state: "passed" };
     case "skipped":
-      return { ...place, state: "skipped", ...(result.note === undefined ? {} : { reason: result.note }) };
+      return { ...place(test), state: "skipped", ...(result.note === undefined ? {} : { reason: result.note }) };
     case "failed":
-      return { ...place, state: "failed", message: firstLine(result.errors[0]) };
+      return { ...place(test), state: "failed", message: firstLine(result.errors[0]) };
     case "pending":
-      return { ...place, state: "failed", message: "the test did not end" };
+      return { ...place(test), state: "failed", message: "the test did not end" };
   }
 }
 
+function write(line: ReportLine): void {
+  const path = process.env[REPORT_VARIABLE];
+  if (path !== undefined) appendFileSync(path, `${JSON.stringify(line)}\n`);
+}
+
 /**
- * A vitest reporter beside the one that people read: vitest's own JSON leaves out why a test was skipped, and that is
- * what the summary of all runs shows.
+ * A vitest reporter beside the one that people read: vitest's own JSON leaves out why a test was skipped, which the
+ * summary of all runs shows, and is not written when a run is cut short.
  */
 export default class SummaryReporter implements Reporter {
+  readonly #written = new Set<string>();
+
+  onTestCaseReady(test: TestCase): void {
+    write({ kind: "start", ...place(test) });
+  }
+
+  onTestCaseResult(test: TestCase): void {
+    this.#written.add(test.id);
+    write({ kind: "outcome", outcome: outcome(test) });
+  }
+
   onTestRunEnd(modules: readonly TestModule[], unhandled: readonly SerializedError[]): void {
-    const path = process.env[REPORT_VARIABLE];
-    if (path === undefined) return;
-    const tests: TestOutcome[] = [];
+    const fail = (file: string, name: string, error: SerializedError): void =>
+      write({ kind: "outcome", outcome: { file, name, state: "failed", message: firstLine(error) } });
     for (const module of modules) {
-      tests.push(...[...module.children.allTests()].map(outcome));
+      // Tests of a file or suite that broke down have no result of their own.
+      for (const test of module.children.allTests()) {
+        if (!this.#written.has(test.id)) write({ kind: "outcome", outcome: outcome(test) });
+      }
       // A module's errors are those of its import, a suite's those of its hooks; neither belongs to a test.
-      const outside = [module, ...module.children.allSuites()].flatMap((part) =>
-        part.errors().map((error) => ({ name: part.type === "suite" ? part.fullName : "(loading the file)", error })),
-      );
-      for (const { name, error } of outside) {
-        const file = relative(process.cwd(), module.moduleId);
-        tests.push({ file, name, state: "failed", message: firstLine(error) });
+      for (const error of module.errors()) fail(fileOf(module), "(loading the file)", error);
+      for (const suite of module.children.allSuites()) {
+        for (const error of suite.errors()) fail(fileOf(module), suite.fullName, error);
       }
     }
-    for (const error of unhandled) {
-      tests.push({ file: "(outside the tests)", name: "unhandled error", state: "failed", message: firstLine(error) });
-    }
-    const report: RunReport = { tests };
-    writeFileSync(path, JSON.stringify(report));
+    for (const error of unhandled) fail("(outside the tests)", "unhandled error", error);
+    write({ kind: "end" });
   }
 }

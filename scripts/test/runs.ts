@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import { runInVm } from "../vm/boot.ts";
 import { VmFailure } from "../vm/failure.ts";
 import { findCommand } from "../vm/run.ts";
 import type { KernelVersion } from "../vm/kernels.ts";
-import { REPORT_VARIABLE } from "./report.ts";
+import { readReport, REPORT_VARIABLE } from "./report.ts";
 import type { RunReport } from "./report.ts";
 import type { Run } from "./summary.ts";
 
@@ -44,26 +44,28 @@ const secondsLeft = (settings: RunSettings): number =>
  */
 function judge(name: string, started: number, reportFile: string, settings: RunSettings, ended: Ended): Run {
   const seconds = (performance.now() - started) / 1000;
-  const report = existsSync(reportFile) ? (JSON.parse(readFileSync(reportFile, "utf8")) as RunReport) : undefined;
-  const fault = ((): string | undefined => {
-    if (ended.fault !== undefined) return ended.fault;
-    if (report === undefined) return `vitest ended with status ${ended.status} and wrote no report`;
-    const unfiltered = settings.words.length === 0;
-    if (unfiltered && !report.tests.some(({ state }) => state !== "skipped")) return "no test was executed";
-    const silent = report.tests.filter(({ state, reason }) => state === "skipped" && reason === undefined);
-    const [first] = silent;
-    if (unfiltered && first !== undefined) {
-      return `${silent.length} tests are skipped without a reason, first: ${first.file} > ${first.name}`;
-    }
-    const failed = report.tests.some(({ state }) => state === "failed");
-    return ended.status !== 0 && !failed ? `vitest ended with status ${ended.status} and no failed test` : undefined;
-  })();
-  return { name, seconds, report, ...(fault === undefined ? {} : { fault }) };
+  const report = readReport(reportFile);
+  const fault = ended.fault ?? findFault(report, ended.status, settings.words.length > 0);
+  const where = report?.running === undefined || report.ended ? "" : `; it was at ${report.running}`;
+  return { name, seconds, report, ...(fault === undefined ? {} : { fault: `${fault}${where}` }) };
+}
+
+function findFault(report: RunReport | undefined, status: number | null, filtered: boolean): string | undefined {
+  if (report === undefined && filtered && status === 0) return undefined;
+  if (report === undefined) return `vitest ended with status ${status} and wrote no report`;
+  if (!report.ended) return `vitest ended with status ${status} in the middle of its run`;
+  const failed = report.tests.some(({ state }) => state === "failed");
+  if (status !== 0 && !failed) return `vitest ended with status ${status} and no failed test`;
+  if (filtered) return undefined;
+  if (!report.tests.some(({ state }) => state !== "skipped")) return "no test was executed";
+  const silent = report.tests.filter(({ state, reason }) => state === "skipped" && reason === undefined);
+  const [first] = silent;
+  return first && `${silent.length} tests are skipped without a reason, first: ${first.file} > ${first.name}`;
 }
 
 /** The path of a run's report, with what an earlier run left there removed. */
 function reportPath(settings: RunSettings, name: string): string {
-  const path = join(settings.folder, name, "report.json");
+  const path = join(settings.folder, name, "report.jsonl");
   rmSync(path, { force: true });
   mkdirSync(dirname(path), { recursive: true });
   return path;

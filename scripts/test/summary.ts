@@ -5,7 +5,7 @@ export type Run = {
   readonly name: string;
   readonly seconds: number;
   readonly report: RunReport | undefined;
-  /** Why the run as a whole is wrong although its tests may not be: no report, time over, a crash. */
+  /** Why the run as a whole is wrong although its tests may not be: no report, time over, a crash. It counts as one failure. */
   readonly fault?: string;
   /** Why there was no run. It counts as one skip. */
   readonly skipped?: string;

@@ -29,18 +29,16 @@ export type VmOptions = {
   readonly stdout?: (chunk: Buffer) => void;
   readonly stderr?: (chunk: Buffer) => void;
   readonly say?: (line: string) => void;
-  /** Ends the guest early. */
-  readonly signal?: AbortSignal;
 };
 
 /**
- * How a guest ended: its command's exit status, the time limit, the caller's wish, or without any status, which is a
- * panic or a guest that could not start. `console` holds the last lines of the guest's console, which only the kernel
+ * How a guest ended: its command's exit status, the time limit, or without any status, which is a panic or a guest that
+ * could not start. `console` holds the last lines of the guest's console, which only the kernel
  * and the harness write to.
  */
 export type VmResult =
   | { readonly kind: "exited"; readonly status: number }
-  | { readonly kind: "timeout" | "aborted" | "panic" | "lost"; readonly console: string };
+  | { readonly kind: "timeout" | "panic" | "lost"; readonly console: string };
 
 const CONSOLE_LINES = 40;
 
@@ -100,37 +98,35 @@ async function boot(qemu: string, kernel: Kernel, scratch: string, options: VmOp
     append: options.append ?? [],
     ports: Object.fromEntries(Object.entries(channels).map(([name, { path }]) => [name, path])),
   });
-  const ended = await runQemu(qemu, args, options);
-  if (ended.reason === "exited") await Promise.all(Object.values(channels).map((channel) => channel.ended));
+  const ended = await runQemu(qemu, args, (options.timeoutSeconds ?? 600) * 1000);
+  if (!ended.overdue) await Promise.all(Object.values(channels).map((channel) => channel.ended));
   for (const channel of Object.values(channels)) channel.close();
 
-  if (ended.reason !== "exited") return { kind: ended.reason, console: consoleTail(consoleFile) };
+  if (ended.overdue) return { kind: "timeout", console: consoleTail(consoleFile) };
   if (/^\d+\n$/.test(status)) return { kind: "exited", status: Number(status) };
   const tail = consoleTail(consoleFile);
   return { kind: /Kernel panic/.test(tail) ? "panic" : "lost", console: `${tail}${ended.errors}` };
 }
 
-type Ending = { readonly reason: "exited" | "timeout" | "aborted"; readonly errors: string };
-
-/** Runs QEMU until the guest stops, the time is over, or the caller wants no more. It never outlives this process. */
-async function runQemu(qemu: string, args: readonly string[], options: VmOptions): Promise<Ending> {
+/** Runs QEMU until the guest stops or the time is over. It never outlives this process. */
+async function runQemu(
+  qemu: string,
+  args: readonly string[],
+  limit: number,
+): Promise<{ readonly overdue: boolean; readonly errors: string }> {
   const setpriv = findCommand("setpriv");
   // Even when this process is killed in a way that it cannot answer, the kernel then ends QEMU too.
-  const words = setpriv === undefined ? [qemu, ...args] : [setpriv, "--pdeathsig", "KILL", qemu, ...args];
-  const child = spawn(words[0] ?? qemu, words.slice(1), { stdio: ["ignore", "ignore", "pipe"] });
-  let reason: Ending["reason"] = "exited";
+  const [path, ...words] = setpriv === undefined ? [qemu] : [setpriv, "--pdeathsig", "KILL", qemu];
+  const child = spawn(path, [...words, ...args], { stdio: ["ignore", "ignore", "pipe"] });
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => void (errors += chunk.toString()));
-  const kill = (why: "timeout" | "aborted") => (): void => {
-    reason = why;
-    child.kill("SIGKILL");
-  };
-  const abort = kill("aborted");
-  const timer = setTimeout(kill("timeout"), (options.timeoutSeconds ?? 600) * 1000);
-  options.signal?.addEventListener("abort", abort);
-  if (options.signal?.aborted === true) abort();
-  const last = (): void => void child.kill("SIGKILL");
-  process.once("exit", last);
+  let overdue = false;
+  const kill = (): void => void child.kill("SIGKILL");
+  const timer = setTimeout(() => {
+    overdue = true;
+    kill();
+  }, limit);
+  process.once("exit", kill);
   try {
     await new Promise<void>((resolve, reject) => {
       child.once("error", reject);
@@ -138,10 +134,9 @@ async function runQemu(qemu: string, args: readonly string[], options: VmOptions
     });
   } finally {
     clearTimeout(timer);
-    options.signal?.removeEventListener("abort", abort);
-    process.off("exit", last);
+    process.off("exit", kill);
   }
-  return { reason, errors };
+  return { overdue, errors };
 }
 
 /** The variables that the command starts with: those that make a shell usable, and the user's wishes about colour and CI. */

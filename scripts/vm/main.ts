@@ -25,12 +25,11 @@ const TIMED_OUT = 124;
 function describe(result: Exclude<VmResult, { kind: "exited" }>, options: VmOptions): string {
   const what = {
     timeout: `the time of ${options.timeoutSeconds} s was over and the guest was killed (--timeout gives it more)`,
-    aborted: "the guest was killed",
     panic: `the guest's kernel ${options.kernel} panicked`,
     lost: "the guest ended without an exit status",
   }[result.kind];
   const tail = result.console === "" ? "its console was empty" : `the end of its console:\n${result.console}`;
-  return `vm: ${what}; ${result.kind === "aborted" ? "" : tail}`.replace(/; $/, "") + "\n";
+  return `vm: ${what}; ${tail}\n`;
 }
 
 async function main(): Promise<number> {
@@ -39,18 +38,16 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return 0;
   }
-  const controller = new AbortController();
-  let signalled = 0;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      signalled = constants.signals[signal];
-      controller.abort();
+    // What runs or lies about at that moment is ended and removed by its own handler of the process's exit.
+    process.once(signal, () => {
+      process.stderr.write(`vm: ended by ${signal}\n`);
+      process.exit(128 + constants.signals[signal]);
     });
   }
-  const result = await runInVm({ ...options, signal: controller.signal });
+  const result = await runInVm(options);
   if (result.kind === "exited") return result.status;
   process.stderr.write(describe(result, options));
-  if (result.kind === "aborted") return 128 + signalled;
   return result.kind === "timeout" ? TIMED_OUT : 1;
 }
 

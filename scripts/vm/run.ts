@@ -38,6 +38,8 @@ export async function run(what: string, path: string, args: readonly string[], c
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, LC_ALL: "C", DEBIAN_FRONTEND: "noninteractive" },
   });
+  const end = (): void => void child.kill();
+  process.once("exit", end);
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
@@ -48,6 +50,7 @@ export async function run(what: string, path: string, args: readonly string[], c
   }).catch((error: unknown) => {
     throw new VmFailure(`${what}: cannot start ${path}`, 1, { cause: error });
   });
+  process.off("exit", end);
   if (ending !== undefined) {
     const tail = Buffer.concat(errors).toString().trim().split("\n").slice(-8).join("\n  ");
     throw new VmFailure(`${what} failed: ${path} ended with ${ending}\n  ${tail}`);
