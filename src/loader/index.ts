@@ -8,6 +8,7 @@ export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.t
 export { openKernel } from "./ffi/index.ts";
 export {
   isErrno,
+  type BpfObject,
   type Kernel,
   KernelError,
   type MapInfo,
