@@ -105,7 +105,8 @@ function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction
         if (result === "any") return "any";
         break;
       case BPF_CALL: {
-        if (src === 0 && imm === BPF_FUNC_tail_call) return "any";
+        // The callee of a tail call returns to our caller; so does bpf_throw, with any code, and any kfunc may be that.
+        if ((src === 0 && imm === BPF_FUNC_tail_call) || step.reference?.kind === "extern") return "any";
         const local = step.reference?.kind === "function" ? codesOf(step.reference.function) : undefined;
         reach(next, afterCall(state, local ?? helperCodes(src, imm), frameEscapes));
         break;

@@ -26,6 +26,7 @@ import { openObject, xdpFunctions } from "../../../src/codegen/object/open.ts";
 import { returnCodes } from "../../../src/codegen/object/returns.ts";
 import { bytesOf } from "../../support/chains.ts";
 import { run } from "../../support/interpreter.ts";
+import { compile } from "../../support/objects.ts";
 import { boundedObject, objectOf } from "../../support/verdict-program.ts";
 
 function codesOf(bytes: Uint8Array): unknown {
@@ -58,6 +59,13 @@ describe("returnCodes", () => {
     ["a negative code", [mov64Imm(R0, -1), exit()], [0xffffffff]],
   ] as const)("follows %s", (_, instructions, expected) => {
     expect(ofCode(instructions)).toEqual(expected);
+  });
+
+  it("knows nothing of a program that calls a kfunc, which may be bpf_throw", () => {
+    const source = `
+      extern int bpf_throw(unsigned long cookie) __attribute__((section(".ksyms")));
+      __attribute__((section("xdp"))) int f(void *ctx) { if (!ctx) bpf_throw(7); return 2; }`;
+    expect(codesOf(compile(source))).toBe("any");
   });
 
   it("does not trust a stack slot once the frame's address is known elsewhere", () => {
