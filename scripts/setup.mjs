@@ -152,7 +152,7 @@ function distIsFresh() {
 const objectsAreFresh = () =>
   spawnSync(process.execPath, [join(root, "scripts/build-bpf.mjs"), "--check"]).status === 0;
 
-/** @typedef {{ done: () => boolean, act: () => void }} Step */
+/** @typedef {{ done: () => boolean, act: () => void, otherwise: () => string }} Step */
 
 /** @param {string} goal @returns {Step[]} */
 function stepsFor(goal) {
@@ -160,13 +160,32 @@ function stepsFor(goal) {
   const missing = () => tools.filter((each) => purposes.includes(each.purpose) && !each.present());
   /** @type {Step[]} */
   const steps = [
-    { done: () => missing().length === 0, act: () => installTools(missing()) },
-    { done: packagesAreInstalled, act: installPackages },
+    {
+      done: () => missing().length === 0,
+      act: () => installTools(missing()),
+      otherwise: () =>
+        `apt-get is content, and still missing are the files of ${missing()
+          .map((each) => each.package)
+          .join(", ")}: apt-get install --reinstall brings them back`,
+    },
+    {
+      done: packagesAreInstalled,
+      act: installPackages,
+      otherwise: () => "npm ci is content, and node_modules still differs from package-lock.json",
+    },
   ];
   if (purposes.includes("build")) {
     steps.push(
-      { done: distIsFresh, act: () => build("the library", "build:ts") },
-      { done: objectsAreFresh, act: () => build("the BPF programs", "build:bpf") },
+      {
+        done: distIsFresh,
+        act: () => build("the library", "build:ts"),
+        otherwise: () => "the compiler is content, and dist still lacks files of src; a source changed meanwhile?",
+      },
+      {
+        done: objectsAreFresh,
+        act: () => build("the BPF programs", "build:bpf"),
+        otherwise: () => "clang is content, and some BPF objects are still out of date; a source changed meanwhile?",
+      },
     );
   }
   return steps;
@@ -209,7 +228,11 @@ function main(words) {
     });
     return status ?? 1;
   }
-  for (const step of steps) if (!step.done()) step.act();
+  for (const step of steps) {
+    if (step.done()) continue;
+    step.act();
+    if (!step.done()) throw new Stop(1, step.otherwise());
+  }
   return 0;
 }
 

@@ -5,6 +5,7 @@
 import { readlinkSync } from "node:fs";
 import { constants, release } from "node:os";
 
+import { XdpgenError } from "../../src/index.ts";
 import { DemoFailure } from "./processes.ts";
 import { failed, title } from "./report.ts";
 import { withStage } from "./stage.ts";
@@ -28,7 +29,9 @@ export async function here(): Promise<number> {
   process.stdout.on("error", () => controller.abort(new Interrupted("SIGPIPE")));
   try {
     if (readlinkSync("/proc/self/ns/net") === readlinkSync(`/proc/${process.ppid}/ns/net`))
-      throw new DemoFailure("`here` plays in a network namespace of its own: run `npm run demo`, or `unshare --net` it");
+      throw new DemoFailure(
+        "`here` plays in a network namespace of its own: run `npm run demo`, or `unshare --net` it",
+      );
     title(`xdpgen on Linux ${release()}`);
     await withStage(controller.signal, async (stage) => {
       for (const step of steps) await step(stage);
@@ -39,7 +42,7 @@ export async function here(): Promise<number> {
       failed(`interrupted by ${error.message}; everything was put away`);
       return error.status;
     }
-    if (!(error instanceof DemoFailure)) throw error;
+    if (!(error instanceof DemoFailure || error instanceof XdpgenError)) throw error;
     failed(`${error.message}\n  The demo ends here; everything was put away.`);
     return 1;
   }

@@ -5,7 +5,7 @@
  *     main.ts    where it runs: here, in a virtual machine, or both
  *     here.ts    the demonstration on one kernel, a process of its own in network namespaces of its own
  *     steps.ts   what is shown, and what must be seen
- *     stage.ts   the veth pair and its neighbour; send.ts is what the neighbour sends
+ *     stage.ts   the veth pair and its neighbour; neighbour.ts is the other end's process
  *
  * On a machine that refuses extension programs the chain runs with linkage `call`, and the same is shown with `freplace`
  * in a virtual machine. Without root it runs in the virtual machine only. Exit status 1 when a step does not show what it
@@ -91,7 +91,7 @@ async function demo(): Promise<number> {
   title("Two ways to bind a program");
   say(
     "A program is bound to the dispatcher as an extension that stays loaded across changes (freplace), or by being " +
-      `linked into it (call). This machine's kernel, ${release()}, does not do the first: ` +
+      `linked into it (call). This machine's kernel, ${release()}, refuses the first: ${support.reason}; ` +
       `${freplaceFinding(support).meaning}. So the demo runs twice: here by call, and then by freplace in a virtual ` +
       `machine with Debian's ${KERNEL} kernel.`,
   );
@@ -111,12 +111,12 @@ function farewell(where: string): 0 {
   return 0;
 }
 
-async function main([role = "", ...words]: readonly string[]): Promise<number> {
+async function main([role = ""]: readonly string[]): Promise<number> {
   switch (role) {
     case "here":
       return (await import("./here.ts")).here();
-    case "send":
-      await (await import("./send.ts")).send(words);
+    case "neighbour":
+      (await import("./neighbour.ts")).neighbour();
       return 0;
     case "":
       break;
@@ -124,13 +124,17 @@ async function main([role = "", ...words]: readonly string[]): Promise<number> {
       failed(`npm run demo takes no words, and not \`${role}\``);
       return 2;
   }
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => {
-      if (endPlay) endPlay(signal);
-      else process.exit(128 + constants.signals[signal]);
-    });
-  }
+  const end = (signal: NodeJS.Signals): void => {
+    if (endPlay) endPlay(signal);
+    else process.exit(128 + constants.signals[signal]);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, end);
+  // Who ends `npm` ends a shell with it, which does not hand the signal on.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && end("SIGTERM"), 500).unref();
   return demo();
 }
 
+/** Where Debian keeps `ip` and `bpftool`; the PATH that `su` leaves may be without them. */
+process.env["PATH"] = `${process.env["PATH"] ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`;
 process.exitCode = await main(process.argv.slice(2));

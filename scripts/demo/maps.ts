@@ -13,17 +13,23 @@ export interface StatusJson {
 }
 
 export async function status(stage: Stage): Promise<StatusJson> {
-  const { status: ended, stdout, stderr } = await stage.run("here", ["xdpgen", "status", DEVICE, "--json"]);
+  const { status: ended, stdout, stderr } = await stage.run(["xdpgen", "status", DEVICE, "--json"]);
   if (ended !== 0) throw new DemoFailure(`xdpgen status ${DEVICE} --json ended with ${ended}:\n${stderr}`);
   return (JSON.parse(stdout) as readonly [StatusJson])[0];
 }
 
-/** The path of a map in bpffs. */
+const known = new Map<string, string>();
+
+/** The path of a map in bpffs. A program that stays in the chain keeps it, so it is asked for once. */
 export async function pinOf(stage: Stage, program: string, map: string): Promise<string> {
-  const { programs } = await status(stage);
-  const found = programs.find(({ name }) => name === program)?.maps.find(({ name }) => name === map);
-  if (!found) throw new DemoFailure(`xdpgen status names no map ${map} of a program ${program}`);
-  return found.pin;
+  const name = `${program} ${map}`;
+  if (!known.has(name)) {
+    const { programs } = await status(stage);
+    for (const each of programs) for (const { name: of, pin } of each.maps) known.set(`${each.name} ${of}`, pin);
+  }
+  const pin = known.get(name);
+  if (pin === undefined) throw new DemoFailure(`xdpgen status names no map ${map} of a program ${program}`);
+  return pin;
 }
 
 /** An entry of a map as bpftool shows it with the help of the map's BTF; of a per-CPU map, a value for each CPU. */
@@ -35,7 +41,7 @@ interface Entry {
 
 async function entries(stage: Stage, program: string, map: string): Promise<readonly Entry[]> {
   const pin = await pinOf(stage, program, map);
-  const { status: ended, stdout, stderr } = await stage.run("here", ["bpftool", "-j", "map", "dump", "pinned", pin]);
+  const { status: ended, stdout, stderr } = await stage.run(["bpftool", "-j", "map", "dump", "pinned", pin]);
   if (ended !== 0) throw new DemoFailure(`bpftool map dump pinned ${pin} ended with ${ended}:\n${stderr}${stdout}`);
   const list = JSON.parse(stdout) as readonly { readonly formatted?: Entry }[];
   return list.map((entry) => entry.formatted ?? (entry as unknown as Entry));

@@ -28,16 +28,24 @@ export function say(text: string): void {
 }
 
 /** A command line as a person would type it; a long one goes on in the next line. */
-export function commandLine(prompt: string, words: readonly string[]): void {
-  const [first = "", ...rest] = wrap(words, " \\", "    ", COLUMNS - MARGIN.length - prompt.length - 3);
-  for (const line of ["", paint.dim(prompt) + paint.bold(first), ...rest.map((each) => paint.bold(each))]) {
-    print(line === "" ? "" : MARGIN + line);
+export function commandLine(words: readonly string[]): void {
+  const [first = "", ...rest] = wrap(words, " \\", "  ", COLUMNS - MARGIN.length - 2);
+  print(`${MARGIN}${paint.dim("$")} ${paint.bold(first)}`);
+  for (const line of rest) print(MARGIN + paint.bold(line));
+}
+
+/** What a command wrote, or lines of ours that look best as they are. Sentences that are too long are wrapped. */
+export function show(text: string): void {
+  if (text.trim() === "") return;
+  for (const line of text.trimEnd().split("\n")) {
+    const lines =
+      line.length > COLUMNS && /^\S/.test(line) ? wrap(line.split(" "), "", "  ", COLUMNS - MARGIN.length) : [line];
+    for (const each of lines) print(each === "" ? "" : `${MARGIN}${each}`);
   }
 }
 
-/** What a command wrote, or lines of ours that look best as they are. */
-export function show(text: string): void {
-  for (const line of text.trimEnd().split("\n")) print(line === "" ? "" : `${MARGIN}${line}`);
+export function blank(): void {
+  print("");
 }
 
 /** What was seen, and was what it should be. */

@@ -1,10 +1,11 @@
 /** The steps of the demonstration, each with what it expects to see. */
+import { readdirSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 
 import { loadChain, open } from "../../src/index.ts";
 import { count, packetsByProtocol, pinOf, status } from "./maps.ts";
 import { DemoFailure } from "./processes.ts";
-import { heading, number, say, seen, show } from "./report.ts";
+import { blank, heading, number, say, seen, show } from "./report.ts";
 import { DEVICE, type Stage } from "./stage.ts";
 import { arrivals, ping } from "./traffic.ts";
 
@@ -12,8 +13,10 @@ const CHAIN = "scripts/demo/chain.yaml";
 const CHAIN_VLAN = "scripts/demo/chain-vlan.yaml";
 const PORT = 7000;
 
-/** An emulated processor sends some fifty times fewer frames in the same time. */
-const FRAMES = process.env["XDPGEN_VM"] === undefined ? 3_000_000 : 100_000;
+/** How many frames flow at a time. An emulated processor sends some fifty times fewer in the same time. */
+const FRAMES = process.env["XDPGEN_VM"] === undefined ? 3_000_000 : 50_000;
+/** They flow again until there were as many swaps: on one processor, sender and swaps take turns. */
+const SWAPS = 4;
 
 export const steps: readonly ((stage: Stage) => Promise<void>)[] = [
   applyChain,
@@ -34,10 +37,12 @@ async function applyChain(stage: Stage): Promise<void> {
       `for exactly the programs that ${CHAIN} declares, and attaches it to our end.`,
   );
   // Without XDP at its own end, the neighbour would not get what the program `echo` sends back.
-  await expectSuccess(stage, "neighbour", ["xdpgen", "apply", "scripts/demo/peer.yaml"], "run");
-  show("");
-  show("  here  edge0  192.0.2.1  2001:db8::1  ═══════  peer0  192.0.2.10  2001:db8::10  neighbour");
-  await expectSuccess(stage, "here", ["xdpgen", "apply", CHAIN], "shown");
+  await stage.ask({ kind: "apply", chain: "scripts/demo/peer.yaml" });
+  blank();
+  show("  here  edge0  192.0.2.1  2001:db8::1  ════  peer0  192.0.2.10  2001:db8::10  neighbour");
+  await succeed(stage, ["cat", CHAIN]);
+  await succeed(stage, ["xdpgen", "apply", CHAIN]);
+  blank();
   const alive = [await ping(stage, "192.0.2.10", "192.0.2.1"), await ping(stage, "2001:db8::10", "2001:db8::1")];
   expect(alive.every(Boolean), "the neighbour's pings to be answered through the chain");
   seen("The chain runs in front of the kernel's stack, and packets come through it.");
@@ -45,7 +50,7 @@ async function applyChain(stage: Stage): Promise<void> {
 
 async function showStatus(stage: Stage): Promise<void> {
   heading("What runs, read back from the kernel");
-  await expectSuccess(stage, "here", ["xdpgen", "status"], "shown");
+  await succeed(stage, ["xdpgen", "status"]);
   const { generation, programs } = await status(stage);
   const names = programs.map(({ name }) => name).join(" ");
   expect(generation === 1 && names === "counter denylist ratelimit echo", "the four programs of the chain", names);
@@ -56,15 +61,17 @@ async function denySources(stage: Stage): Promise<void> {
   heading("denylist drops who is listed");
   const before = [await ping(stage, "192.0.2.66", "192.0.2.1"), await ping(stage, "2001:db8::66", "2001:db8::1")];
   expect(before.every(Boolean), "sources that are not yet listed to get through");
+  say("Its maps are filled with any tool; the key is a prefix length (32, 128) and an address:");
   const zero = Array.from({ length: 8 }, () => "0");
   for (const [map, key] of [
-    ["denylist_v4", ["hex", "20", "00", "00", "00", "c0", "00", "02", "42"]],
+    ["denylist_v4", ["32", "0", "0", "0", "192", "0", "2", "66"]],
     ["denylist_v6", ["hex", "80", "00", "00", "00", ..."20010db8000000000000000000000066".match(/../g)!]],
   ] as const) {
     const pin = await pinOf(stage, "denylist", map);
     const words = ["bpftool", "map", "update", "pinned", pin, "key", ...key, "value", ...zero];
-    await expectSuccess(stage, "here", words, "shown");
+    await succeed(stage, words);
   }
+  blank();
   const listed = [await ping(stage, "192.0.2.66", "192.0.2.1"), await ping(stage, "2001:db8::66", "2001:db8::1")];
   const others = [await ping(stage, "192.0.2.10", "192.0.2.1"), await ping(stage, "2001:db8::10", "2001:db8::1")];
   expect(!listed.some(Boolean), "pings from the listed sources to die");
@@ -80,12 +87,10 @@ async function denySources(stage: Stage): Promise<void> {
 
 async function limitRate(stage: Stage): Promise<void> {
   heading("ratelimit lets a burst through, then a trickle");
-  const [burst, rate, wanted] = [50, 10, 500];
+  const [burst, rate] = [50, 10];
   const dropsBefore = await count(stage, "ratelimit", "ratelimit_drops");
-  const [arrived, { sent, seconds }] = await arrivals(
-    PORT,
-    async () => (await stage.send("datagrams", "192.0.2.20", "192.0.2.1", `${PORT}`, `${wanted}`)) as Sent,
-  );
+  const burstOf = { kind: "datagrams", from: "192.0.2.20", to: "192.0.2.1", port: PORT, count: 500 } as const;
+  const [arrived, { sent, seconds }] = await arrivals(PORT, () => stage.ask(burstOf));
   const dropped = (await count(stage, "ratelimit", "ratelimit_drops")) - dropsBefore;
   show(`  UDP from 192.0.2.20    ${sent} sent in ${seconds.toFixed(2)} s, ${arrived} arrived, ${dropped} dropped`);
   const most = burst + Math.ceil(rate * seconds);
@@ -125,13 +130,14 @@ async function readCounter(stage: Stage): Promise<void> {
 
 async function addVlanPop(stage: Stage): Promise<void> {
   heading("A fifth program joins: vlan-pop makes tagged packets readable");
-  const tagged = (): Promise<Sent> =>
-    stage.send("tagged", "7", "192.0.2.10", "192.0.2.1", `${PORT}`, "5") as Promise<Sent>;
+  const request = { kind: "tagged", id: 7, from: "192.0.2.10", to: "192.0.2.1", port: PORT, count: 5 } as const;
+  const tagged = () => stage.ask(request);
   const [before] = await arrivals(PORT, tagged);
   show(`  UDP in VLAN 7 to a plain socket   5 sent, ${before} arrived`);
   expect(before === 0, "no tagged datagram to arrive before the program is there", before);
   const counted = await count(stage, "ratelimit", "ratelimit_drops");
-  await expectSuccess(stage, "here", ["xdpgen", "apply", CHAIN_VLAN], "shown");
+  await succeed(stage, ["xdpgen", "apply", CHAIN_VLAN]);
+  blank();
   const [after] = await arrivals(PORT, tagged);
   show(`  UDP in VLAN 7 to a plain socket   5 sent, ${after} arrived`);
   expect(after === 5, "all tagged datagrams to arrive now", after);
@@ -146,7 +152,7 @@ async function addVlanPop(stage: Stage): Promise<void> {
 }
 
 async function swapUnderTraffic(stage: Stage): Promise<void> {
-  heading(`Programs come and go while ${number(FRAMES)} frames flow`);
+  heading("Programs come and go while frames flow");
   const counter = "bpf/.output/counter.bpf.o";
   say("The same by the library, with a second counter at the chain's end to see who came through:");
   show(`
@@ -162,20 +168,28 @@ async function swapUnderTraffic(stage: Stage): Promise<void> {
   const longer = chain.with({ name: "last", object: counter, priority: 99 });
   await using live = await open(DEVICE);
   await live.update(longer);
+  blank();
   const before = { first: await framesAt(stage, "counter"), generation: live.status().generation };
-  let flowing = true;
-  const sending = (stage.send("frames", `${FRAMES}`) as Promise<Sent>).finally(() => (flowing = false));
+  const flow = { sent: 0, seconds: 0, flowing: true, swaps: 0 };
+  const send = async (): Promise<void> => {
+    do {
+      const { sent, seconds } = await stage.ask({ kind: "frames", count: FRAMES });
+      flow.sent += sent;
+      flow.seconds += seconds;
+    } while (flow.swaps < SWAPS);
+  };
+  const sending = send().finally(() => (flow.flowing = false));
   // What goes wrong with the sender is known when the loop has ended.
   sending.catch(() => undefined);
   const shorter = longer.without("vlan-pop");
-  let swaps = 0;
-  while (flowing) {
-    await live.update(swaps % 2 === 0 ? shorter : longer);
-    swaps += 1;
+  while (flow.flowing) {
+    await live.update(flow.swaps % 2 === 0 ? shorter : longer);
+    flow.swaps += 1;
     // An update that need not wait yields to no timer and no callback of its own accord.
     await setImmediate();
   }
-  const { sent, seconds } = await sending;
+  await sending;
+  const { sent, seconds, swaps } = flow;
   const first = (await framesAt(stage, "counter")) - before.first;
   const last = await framesAt(stage, "last");
   const { generation } = live.status();
@@ -183,9 +197,11 @@ async function swapUnderTraffic(stage: Stage): Promise<void> {
   show(`  counted by the first program    ${number(first).padStart(9)}`);
   show(`  counted by the last program     ${number(last).padStart(9)}`);
   show(`  lost                            ${number(sent - last).padStart(9)}`);
-  show(`  swaps meanwhile                 ${number(swaps).padStart(9)}  generation ${before.generation} to ${generation}`);
-  expect(sent === FRAMES && first === sent && last === sent, "frames sent = frames counted at both ends of the chain");
-  expect(swaps >= 2 && generation === before.generation + swaps, "at least 2 swaps, each a generation", generation);
+  show(
+    `  swaps meanwhile                 ${number(swaps).padStart(9)}  generation ${before.generation} to ${generation}`,
+  );
+  expect(first === sent && last === sent, "frames sent = frames counted at both ends of the chain");
+  expect(generation === before.generation + swaps, "each swap to be a generation of its own", generation);
   seen("Every frame met one whole chain, the old or the new one.");
 }
 
@@ -199,27 +215,20 @@ async function framesAt(stage: Stage, program: string): Promise<number> {
 
 async function detachChain(stage: Stage): Promise<void> {
   heading("And off again");
-  await expectSuccess(stage, "here", ["xdpgen", "detach", DEVICE], "shown");
-  await expectSuccess(stage, "here", ["xdpgen", "status"], "shown");
-  const { stdout } = await stage.run("here", ["ip", "-d", "link", "show", DEVICE]);
+  await succeed(stage, ["xdpgen", "detach", DEVICE]);
+  await succeed(stage, ["xdpgen", "status"]);
+  const { stdout } = await stage.run(["ip", "-d", "link", "show", DEVICE]);
   expect(!/\bprog\/xdp\b/.test(stdout), `no program to be left on ${DEVICE}`);
+  const namespace = `${statSync("/proc/self/ns/net").ino}-`;
+  const left = readdirSync("/sys/fs/bpf/xdpgen").filter((name) => name.startsWith(namespace));
+  expect(left.length === 0, "no pin of this chain to be left in /sys/fs/bpf/xdpgen", left);
   seen("The interface is as it was, and nothing is left in /sys/fs/bpf.");
 }
 
-interface Sent {
-  readonly sent: number;
-  readonly seconds: number;
-}
-
-async function expectSuccess(
-  stage: Stage,
-  where: "here" | "neighbour",
-  words: readonly string[],
-  how: "run" | "shown",
-): Promise<void> {
-  const { status: ended, stdout, stderr } = await stage[how](where, words);
-  if (ended === 0) return;
-  throw new DemoFailure(`${words.join(" ")} ended with ${ended}${how === "run" ? `:\n${stderr}${stdout}` : ""}`);
+/** Runs a command in front of the audience; it must end well. */
+async function succeed(stage: Stage, words: readonly string[]): Promise<void> {
+  const { status: ended } = await stage.shown(words);
+  if (ended !== 0) throw new DemoFailure(`${words.join(" ")} ended with ${ended}; its reasons are above`);
 }
 
 function expect(holds: boolean, what: string, instead?: unknown): void {

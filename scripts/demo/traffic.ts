@@ -11,7 +11,7 @@ const PINGS = 2;
 /** Pings from one of the neighbour's addresses, shown by its result; whether every ping, or none, was answered. */
 export async function ping(stage: Stage, from: string, to: string): Promise<boolean> {
   const words = ["ping", "-q", "-c", `${PINGS}`, "-i", "0.2", "-W", "1", "-I", from, to];
-  const { stdout, stderr } = await stage.run("neighbour", words);
+  const { stdout, stderr } = await stage.runThere(words);
   const match = /(\d+) packets transmitted, (\d+) received/.exec(stdout);
   if (!match) throw new DemoFailure(`${words.join(" ")} did not work:\n${stderr}${stdout}`);
   const [sent, received] = [Number(match[1]), Number(match[2])];

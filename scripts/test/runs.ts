@@ -71,11 +71,22 @@ function reportPath(settings: RunSettings, name: string): string {
   return path;
 }
 
+/**
+ * Interfaces have names, so two runs on one machine would meet: the kernel's tests get a network of their own, which also
+ * takes everything with it that a run which is killed leaves behind. Pins are told apart by the network's inode.
+ */
+const ownNetwork = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
+
 /** Runs a vitest project on this machine; its output goes straight to the terminal. */
 export async function runOnHost(name: string, project: "unit" | "kernel", settings: RunSettings): Promise<Run> {
   const started = performance.now();
   const report = reportPath(settings, project);
-  const child = spawn(process.execPath, vitestWords(project, settings), {
+  const [path = "", ...words] = [
+    ...(project === "kernel" ? ownNetwork : []),
+    process.execPath,
+    ...vitestWords(project, settings),
+  ];
+  const child = spawn(path, words, {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, [REPORT_VARIABLE]: report },

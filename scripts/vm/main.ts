@@ -9,7 +9,7 @@
  *     initramfs.ts  the guest's first root: cpio.ts, modules.ts, job.ts, and the scripts of guest/
  *     boot.ts       one guest from start to end: qemu.ts says how, channel.ts carries the output
  *
- * Nothing here needs root, a network in the guest, or anything installed beyond what `npm run setup -- --for vm` names.
+ * Nothing here needs root, a network in the guest, or anything installed beyond what `node scripts/setup.mjs --for vm` names.
  */
 import { constants } from "node:os";
 

@@ -20,7 +20,7 @@ export function requireCommand(name: string, debianPackage: string): string {
   if (path === undefined) {
     throw new VmFailure(
       `the virtual machine needs ${name}, and it is not installed: apt-get install ${debianPackage}` +
-        ` (or let \`npm run setup -- --for vm\` see to all of it)`,
+        ` (or let \`node scripts/setup.mjs --for vm\` see to all of it)`,
       2,
     );
   }

@@ -17,7 +17,11 @@ const PATH = "a path";
 const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}`;
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
-const name = z.string(NAME).regex(/^[a-z][a-z0-9-]*$/, NAME);
+// A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
+const name = z
+  .string(NAME)
+  .regex(/^[a-z][a-z0-9-]*$/, NAME)
+  .max(64, "a name of at most 64 characters");
 const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTIFIER);
 // The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
 const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);

@@ -12,6 +12,10 @@ export interface Library {
   apply(chain: Chain, device: string, options: SwapOptions): Promise<SwapResult>;
   status(device?: string): Promise<readonly AttachmentStatus[]>;
   detach(device: string, report: (message: string) => void): Promise<DetachResult>;
+  /** Clears what removed interfaces have left; how many there were. */
+  clearDefunct(report: (message: string) => void): Promise<number>;
+  /** @throws XdpgenError `interface-missing` where one of them does not exist */
+  requireInterfaces(devices: readonly string[]): Promise<void>;
   doctor(): Promise<DoctorReport>;
   /** Why linkage `auto` is what it is on this machine; a clause. */
   autoReason(): Promise<string>;
@@ -38,6 +42,16 @@ export const library: Library = {
   async detach(device, report) {
     const { detach } = await import("../loader/index.ts");
     return detach(device, { report });
+  },
+  async clearDefunct(report) {
+    const { clearDefunct } = await import("../loader/index.ts");
+    return clearDefunct({ report });
+  },
+  async requireInterfaces(devices) {
+    const { openKernel } = await import("../loader/index.ts");
+    const { requireInterface } = await import("../loader/interface.ts");
+    const kernel = openKernel();
+    for (const device of devices) requireInterface(kernel, device);
   },
   async doctor() {
     const { doctor } = await import("../loader/index.ts");

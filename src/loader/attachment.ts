@@ -116,6 +116,15 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
   }
 }
 
+/**
+ * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
+ * @throws XdpgenError `environment`
+ */
+export function clearDefunct(options: AttachOptions = {}): number {
+  const report = options.report ?? ((): void => {});
+  return sweep(options.machine ?? thisMachine("clear what removed interfaces have left", report), report);
+}
+
 /** Whether there was a link to detach. */
 async function detachLink({ kernel }: Machine, dir: string): Promise<boolean> {
   try {

@@ -2,6 +2,7 @@
 import type { Mode } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
 import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "./kernel.ts";
+import { readManifest } from "./live.ts";
 
 const LINK_TYPE_XDP = 6;
 const MODES: readonly Mode[] = ["native", "generic"];
@@ -11,17 +12,35 @@ export function modeOf(hook: XdpHook, programId: number): Mode {
   return hook.generic === programId ? "generic" : "native";
 }
 
+/** Whether a program is on the hook, in whichever mode. */
+export function isOn(hook: XdpHook, programId: number): boolean {
+  return hook.native === programId || hook.generic === programId || hook.offloaded === programId;
+}
+
 /** @throws XdpgenError `interface-occupied`, naming the program */
 export function requireFree(kernel: Kernel, device: string, ifindex: number): void {
   const hook = kernel.queryXdp(ifindex);
   for (const mode of ["native", "generic", "offloaded"] as const) {
     if (hook[mode] === 0) continue;
-    throw new XdpgenError(
-      "interface-occupied",
-      `${device} already runs XDP program ${hook[mode]} (${programName(kernel, hook[mode])}) in ${mode} mode, which is not ` +
-        "xdpgen's; nothing was changed. Detach it (`ip link set dev " +
-        `${device} xdp off\`, or its owner's tool), or take over with --replace`,
-    );
+    const program = `XDP program ${hook[mode]} (${programName(kernel, hook[mode])}) in ${mode} mode`;
+    const chain = chainOf(kernel, hook[mode]);
+    const whose =
+      chain === undefined
+        ? `which is not xdpgen's; nothing was changed. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
+          "tool), or take over with --replace"
+        : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
+          "namespace, or they are in another bpffs; nothing was changed. Take over with --replace";
+    throw new XdpgenError("interface-occupied", `${device} already runs ${program}, ${whose}`);
+  }
+}
+
+/** The chain of a dispatcher of xdpgen; undefined for a program of somebody else. */
+function chainOf(kernel: Kernel, id: number): string | undefined {
+  try {
+    using program = kernel.programById(id);
+    return readManifest(kernel, kernel.programInfo(program.number))?.manifest.chain;
+  } catch {
+    return undefined;
   }
 }
 

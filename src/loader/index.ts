@@ -2,7 +2,15 @@
  * The loader: the only impure part. In: a chain, or its file. Out: a live dispatcher on an interface, and what the kernel says
  * of it. Only `ffi/` touches libbpf; everything else goes through the `Kernel` seam, and nothing here decides control flow.
  */
-export { attach, type Attachment, type AttachOptions, detach, type DetachResult, open } from "./attachment.ts";
+export {
+  attach,
+  type Attachment,
+  type AttachOptions,
+  clearDefunct,
+  detach,
+  type DetachResult,
+  open,
+} from "./attachment.ts";
 export { doctor, type DoctorEntry, type DoctorReport } from "./doctor.ts";
 export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
 export { openKernel } from "./ffi/index.ts";

@@ -1,4 +1,5 @@
 /** Loads an object of libbpf, and turns a refusal into an error that a user can act on. */
+import { tmpdir } from "node:os";
 import { XdpgenError } from "../errors.ts";
 import { isErrno, KernelError, type BpfObject, type Kernel } from "./kernel.ts";
 import { lastLines, libbpfReason, saveLog, verifierLog } from "./verifier-log.ts";
@@ -37,10 +38,11 @@ function loadError(cause: unknown, what: string, name: string): unknown {
   const log = verifierLog(cause.log);
   if (log !== undefined && log.trim() !== "") {
     const path = saveLog(name, log);
+    const whole = path ? `The whole log is in ${path}` : `The whole log could not be written to ${tmpdir()}`;
     const lines = lastLines(log).map((line) => `    ${line}`);
     return new XdpgenError(
       "program-rejected",
-      `the kernel's verifier refuses ${what} (${cause.errnoName}). The log ends with\n${lines.join("\n")}\nThe whole log is in ${path}`,
+      `the kernel's verifier refuses ${what} (${cause.errnoName}). The log ends with\n${lines.join("\n")}\n${whole}`,
       { cause },
     );
   }

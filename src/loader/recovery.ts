@@ -5,6 +5,7 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { isOn } from "./hook.ts";
 import { interfaceName } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { type Live, readLive } from "./live.ts";
@@ -42,11 +43,16 @@ export function clearAll(dir: string): void {
 /**
  * The live attachment, with what is left over cleared. Under the lock.
  *
+ * The folder is known by network namespace and index. Both are given again once they are free, while the interface that had
+ * them may live on elsewhere with our link: a swap must not hit that one.
+ *
+ * @param ifindex the interface that is meant
  * @param replace take the link away from a program that is not xdpgen's
  */
 export function recover(
   kernel: Kernel,
   dir: string,
+  ifindex: number,
   options: { readonly replace: boolean; readonly report: (message: string) => void },
 ): Live | undefined {
   let live: Live | undefined;
@@ -56,16 +62,33 @@ export function recover(
     if (!options.replace || !(error instanceof XdpgenError) || error.code !== "interface-occupied") throw error;
     options.report(error.message);
   }
-  if (live && !live.defunct) {
-    clearLeftovers(dir, live.manifest, live.generation);
-    return live;
+  try {
+    if (live && !live.defunct) {
+      if (isOn(kernel.queryXdp(ifindex), live.linkInfo.programId)) {
+        clearLeftovers(dir, live.manifest, live.generation);
+        return live;
+      }
+      const moved =
+        `the chain ${live.manifest.chain} whose link is ${linkPin(dir)} runs on an interface that once had the index ` +
+        `${ifindex} here and was moved to another network namespace`;
+      if (!options.replace) {
+        throw new XdpgenError(
+          "interface-occupied",
+          `${moved}; nothing was changed: --replace takes it off there and attaches here`,
+        );
+      }
+      options.report(`${moved}: took it off there`);
+    }
+  } catch (error) {
+    live?.[Symbol.dispose]();
+    throw error;
   }
-  if (live) {
+  if (live?.defunct) {
     options.report(
       "the attachment was defunct: its interface was removed or its link detached by somebody else; cleared it",
     );
-    live[Symbol.dispose]();
   }
+  live?.[Symbol.dispose]();
   clearAll(dir);
   return undefined;
 }
@@ -91,6 +114,17 @@ export function listAttachments(root: string): readonly AttachmentName[] {
   });
 }
 
+/** Whether a link of an interface that exists is pinned in `dir`. A first apply that was killed leaves none. */
+function isAlive(kernel: Kernel, dir: string): boolean {
+  try {
+    using link = kernel.openPin(linkPin(dir));
+    return kernel.linkInfo(link.number).ifindex !== 0;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
+}
+
 /**
  * Clears the attachments whose interface no longer exists, in this network namespace or with its whole namespace. One that
  * another process holds is left to it. Returns how many were cleared in this network namespace.
@@ -109,12 +143,10 @@ export function sweep({ kernel, root, netns }: Machine, report: (message: string
 function sweepOne(kernel: Kernel, dir: string): boolean {
   let fd: number | undefined;
   try {
-    const link = kernel.openPin(linkPin(dir));
-    const alive = kernel.linkInfo(link.number).ifindex !== 0;
-    link.close();
-    if (alive) return false;
+    if (isAlive(kernel, dir)) return false;
     fd = openSync(dir, "r");
-    if (!kernel.tryLock(fd)) return false;
+    // Whoever held the lock meanwhile may have made the link that was not there before.
+    if (!kernel.tryLock(fd) || isAlive(kernel, dir)) return false;
     clearAll(dir);
     removeTree(dir);
     return true;

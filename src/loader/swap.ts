@@ -81,7 +81,7 @@ interface Target extends SwapOptions {
 
 async function swapLocked(kernel: Kernel, dir: string, image: DispatcherImage, target: Target): Promise<SwapResult> {
   const { report, device, ifindex } = target;
-  using live = recover(kernel, dir, { replace: target.replace ?? false, report });
+  using live = recover(kernel, dir, ifindex, { replace: target.replace ?? false, report });
   if (!live && !target.replace) requireFree(kernel, device, ifindex);
   const mode = live && modeOf(kernel.queryXdp(ifindex), live.linkInfo.programId);
   if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);

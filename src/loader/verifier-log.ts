@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { isErrno } from "./kernel.ts";
 
 const BEGIN = "-- BEGIN PROG LOAD LOG --\n";
 const END = "-- END PROG LOAD LOG --";
@@ -38,9 +39,21 @@ export function libbpfReason(printed: string): readonly string[] {
 
 let written = 0;
 
-/** Writes a log to a file of its own and returns its path; the file is for the user to keep or remove. */
-export function saveLog(program: string, log: string): string {
-  const path = join(tmpdir(), `xdpgen-${program}-${process.pid}-${++written}.log`);
-  writeFileSync(path, log, { mode: 0o600 });
-  return path;
+/**
+ * Writes a log to a file of its own, which is for the user to keep or remove, and returns its path; undefined where the
+ * folder for such files cannot be written. The folder is everybody's: a file that is there already is not followed.
+ */
+export function saveLog(program: string, log: string): string | undefined {
+  for (;;) {
+    const path = join(tmpdir(), `xdpgen-${program.slice(0, NAME)}-${process.pid}-${++written}.log`);
+    try {
+      writeFileSync(path, log, { mode: 0o600, flag: "wx" });
+      return path;
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) return undefined;
+    }
+  }
 }
+
+/** As much of a program's name as a file name has room for. */
+const NAME = 128;

@@ -35,6 +35,8 @@ export const applyCommand: MakeCommand = (io) =>
           `chain \`${chain.name}\` lists no interfaces: name one with --dev, or in ${path}`,
         );
       }
+      // One that does not exist is an answer before the others are changed.
+      if (devices.length > 1) await io.library.requireInterfaces(devices);
       const auto = (options.linkage ?? chain.linkage) === "auto";
       for (const device of devices) {
         shown.step(`${device}: loading ${count(chain.programs.length)} of chain ${chain.name}`);

@@ -19,19 +19,20 @@ export const detachCommand: MakeCommand = (io) =>
           device === undefined ? "which interface? name one, or say --all" : `${device} and --all: say one of them`;
         throw new XdpgenError("usage", `detach: ${what}`);
       }
-      const devices = device === undefined ? await attached(io.library) : [device];
       const detached: string[] = [];
       // The library says what it did, a sentence for each interface.
       const say = (message: string): void => (options.json ? io.err : io.out).write(`${message}\n`);
+      // Attachments of interfaces that are gone have no name.
+      const cleared = device === undefined ? await io.library.clearDefunct(say) : 0;
+      const devices = device === undefined ? await attached(io.library) : [device];
       for (const name of devices) {
         const result = await io.library.detach(name, say);
         if (result.detached) detached.push(name);
       }
       if (options.json) printJson(io, { detached });
-      else if (devices.length === 0) say("xdpgen has nothing on any interface: nothing was changed");
+      else if (devices.length === 0 && cleared === 0) say("xdpgen has nothing on any interface: nothing was changed");
     });
 
-/** Attachments of interfaces that are gone have no name; the library clears them along with any other. */
 async function attached(library: {
   status(): Promise<readonly { readonly interface?: string }[]>;
 }): Promise<readonly string[]> {

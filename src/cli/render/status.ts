@@ -29,7 +29,9 @@ export function renderStatus(report: readonly AttachmentStatus[], view: StatusVi
 
 function header(attachment: AttachmentStatus, { now, paint }: StatusView): readonly string[] {
   const { chain, generation, mode, since, dispatcher, defunct } = attachment;
-  const device = attachment.interface ?? `interface ${attachment.ifindex} (gone)`;
+  const device =
+    attachment.interface ??
+    `interface ${attachment.ifindex} (${defunct ? "gone" : "moved to another network namespace"})`;
   const age = formatAge(now.getTime() - since.getTime());
   const lines = [
     `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}, ${mode} mode`,

@@ -1,56 +1,33 @@
 /**
  * The command line as a user meets it: `run` calls `main` in this process with the real library, `spawn` starts the `xdpgen`
- * command in one of its own, for where the environment matters.
+ * command in one of its own, for where the environment matters, and `spawnAll` several in one, since each start is slow.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
-import { type Io, processIo } from "../../../src/cli/io.ts";
-import { main } from "../../../src/cli/main.ts";
+import type { Ended } from "./run.ts";
 
-export interface Ended {
-  readonly status: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+export { type Ended, run } from "./run.ts";
 
-export interface RunOptions {
-  /** What the streams say of themselves; default a pipe. */
-  readonly terminal?: boolean;
-  readonly columns?: number;
-  readonly library?: Partial<Io["library"]>;
-}
-
-/** Runs `xdpgen ARGV` in this process. */
-export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
-  const { terminal = false, columns = 80, library = {} } = options;
-  const written = { out: "", err: "" };
-  const stream = (name: "out" | "err"): Io["out"] => ({
-    write: (data) => void (written[name] += typeof data === "string" ? data : Buffer.from(data).toString("latin1")),
-    isTerminal: terminal,
-    columns,
-  });
-  const io = processIo();
-  const status = await main(argv, {
-    ...io,
-    out: stream("out"),
-    err: stream("err"),
-    env: {},
-    library: { ...io.library, ...library },
-  });
-  return { status, ...written };
-}
-
-const BIN = fileURLToPath(new URL("../../../src/cli/bin.ts", import.meta.url));
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+const NODE: readonly string[] = [process.execPath, "--import", import.meta.resolve("tsx")];
 
 /** Words that start the `xdpgen` command of this checkout, whatever the working directory and the environment are. */
-export const XDPGEN: readonly string[] = [process.execPath, "--import", import.meta.resolve("tsx"), BIN];
+export const XDPGEN: readonly string[] = [...NODE, path("../../../src/cli/bin.ts")];
 
 /** Runs `BEFORE xdpgen ARGV` in a process of its own; `before` is such as `["unshare", "-m"]`. */
-export function spawn(argv: readonly string[], before: readonly string[] = [], input = ""): Ended {
-  const [command, ...rest] = [...before, ...XDPGEN, ...argv];
-  const { status, stdout, stderr } = spawnSync(command!, rest, { encoding: "utf8", input });
+export function spawn(argv: readonly string[], before: readonly string[] = []): Ended {
+  const [command = "", ...rest] = [...before, ...XDPGEN, ...argv];
+  const { status, stdout, stderr } = spawnSync(command, rest, { encoding: "utf8" });
   return { status, out: stdout, err: stderr };
+}
+
+/** The same for several command lines in one process. */
+export function spawnAll(commands: readonly (readonly string[])[], before: readonly string[] = []): readonly Ended[] {
+  const [command, ...rest] = [...before, ...NODE, path("child.ts"), JSON.stringify(commands)];
+  const { status, stdout, stderr } = spawnSync(command, rest, { encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return JSON.parse(stdout) as Ended[];
 }
 
 /** The user's own mistake, or the world's refusal: said in words, no trace of where in xdpgen it was noticed. */
@@ -65,7 +42,7 @@ export function expectRefusal(
 }
 
 /** The one JSON value on stdout. */
-export function json<T>({ status, out, err }: Ended): T {
+export function json({ status, out, err }: Ended): unknown {
   expect({ status, err }).toMatchObject({ status: 0 });
-  return JSON.parse(out) as T;
+  return JSON.parse(out);
 }

@@ -9,6 +9,15 @@ import { networkNamespace } from "../../../src/loader/interface.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 
+/** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
+export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
+
+/** Whether a test is left to the host; the reason is printed. */
+export function hostOnly(what: string, reason: string): boolean {
+  if (EMULATED) console.warn(`SKIP ${what}: ${reason}`);
+  return EMULATED;
+}
+
 export const BPFFS = "/sys/fs/bpf";
 
 export interface Folder extends Disposable {
@@ -127,7 +136,7 @@ export function snapshot(prefix = "xe"): Snapshot {
 }
 
 /** How long the kernel may take to free what nobody holds any more, in milliseconds. */
-const FREED_WITHIN = process.env["XDPGEN_VM"] === undefined ? 5000 : 60_000;
+const FREED_WITHIN = EMULATED ? 60_000 : 5000;
 
 /**
  * Nothing was changed since: interfaces, pins and fds are the same, and what was loaded in between is gone again. The

@@ -112,6 +112,8 @@ export async function run(line: string, { library = {}, terminal = false, env = 
       apply: unexpected("apply"),
       status: unexpected("status"),
       detach: unexpected("detach"),
+      clearDefunct: async () => 0,
+      requireInterfaces: async () => {},
       doctor: unexpected("doctor"),
       autoReason: unexpected("autoReason"),
       ...library,

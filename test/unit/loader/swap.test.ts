@@ -304,6 +304,16 @@ describe("leftovers", () => {
     expect(w.pins()).not.toContain(`${DIR}/gen-1/pin`);
   });
 
+  it("of a first attempt go with their interface, wherever it was", async () => {
+    using w = world();
+    for (const folder of ["42-2000000", "41-1"]) {
+      mkdirSync(`${w.root}/${folder}/gen-1`, { recursive: true });
+      writeFileSync(`${w.root}/${folder}/gen-1/dispatcher`, "99");
+    }
+    await detach("lo", { machine: w.machine() });
+    expect(w.pins()).toEqual([]);
+  });
+
   it("of an extension whose link somebody unpinned are bound again", async () => {
     using w = world();
     const machine = w.machine();

@@ -1,10 +1,9 @@
 /** What users read: verifier logs, the doctor's findings, names of pins. */
-import { readFileSync, rmSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, it, vi } from "vitest";
 import { capabilities, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
 import { listPrograms, mapPin, pinName } from "../../../src/loader/store.ts";
 import { lastLines, libbpfReason, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
-import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -39,9 +38,25 @@ describe("verifier log", () => {
   });
 
   it("is written to a file of its own each time", () => {
-    const paths = [saveLog("p", "one"), saveLog("p", "two")];
+    const paths = [saveLog("p", "one")!, saveLog("p", "two")!];
     expect(paths.map((path) => readFileSync(path, "utf8"))).toEqual(["one", "two"]);
     paths.forEach((path) => rmSync(path));
+  });
+
+  it("is not written through a link that somebody left in its place, nor where there is no folder", () => {
+    const dir = mkdtempSync(join(tmpdir(), "xdpgen-log-"));
+    vi.stubEnv("TMPDIR", dir);
+    const first = saveLog("p", "first")!;
+    const next = first.replace(/\d+(?=\.log$)/, (n) => `${Number(n) + 1}`);
+    writeFileSync(`${dir}/victim`, "untouched");
+    symlinkSync(`${dir}/victim`, next);
+    const second = saveLog("p", "second")!;
+    expect(second).not.toBe(next);
+    expect(readFileSync(second, "utf8")).toBe("second");
+    expect(readFileSync(`${dir}/victim`, "utf8")).toBe("untouched");
+    rmSync(dir, { recursive: true });
+    expect(saveLog("p", "third")).toBeUndefined();
+    vi.unstubAllEnvs();
   });
 });
 

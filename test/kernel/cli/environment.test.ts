@@ -1,0 +1,144 @@
+/**
+ * Machines that lack something: privilege, libbpf, a bpffs. Each command runs as a process of its own, in a mount namespace
+ * or with rights that make the machine so; the rest of it stays as it is.
+ */
+import { chmodSync, existsSync, statSync } from "node:fs";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { openKernel } from "../../../src/loader/index.ts";
+import { type Veth, veth } from "../../support/veth.ts";
+import { expectRefusal, json, run, spawn, spawnAll } from "./command.ts";
+import { expectUnchanged, type Folder, folder, hostOnly, numberedChain, snapshot } from "./world.ts";
+
+/** Uid of `nobody`, and nothing of root's. */
+const NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+
+/** The dynamic linker finds an empty file where libbpf was. */
+const NO_LIBBPF = [
+  "unshare",
+  "-m",
+  "sh",
+  "-ec",
+  'for lib in $(ldconfig -p | sed -n "s/.*libbpf[.]so[.]1.* => //p"); do mount --bind /dev/null "$(readlink -f "$lib")"; done; exec "$@"',
+  "sh",
+];
+
+/** A container: process ids and mounts of its own, so that no bpffs of a process around it can be found. */
+const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", 'umount -l /sys/fs/bpf; "$@"', "sh"];
+
+/** In such a container, a process in a mount namespace that ends with it. */
+const NO_LASTING_BPFFS = [...NO_BPFFS, "unshare", "-m"];
+
+const NODE_ONLY = hostOnly(
+  "libbpf missing, files that may not be read, words of a command",
+  "no kernel is asked, and each process takes ten seconds to start in emulation",
+);
+
+let pair: Veth;
+let here: Folder;
+let chain: string;
+let before: ReturnType<typeof snapshot>;
+beforeAll(async () => {
+  requireBpffs(openKernel(), () => {});
+  pair = veth("xe");
+  here = folder();
+  chmodSync(here.path, 0o755);
+  chain = numberedChain(here, "chain", [1, 2]);
+  expect(await run(["apply", chain, "--dev", pair.far])).toMatchObject({ status: 0 });
+  before = snapshot();
+});
+afterAll(async () => {
+  await run(["detach", pair.far]);
+  pair[Symbol.dispose]();
+  here[Symbol.dispose]();
+});
+
+const LIVE = (): readonly (readonly string[])[] => [
+  ["apply", numberedChain(here, "other", [2, 3]), "--dev", pair.far],
+  ["status"],
+  ["detach", pair.far],
+];
+
+it("not root: each command says which privilege it needs", async () => {
+  const [doctor, ...refused] = spawnAll([["doctor"], ...LIVE()], NOBODY);
+  for (const ended of refused) {
+    expectRefusal(ended, 1, "CAP_NET_ADMIN and CAP_SYS_ADMIN", "user 65534 has not", "run it as root (sudo)");
+    expect(ended.out).toBe("");
+  }
+  expect(doctor).toMatchObject({ status: 1, err: "" });
+  expect(doctor!.out).toMatch(/✗ capabilities +none[\s\S]*cannot run a chain as it is: see capabilities/);
+  await expectUnchanged(before);
+});
+
+it.skipIf(NODE_ONLY)("not root, and no right to read an object or write the result: build names the file", () => {
+  const mine = numberedChain(here, "mine", [6]);
+  const secret = numberedChain(here, "secret", [7]);
+  chmodSync(`${here.path}/v7.bpf.o`, 0o600);
+  const commands = [
+    ["build", mine, "-o", "-"],
+    ["build", secret, "-o", "-"],
+    ["build", mine, "-o", `${here.path}/out.o`],
+  ];
+  const [fine, unreadable, unwritable] = spawnAll(commands, NOBODY);
+  expect(fine).toMatchObject({ status: 0, err: "" });
+  expectRefusal(unreadable!, 2, "v7.bpf.o may not be read by user 65534");
+  expectRefusal(unwritable!, 2, `cannot write ${here.path}/out.o`, "EACCES", "--output");
+});
+
+it.skipIf(NODE_ONLY)("libbpf missing: says how to install it, and build goes on without", async () => {
+  const build = ["build", chain, "-o", `${here.path}/without.o`];
+  const [built, doctor, ...refused] = spawnAll([build, ["doctor", "--json"], ...LIVE()], NO_LIBBPF);
+  for (const ended of refused) {
+    expectRefusal(ended, 1, "cannot load libbpf.so.1", "apt install libbpf1", "dnf install libbpf");
+  }
+  expect(built).toMatchObject({ status: 0, err: "" });
+  expect(existsSync(`${here.path}/without.o`)).toBe(true);
+  expect(doctor).toMatchObject({ status: 1, err: "" });
+  const { entries } = JSON.parse(doctor!.out) as { entries: readonly { name: string; state: string }[] };
+  expect(entries.find(({ name }) => name === "libbpf")).toMatchObject({ state: "missing" });
+  await expectUnchanged(before);
+});
+
+it("no bpffs: apply mounts it and says so; others neither need nor mount it", async () => {
+  const free = pair.near;
+  const [none, doctor, created, again, detached] = spawnAll(
+    [["status"], ["doctor"], ["apply", chain, "--dev", free], ["apply", chain, "--dev", free], ["detach", free]],
+    NO_BPFFS,
+  );
+  expect(none).toEqual({ status: 0, out: "xdpgen has nothing on any interface of this network namespace\n", err: "" });
+  expect(doctor!.out).toMatch(/! bpffs +not mounted\n.*`xdpgen apply` mounts it.*\n.*mount -t bpf bpf \/sys\/fs\/bpf/);
+  expect(created).toMatchObject({ status: 0, out: expect.stringMatching(/attached chain xe, generation 1/) as string });
+  expect(created!.err).toMatch(/^mounted bpffs at \/sys\/fs\/bpf$/m);
+  expect(again!.out).toContain("unchanged");
+  expect(again!.err).not.toContain("mounted");
+  expect(detached).toMatchObject({ status: 0, out: `detached the chain from ${free}\n` });
+  await expectUnchanged(before);
+});
+
+it("no bpffs, and one mounted here would not last: refuses and says where to mount it", async () => {
+  const ended = spawn(["apply", chain, "--dev", pair.near], NO_LASTING_BPFFS);
+  expectRefusal(ended, 1, "bpffs is not mounted at /sys/fs/bpf", "would end with it", "mount -t bpf bpf /sys/fs/bpf");
+  await expectUnchanged(before);
+});
+
+it("in a mount namespace without bpffs the chain is pinned in the bpffs outside", async () => {
+  const own = ["unshare", "-m", "sh", "-ec", 'umount -l /sys/fs/bpf; exec "$@"', "sh"];
+  const [ended, status] = spawnAll([["apply", chain, "--dev", pair.near, "--json"], ["status"]], own);
+  expect(json(ended!)).toMatchObject({ applied: [{ interface: pair.near, outcome: "created" }] });
+  expect(status!.out).toContain(`${pair.near}: chain xe, generation 1`);
+  expect(json(await run(["status", pair.near, "--json"]))).toMatchObject([{ generation: 1, defunct: false }]);
+  expect((await run(["detach", pair.near])).out).toBe(`detached the chain from ${pair.near}\n`);
+  await expectUnchanged(before);
+});
+
+it.skipIf(NODE_ONLY)("the words of a command arrive whole, spaces and all", () => {
+  using odd = folder("xdpgen cli ✓ 'é\" ");
+  const path = numberedChain(odd, "chaîne du réseau", [1]);
+  const ended = spawn(["build", path, "-o", `${odd.path}/out ✓/`, "--emit", "o,json"]);
+  expect(ended).toMatchObject({ status: 0, err: "" });
+  const lines = ["xe.bpf.o", "xe.json"].map((name) => {
+    const file = `${odd.path}/out ✓/${name}`;
+    return `${file}: ${statSync(file).size} bytes\n`;
+  });
+  expect(ended.out).toBe(lines.join(""));
+});
