@@ -41,6 +41,18 @@ export function cacheFolder(): string {
   return join(base !== undefined && base.startsWith("/") ? base : join(homedir(), ".cache"), "xdpgen", "kernels");
 }
 
+function makeAside(version: KernelVersion): string {
+  try {
+    mkdirSync(cacheFolder(), { recursive: true });
+    return mkdtempSync(join(cacheFolder(), `.${version}-`));
+  } catch (error) {
+    throw new VmFailure(
+      `cannot write to the cache of kernels, ${cacheFolder()} (${(error as Error).message}): ` +
+        "set XDG_CACHE_HOME to a folder of yours",
+    );
+  }
+}
+
 /**
  * A kernel from the cache, or fetched with the machine's own apt. What is fetched is unpacked aside and renamed into
  * place when it is whole, so that neither an interruption nor a second run at the same time can spoil the cache.
@@ -50,8 +62,7 @@ export function cacheFolder(): string {
 export async function obtainKernel(version: KernelVersion, say: (line: string) => void): Promise<Kernel> {
   const target = join(cacheFolder(), version);
   if (!existsSync(target)) {
-    mkdirSync(cacheFolder(), { recursive: true });
-    const aside = mkdtempSync(join(cacheFolder(), `.${version}-`));
+    const aside = makeAside(version);
     const abandon = (): void => rmSync(aside, { recursive: true, force: true });
     process.once("exit", abandon);
     try {

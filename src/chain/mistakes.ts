@@ -55,7 +55,7 @@ function flatten(issue: Issue, prefix: Path): Issue[] {
     const deepest = issue.errors.find((branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0));
     if (deepest) return deepest.flatMap((inner) => flatten(inner, path));
   }
-  return [{ ...issue, path: path as PropertyKey[] }];
+  return [{ ...issue, path: path }];
 }
 
 function describe(issue: Issue, root: unknown): Mistake[] {

@@ -110,12 +110,14 @@ function liveMode(kernel: Kernel, live: Live): Mode {
 function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, order: number): ProgramStatus {
   const pin = programPin(dir, program);
   const extension =
-    program.linkage === "freplace" && existsSync(pin) ? withPin(kernel, pin, kernel.programInfo) : undefined;
+    program.linkage === "freplace" && existsSync(pin)
+      ? withPin(kernel, pin, (fd) => kernel.programInfo(fd))
+      : undefined;
   const maps = MAP_FOLDERS.flatMap((folder) => {
     const path = mapsDir(dir, program, folder);
     return list(path).flatMap((name): MapStatus[] => {
       const file = `${path}/${name}`;
-      const info = withPin(kernel, file, kernel.mapInfo);
+      const info = withPin(kernel, file, (fd) => kernel.mapInfo(fd));
       return info ? [{ name, id: info.id, pin: publicPath(file) }] : [];
     });
   });

@@ -131,7 +131,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 
   it("serialises two writers", async () => {
     const results = await Promise.all([1, 2, 3, 4].map((k) => attach(chain(linkage, k), pair.far)));
-    const generations = results.map((r) => r.result!.generation).toSorted();
+    const generations = results.map((r) => r.result!.generation).toSorted((a, b) => a - b);
     expect(generations).toEqual([1, 2, 3, 4]);
     expect(pins().filter((pin) => pin.endsWith("/dispatcher"))).toEqual(["gen-4/dispatcher"]);
   });

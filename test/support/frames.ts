@@ -6,7 +6,7 @@
  *
  * Lengths, types of what follows and checksums are filled in; a layer may state a wrong one to make a bad frame.
  */
-export { formatIpv4, formatIpv6, formatMac, ipv4Bytes, ipv6Bytes, macBytes } from "./frames/addresses.ts";
+export { formatIpv6, ipv4Bytes, ipv6Bytes } from "./frames/addresses.ts";
 export { checksum } from "./frames/checksum.ts";
 export {
   arp,
@@ -23,5 +23,5 @@ export {
   vlan,
   type Layer,
 } from "./frames/layers.ts";
-export { describeFrame, readFrame, type ReadFrame } from "./frames/read.ts";
+export { describeFrame, readFrame } from "./frames/read.ts";
 export { frame } from "./frames/write.ts";

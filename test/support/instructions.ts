@@ -1,7 +1,7 @@
 /** Every builder of the assembler, called with values from the corners or at random: what the tests of asm/ run over. */
 import fc from "fast-check";
 import * as asm from "../../src/codegen/asm/index.ts";
-import type { Instruction, Register } from "../../src/codegen/asm/index.ts";
+import type { Instruction } from "../../src/codegen/asm/index.ts";
 
 type Builder = (...args: number[]) => Instruction;
 
@@ -76,5 +76,3 @@ export const instruction: fc.Arbitrary<Instruction> = fc
       .tuple(...args.map((a) => ("oneOf" in a ? fc.constantFrom(...a.oneOf) : fc.integer({ min: a.min, max: a.max }))))
       .map((picked) => build(...picked)),
   );
-
-export const register: fc.Arbitrary<Register> = fc.integer({ min: 0, max: 10 }) as fc.Arbitrary<Register>;

@@ -18,9 +18,6 @@ import {
   BPF_JMP,
   BPF_JMP32,
   BPF_LD,
-  BPF_LDX,
-  BPF_ST,
-  BPF_STX,
   BPF_W,
 } from "./constants.ts";
 import type { Instruction } from "./instruction.ts";
@@ -63,7 +60,6 @@ export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
 export const isAlu = (opcode: number): boolean => classOf(opcode) === BPF_ALU || classOf(opcode) === BPF_ALU64;
 export const isJump = (opcode: number): boolean => classOf(opcode) === BPF_JMP || classOf(opcode) === BPF_JMP32;
 export const isByteSwap = (opcode: number): boolean => isAlu(opcode) && operationOf(opcode) === BPF_END;
-export const isLoadOrStore = (opcode: number): boolean => [BPF_LD, BPF_LDX, BPF_ST, BPF_STX].includes(classOf(opcode));
 
 /** Eight-byte slots that an instruction takes in a program: 2 for `ld_imm64`, else 1. */
 export function slots(instruction: Instruction): 1 | 2 {

@@ -17,7 +17,7 @@ export function check<T extends number | Pointer>(call: string, returned: T, err
   if (failed) errno ??= typeof returned === "number" && returned < -1 ? -returned : koffi.errno();
   const log = takePrinted();
   if (failed) throw new KernelError(call, errno ?? 0, errnoName(errno ?? 0), log);
-  return returned as NonNullable<T>;
+  return returned;
 }
 
 /** Owns the fd that a call returned. */

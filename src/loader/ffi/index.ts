@@ -106,7 +106,7 @@ const LONGEST_PACKET_MS = 200;
 function waitForPackets(): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (error: unknown, returned: number): void => {
-      if (error) reject(error as Error);
+      if (error) reject(error);
       else if (returned < 0) setTimeout(resolve, LONGEST_PACKET_MS);
       else resolve();
     };
@@ -164,12 +164,12 @@ function testRun(program: number, options: TestRunOptions): Promise<TestRunResul
   return new Promise((resolve, reject) => {
     // The closure keeps the buffers alive until the worker thread is done with them.
     const done = (error: unknown, returned: number): void => {
-      if (error) return reject(error as Error);
+      if (error) return reject(error);
       if (returned < 0) {
         try {
           check("bpf_prog_test_run_opts", returned, -returned);
         } catch (failure) {
-          return reject(failure as Error);
+          return reject(failure);
         }
       }
       const result = S.decodeTestRun(opts);

@@ -210,7 +210,7 @@ export class FakeKernel implements Kernel {
   nextLinkId = (id: number): number | undefined =>
     [...this.#resources]
       .flatMap(([n, r]) => (n > id && r.kind === "link" && this.#isAlive(n) ? [n] : []))
-      .toSorted()[0];
+      .toSorted((a, b) => a - b)[0];
   lookup = (fd: number): Uint8Array => this.#resource(fd, "map").value;
   update = (fd: number, _key: Uint8Array, value: Uint8Array): void =>
     void (this.#resource(fd, "map").value = value.slice());

@@ -106,9 +106,9 @@ describe("structs", () => {
       ["id", "tag", "load_time", "name", "verified_insns"].map((field) => `offset(bpf_prog_info, ${field})`),
     );
     view.setUint32(id!, 77, true);
-    info.set([0xde, 0xad], tag!);
+    info.set([0xde, 0xad], tag);
     view.setBigUint64(time!, 123456789012n, true);
-    info.set(new TextEncoder().encode("xdpgen_edge"), name!);
+    info.set(new TextEncoder().encode("xdpgen_edge"), name);
     view.setUint32(verified!, 42, true);
     expect(structs.decodeProgInfo(info, [1])).toEqual({
       type: 0,
