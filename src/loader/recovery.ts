@@ -68,6 +68,7 @@ export function recover(
         clearLeftovers(dir, live.manifest, live.generation);
         return live;
       }
+      if (kernel.linkInfo(live.link.number).ifindex === 0) throw removed(ifindex);
       const moved =
         `the chain ${live.manifest.chain} whose link is ${linkPin(dir)} runs on an interface that once had the index ` +
         `${ifindex} here and was moved to another network namespace`;
@@ -91,6 +92,10 @@ export function recover(
   live?.[Symbol.dispose]();
   clearAll(dir);
   return undefined;
+}
+
+function removed(ifindex: number): XdpgenError {
+  return new XdpgenError("interface-missing", `the interface with index ${ifindex} was removed; nothing was changed`);
 }
 
 /** Whether every extension of the live dispatcher still has its link. */

@@ -10,7 +10,7 @@ import { attach, type Attachment } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { runModel } from "../support/model.ts";
-import { SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { boundedObject, SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
 const CODES = [0, 1, 2, 3, 4, 5, 17, 30, 31, 32, 255, 0x7fffffff, 0xffffffff];
@@ -81,9 +81,14 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await expectModel(programs, "verdict", [all(2), all(3), all(31), stopAt(0), stopAt(n >> 1), stopAt(n - 1)]);
   });
 
+  // Of some programs any code can come; of others their code shows which, and compares are left out.
   it("agrees with the model on random chains", async () => {
     const declared = fc.array(
-      fc.record({ priority: fc.nat(5), proceedOn: fc.subarray([...ACTIONS], { minLength: 1 }) }),
+      fc.record({
+        priority: fc.nat(5),
+        proceedOn: fc.subarray([...ACTIONS], { minLength: 1 }),
+        codes: fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })),
+      }),
       { minLength: 1, maxLength: 20 },
     );
     const end = fc.constantFrom("verdict" as const, ...ACTIONS);
@@ -93,16 +98,47 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     });
     await fc.assert(
       fc.asyncProperty(declared, end, rows, async (shapes, chainEnd, codes) => {
-        const programs = shapes.map(({ priority, proceedOn }, k) => program(k, proceedOn, priority));
+        const programs = shapes.map((shape, k) => ({
+          ...program(k, shape.proceedOn, shape.priority),
+          ...(shape.codes ? { bytes: boundedObject(k, shape.codes) } : {}),
+        }));
+        const possible = (code: number, k: number): number => {
+          const own = shapes[k]!.codes;
+          return own && !own.includes(code) ? own[0]! : code;
+        };
         await live.update(chainOf(programs, { linkage, end: chainEnd }));
         await expectModel(
           programs,
           chainEnd,
-          codes.map((row) => row.slice(0, programs.length)),
+          codes.map((row) => row.slice(0, programs.length).map(possible)),
         );
       }),
       { numRuns: process.env["XDPGEN_VM"] === undefined ? 40 : 10 },
     );
+  });
+
+  it("takes the verdict of a CO-RE relocation from the loaded program, not from the file", async () => {
+    await live.update(chainOf([testProgram("guard"), program(0)], { linkage }));
+    expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(1);
+  });
+
+  it("loads a chain in which a program never lets the next one run", async () => {
+    const dropping = { ...program(0), bytes: boundedObject(0, [1]) };
+    await live.update(chainOf([dropping, program(1), program(2)], { linkage }));
+    await expectModel([dropping, program(1), program(2)], "verdict", [[1, 2, 2]]);
+  });
+
+  it("tells the names of programs from its own", async () => {
+    const globals = testProgram("globals");
+    const names = ["xdpgen", "xdpgen-test", "slot"];
+    await live.update(
+      chainOf(
+        names.map((name) => ({ ...globals, name, proceedOn: ["drop"] })),
+        { linkage, end: "tx" },
+      ),
+    );
+    // Each sees its own variables: the first verdict of each is DROP.
+    expect((await live.testRun({ data: verdictPacket([]) })).retval).toBe(3);
   });
 
   it.each([0, 1, 2])("lets a program change the packet at place %i of the chain", async (place) => {
@@ -122,7 +158,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 
   it("runs what clang makes of static and global subprograms, callbacks, enums and CO-RE", async () => {
-    const names = ["globals", "callback", "action", "core", "mcpu-v1", "no-btf"];
+    const names = ["globals", "callback", "action", "core", "mcpu-v1", "no-btf", "hidden"];
     const programs = names.map((name, priority) => ({ ...testProgram(name), priority, proceedOn: ACTIONS }));
     await live.update(chainOf(programs, { linkage, end: "tx" }));
     expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(3);

@@ -11,7 +11,7 @@ import {
   add64Imm,
   exit,
   type Instruction,
-  jeqImm,
+  jeq32Imm,
   jgtReg,
   ldxB,
   ldxW,
@@ -24,7 +24,8 @@ import {
   stxB,
   withLabel,
 } from "../../src/codegen/asm/index.ts";
-import { dispatcherUnit, INT } from "../../src/codegen/dispatcher/unit.ts";
+import { INT } from "../../src/codegen/dispatcher/function.ts";
+import { dispatcherUnit } from "../../src/codegen/dispatcher/unit.ts";
 import { link } from "../../src/codegen/link/link.ts";
 
 /** How many programs a packet has room for: as many as a dispatcher. */
@@ -33,9 +34,27 @@ const COUNT = 4 * SLOTS;
 const PLACE = COUNT + 4;
 const SIZE = PLACE + SLOTS;
 
-/** The object of program `k`; its function is `verdict_<k>`. */
+/** The object of program `k`; its function is `verdict_<k>`. Nothing in it tells which codes can come. */
 export function verdictObject(k: number): Uint8Array {
-  return objectOf(`verdict_${k}`, [
+  return objectOf(`verdict_${k}`, [...visit(k), ldxW(R0, R1, 4 * k), exit(), ...short(0)]);
+}
+
+/** As `verdictObject`, and its code shows that it returns one of `codes`: what else is prescribed gives the first of them. */
+export function boundedObject(k: number, codes: readonly number[]): Uint8Array {
+  const [first, ...others] = codes.map((code) => code | 0);
+  return objectOf(`bounded_${k}`, [
+    ...visit(k),
+    ldxW(R2, R1, 4 * k),
+    ...others.flatMap((code) => [mov64Imm(R0, code), jeq32Imm(R2, code, "out")]),
+    mov64Imm(R0, first!),
+    withLabel("out", exit()),
+    ...short(first!),
+  ]);
+}
+
+/** R1 = the packet, its place noted; too short a packet goes to `short`. */
+function visit(k: number): readonly Instruction[] {
+  return [
     ldxW(R2, R1, 4), // xdp_md.data_end
     ldxW(R1, R1, 0), // xdp_md.data
     mov64Reg(R3, R1),
@@ -45,20 +64,11 @@ export function verdictObject(k: number): Uint8Array {
     add32Imm(R2, 1),
     stxB(R1, COUNT, R2),
     stxB(R1, PLACE + k, R2),
-    ldxW(R0, R1, 4 * k),
-    exit(),
-    withLabel("short", mov64Imm(R0, 0)),
-    exit(),
-  ]);
+  ];
 }
 
-/** An object whose code shows that it returns one of `codes`: the one whose place is the ingress interface's index. */
-export function boundedObject(codes: readonly number[]): Uint8Array {
-  return objectOf("bounded", [
-    ldxW(R2, R1, 12), // xdp_md.ingress_ifindex
-    ...codes.flatMap((code, place) => [mov64Imm(R0, code | 0), jeqImm(R2, place, "out")]),
-    withLabel("out", exit()),
-  ]);
+function short(code: number): readonly Instruction[] {
+  return [withLabel("short", mov64Imm(R0, code)), exit()];
 }
 
 /** An object whose only function, in section `xdp`, has these instructions. */

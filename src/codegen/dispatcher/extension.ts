@@ -9,8 +9,9 @@ import type { ElfSection } from "../elf/object.ts";
 import { link } from "../link/link.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import type { Slot } from "./image.ts";
-import { stubFunction, stubSymbol } from "./stub.ts";
-import { dispatcherUnit, INT } from "./unit.ts";
+import { stubFunction } from "./stub.ts";
+import { INT } from "./function.ts";
+import { dispatcherUnit } from "./unit.ts";
 
 export interface Prototype {
   readonly elf: Uint8Array;
@@ -22,14 +23,14 @@ export interface Prototype {
 /** A dispatcher with one stub that has the signature of `program`. It is loaded, never attached. */
 export function prototypeImage(program: ResolvedProgram): Prototype {
   const main = "xdpgen_prototype";
-  const symbol = stubSymbol(program);
+  const symbol = "slot";
   const call = {
     symbol: main,
     returns: INT,
     instructions: [callSymbol(symbol), exit()],
     lines: [{ index: 0, text: `prototype of ${program.name}` }],
   };
-  const unit = dispatcherUnit([call, stubFunction(program)], undefined, "prototype");
+  const unit = dispatcherUnit([call, stubFunction(program, symbol)], undefined, "prototype");
   const { elf, types } = link({ units: [unit], section: "xdp", license: "Apache-2.0" });
   const slot = {
     program: program.name,
@@ -58,6 +59,10 @@ export function extensionObject(program: ResolvedProgram): Uint8Array {
   });
   return writeElf({
     symbols: elf.symbols,
-    sections: [...elf.sections, section(".BTF", encoded.btf), section(".BTF.ext", encoded.ext!)],
+    sections: [
+      ...elf.sections.filter((s) => s.name !== ".BTF"),
+      section(".BTF", encoded.btf),
+      section(".BTF.ext", encoded.ext!),
+    ],
   });
 }

@@ -62,8 +62,9 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
   jset: jset32Imm,
 };
 
-/** @param slots one for each node of the plan */
-export function lower(plan: Plan, slots: readonly SlotCode[]): LoweredMain {
+/** @param declared one for each node of the plan */
+export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
+  const slots = keepReachable(plan, declared);
   const verdicts = constantVerdicts(plan, slots);
   const afterLast = verdicts[0] ?? "own";
   const decideOnce = cachedDecide();
@@ -108,6 +109,26 @@ export function leavesVerdictAlone({ program, edges }: PlanNode): boolean {
     ([outcome, target]) =>
       !outcomePossible(outcome, program.codes) || (target.kind === "return" && target.verdict === "own"),
   );
+}
+
+/**
+ * The verifier refuses code that nothing can reach. Where a program can never return what leads to the next, as a program
+ * that always drops, the compare stays in, as if anything could be returned.
+ */
+function keepReachable(plan: Plan, declared: readonly SlotCode[]): readonly SlotCode[] {
+  const slots = [...declared];
+  const leadsTo = (from: number, to: number, codes: ReturnCodes): boolean =>
+    (Object.entries(plan.nodes[from]!.edges) as [Outcome, Target][]).some(
+      ([outcome, target]) => target.kind === "node" && target.node === to && outcomePossible(outcome, codes),
+    );
+  // Edges lead forward: when a node's turn comes, whatever can lead to it is settled.
+  for (let to = 1; to < plan.nodes.length; to++) {
+    const before = [...slots.keys()].slice(0, to);
+    if (before.some((from) => leadsTo(from, to, slots[from]!.codes))) continue;
+    const from = before.findLast((index) => leadsTo(index, to, "any"));
+    if (from !== undefined) slots[from] = { ...slots[from]!, codes: "any" };
+  }
+  return slots;
 }
 
 /** Labels have a prefix each, so that a program may be called `return`. */

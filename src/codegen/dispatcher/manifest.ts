@@ -8,7 +8,10 @@
  */
 import { ACTIONS, type Action, type Linkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
+import { encode, layout } from "../asm/index.ts";
+import { shortHash } from "../hash.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { DispatcherFunction } from "./function.ts";
 
 export interface ManifestProgram {
   readonly name: string;
@@ -27,6 +30,8 @@ export interface Manifest {
   readonly end: "verdict" | Action;
   /** In the order in which they run. */
   readonly programs: readonly ManifestProgram[];
+  /** Sixteen hex digits over the dispatcher's own instructions: another xdpgen may make others of the same chain. */
+  readonly code: string;
 }
 
 /** Name of the section, and of the map that libbpf makes of it. */
@@ -37,7 +42,7 @@ const VERSION = 1;
 /** Bytes before the JSON. */
 export const MANIFEST_HEADER = 16;
 
-export function manifestOf(plan: Plan): Manifest {
+export function manifestOf(plan: Plan, functions: readonly DispatcherFunction[]): Manifest {
   return {
     chain: plan.chain,
     end: plan.end,
@@ -50,6 +55,7 @@ export function manifestOf(plan: Plan): Manifest {
       linkage: p.linkage,
       hash: p.hash,
     })),
+    code: shortHash(...functions.map((f) => encode(layout(f.instructions)))),
   };
 }
 

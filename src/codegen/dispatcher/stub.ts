@@ -9,20 +9,15 @@
 import { NO_VERDICT } from "../../chain/chain.ts";
 import { BPF_FUNC_xdp_adjust_tail } from "../asm/constants.ts";
 import { callHelper, exit, jeqImm, mov64Imm, R0, R2, withLabel } from "../asm/index.ts";
-import { identifier } from "../link/names.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { returnType } from "../object/signature.ts";
-import { type DispatcherFunction, INT } from "./unit.ts";
-
-export function stubSymbol(program: ResolvedProgram): string {
-  return identifier(program.name);
-}
+import { type DispatcherFunction, INT } from "./function.ts";
 
 /** @param code what the stub returns while no extension is bound to it */
-export function stubFunction(program: ResolvedProgram, code: number = NO_VERDICT): DispatcherFunction {
+export function stubFunction(program: ResolvedProgram, symbol: string, code: number = NO_VERDICT): DispatcherFunction {
   const main = program.object.functions.find((f) => f.name === program.function)!;
   return {
-    symbol: stubSymbol(program),
+    symbol,
     returns: returnType(program.object.btf, main.type) ?? INT,
     instructions: [
       mov64Imm(R0, code),

@@ -2,11 +2,12 @@
  * Chain -> DispatcherImage. The whole of codegen in one call: resolve, plan, lower, link.
  */
 import { actionCode, type Chain, type Linkage } from "../../chain/chain.ts";
+import { checkedChain } from "../../chain/edit.ts";
 import { format, type Instruction } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { commonLicense } from "../link/license.ts";
 import { link } from "../link/link.ts";
-import { identifier } from "../link/names.ts";
+import { identifier, numberApart } from "../link/names.ts";
 import { type ProgramUnit, programUnits } from "../link/program-unit.ts";
 import { type ResolvedProgram, resolvePrograms } from "../object/program.ts";
 import { buildPlan } from "../plan/build.ts";
@@ -14,9 +15,10 @@ import { formatEdges } from "../plan/format.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
 import { leavesVerdictAlone, lower, type SlotCode } from "./lower.ts";
-import { encodeManifest, manifestOf } from "./manifest.ts";
-import { stubFunction, stubSymbol } from "./stub.ts";
-import { type DispatcherFunction, dispatcherUnit, INT } from "./unit.ts";
+import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
+import { stubFunction } from "./stub.ts";
+import { type DispatcherFunction, INT } from "./function.ts";
+import { dispatcherUnit } from "./unit.ts";
 
 export interface SynthesiseOptions {
   /** What linkage `auto` means: what the machine allows is the loader's knowledge. Default `call`. */
@@ -29,65 +31,70 @@ export interface SynthesiseOptions {
  * @throws XdpgenError with every mistake of the chain's programs at once, or the limit of the kernel that it meets
  */
 export function synthesise(chain: Chain, options: SynthesiseOptions = {}): DispatcherImage {
-  const plan = buildPlan(chain, resolvePrograms(chain, options.auto ?? "call"));
-  const main = `xdpgen_${identifier(plan.chain)}`;
-  const stubs = plan.nodes.filter(({ program }) => program.linkage === "freplace").map(({ program }) => program);
-  const taken = new Set([main, ...stubs.map(stubSymbol)]);
-  const linked = plan.nodes.map(({ program }) => program).filter((program) => program.linkage === "call");
-  const units = programUnits(linked, taken);
-  checkLimits(plan, units);
+  const plan = buildPlan(chain, resolvePrograms(checkedChain(chain), options.auto ?? "call"));
+  const dispatcher = `xdpgen_${identifier(plan.chain)}`;
+  const { bound, units } = bindPrograms(plan, dispatcher);
+  const alone = plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!) ? bound[0] : undefined;
+  // A program that is alone and linked is its own dispatcher.
+  const main = alone?.unit ? alone.symbol : dispatcher;
 
-  const manifest = manifestOf(plan);
-  const own = (functions: readonly DispatcherFunction[]) =>
-    dispatcherUnit(functions, encodeManifest(manifest, { generation: 0 }), `chain ${plan.chain}`);
-  const unitOf = (program: ResolvedProgram): ProgramUnit | undefined => units[linked.indexOf(program)];
-  const common = {
-    section: plan.nodes.every(({ program }) => program.frags) ? ("xdp.frags" as const) : ("xdp" as const),
-    license: commonLicense(linked),
-  };
-
-  const alone = plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!) ? plan.nodes[0]!.program : undefined;
-  if (alone?.linkage === "call") {
-    // The program itself is the dispatcher.
-    const unit = unitOf(alone);
-    const symbol = unit!.functions[0]!.symbol;
-    const { elf, types } = link({ ...common, units: [unit!, own([])] });
-    const slot = slotFor(alone, symbol, types.get(symbol)!, unit);
-    return {
-      plan,
-      elf,
-      main: symbol,
-      slots: [slot],
-      manifest,
-      listing: listing([{ symbol, instructions: unit!.functions[0]!.code }]),
-    };
-  }
-
-  const functions = alone
-    ? // The extension replaces the dispatcher's main; without it the chain is empty, and passes.
-      [{ ...stubFunction(alone, actionCode("pass")), symbol: main }]
-    : [mainFunction(plan, main, unitOf), ...stubs.map((program) => stubFunction(program))];
-  const { elf, types } = link({ ...common, units: [own(functions), ...units] });
-  const slots = plan.nodes.map(({ program }): Slot => {
-    const unit = unitOf(program);
-    const symbol = alone ? main : (unit?.functions[0]!.symbol ?? stubSymbol(program));
-    return slotFor(program, symbol, types.get(symbol)!, unit);
+  const functions = ownFunctions(plan, dispatcher, bound, alone);
+  checkLimits(plan, functions.length, units);
+  const manifest = manifestOf(plan, functions);
+  const own = dispatcherUnit(functions, encodeManifest(manifest, { generation: 0 }), `chain ${plan.chain}`);
+  const { elf, types } = link({
+    units: alone?.unit ? [alone.unit, own] : [own, ...units],
+    section: plan.nodes.every(({ program }) => program.frags) ? "xdp.frags" : "xdp",
+    license: commonLicense(bound.flatMap(({ program, unit }) => (unit ? [program] : []))),
   });
-  return { plan, elf, main, slots, manifest, listing: listing(functions) };
+  const slots = bound.map(({ program: { name, linkage }, unit, symbol: own }): Slot => {
+    const symbol = alone ? main : own;
+    return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps: unit?.mapNames ?? new Map() };
+  });
+  const shown = alone?.unit ? [{ symbol: main, instructions: alone.unit.functions[0]!.code }] : functions;
+  return { plan, elf, main, slots, manifest, listing: listing(shown) };
 }
 
-function mainFunction(
-  plan: Plan,
-  symbol: string,
-  unitOf: (program: ResolvedProgram) => ProgramUnit | undefined,
-): DispatcherFunction {
-  const slots = plan.nodes.map(({ program }): SlotCode => {
-    const unit = unitOf(program);
-    // An unbound stub returns 31, and an extension can be replaced by one that nobody here has read.
+/** A program and the function that the dispatcher calls for it. */
+interface Bound extends SlotCode {
+  readonly program: ResolvedProgram;
+  /** `call` only. */
+  readonly unit: ProgramUnit | undefined;
+}
+
+function bindPrograms(plan: Plan, dispatcher: string): { bound: readonly Bound[]; units: readonly ProgramUnit[] } {
+  const programs = plan.nodes.map(({ program }) => program);
+  const extended = programs.filter((program) => program.linkage === "freplace");
+  const stubs = numberApart(
+    extended.map((program) => identifier(program.name)),
+    new Set([dispatcher]),
+  );
+  const linked = programs.filter((program) => program.linkage === "call");
+  const units = programUnits(linked, new Set([dispatcher, ...stubs, MANIFEST_SECTION]));
+  const bound = programs.map((program): Bound => {
+    const unit = units[linked.indexOf(program)];
     return unit
-      ? { symbol: unit.functions[0]!.symbol, codes: program.codes }
-      : { symbol: stubSymbol(program), codes: "any" };
+      ? { program, unit, symbol: unit.functions[0]!.symbol, codes: program.codes }
+      : // A stub that is not bound returns 31, whatever the extension can return.
+        { program, unit, symbol: stubs[extended.indexOf(program)]!, codes: "any" };
   });
+  return { bound, units };
+}
+
+function ownFunctions(
+  plan: Plan,
+  dispatcher: string,
+  bound: readonly Bound[],
+  alone: Bound | undefined,
+): readonly DispatcherFunction[] {
+  if (alone?.unit) return [];
+  // The extension replaces the dispatcher's main; without it the chain is empty, and passes.
+  if (alone) return [stubFunction(alone.program, dispatcher, actionCode("pass"))];
+  const stubs = bound.filter(({ unit }) => !unit).map(({ program, symbol }) => stubFunction(program, symbol));
+  return [mainFunction(plan, dispatcher, bound), ...stubs];
+}
+
+function mainFunction(plan: Plan, symbol: string, slots: readonly SlotCode[]): DispatcherFunction {
   const { instructions, starts } = lower(plan, slots);
   const lines = plan.nodes.map((node, i) => ({
     // The first node's block begins with the function.
@@ -95,10 +102,6 @@ function mainFunction(
     text: `${node.program.name}: ${formatEdges(plan, node)}`,
   }));
   return { symbol, returns: INT, instructions, lines };
-}
-
-function slotFor(program: ResolvedProgram, symbol: string, btfId: number, unit: ProgramUnit | undefined): Slot {
-  return { program: program.name, linkage: program.linkage, symbol, btfId, maps: unit?.mapNames ?? new Map() };
 }
 
 function listing(

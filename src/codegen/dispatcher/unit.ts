@@ -1,20 +1,9 @@
 /** The dispatcher's own contribution to the linked object: main function, stubs, manifest, and BTF for them. */
-import { type Instruction, layout, slots } from "../asm/index.ts";
+import { layout, slots } from "../asm/index.ts";
 import type { BtfType, LineInfo, TypeId } from "../btf/types.ts";
 import type { Unit, UnitData, UnitFunction } from "../link/unit.ts";
-import type { ReturnType } from "../object/signature.ts";
+import { type DispatcherFunction, INT } from "./function.ts";
 import { MANIFEST_HEADER, MANIFEST_SECTION } from "./manifest.ts";
-
-export interface DispatcherFunction {
-  readonly symbol: string;
-  /** What it returns: the kernel lets an extension replace only a function that returns the same kind. */
-  readonly returns: ReturnType;
-  readonly instructions: readonly Instruction[];
-  /** Source lines, by the index of their first instruction. */
-  readonly lines: readonly { readonly index: number; readonly text: string }[];
-}
-
-export const INT: ReturnType = { kind: "int", name: "int", size: 4, bits: 32, bitOffset: 0, encoding: 1 };
 
 /**
  * @param manifest encoded; a prototype has none

@@ -8,10 +8,12 @@ const MAX_FUNCTIONS = 256;
 /** MAX_USED_MAPS (include/linux/bpf.h). A data section is a map too. */
 const MAX_MAPS = 64;
 
-/** @throws XdpgenError `limit` with the figure and what to do */
-export function checkLimits(plan: Plan, units: readonly Unit[]): void {
-  const stubs = plan.nodes.length - units.length;
-  const functions = 1 + stubs + units.reduce((sum, unit) => sum + unit.functions.length, 0);
+/**
+ * @param own functions of the dispatcher's own: main and stubs
+ * @throws XdpgenError `limit` with the figure and what to do
+ */
+export function checkLimits(plan: Plan, own: number, units: readonly Unit[]): void {
+  const functions = own + units.reduce((sum, unit) => sum + unit.functions.length, 0);
   if (functions > MAX_FUNCTIONS) {
     throw new XdpgenError(
       "limit",

@@ -30,6 +30,11 @@ export function link({ units, section, license }: LinkInput): LinkedObject {
   const placed = place(units, section);
   const maps = uniqueMaps(units);
   const data = units.flatMap((u) => u.data);
+  refuseDuplicates([
+    ...placed.map((p) => p.function.symbol),
+    ...maps.map((m) => m.map.symbol),
+    ...data.map((d) => d.section),
+  ]);
   const names = [
     section,
     ...(placed.length > 1 ? [TEXT] : []),
@@ -57,6 +62,12 @@ export function link({ units, section, license }: LinkInput): LinkedObject {
     plain(".BTF.ext", 0, encoded.ext!, 4),
   ];
   return { elf: writeElf({ sections, symbols }), types };
+}
+
+/** The units' names are final: two of one name are a mistake of the caller's, and would be silent in the object. */
+function refuseDuplicates(names: readonly string[]): void {
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`linker: two units bring the name ${twice}`);
 }
 
 function plain(name: string, flags: number, data: Uint8Array, align: number): ElfSection {

@@ -42,6 +42,16 @@ export function tellApart(wanted: readonly Named[], taken: ReadonlySet<string>):
   });
 }
 
+/** The names in order, each that was used before with a number behind it. */
+export function numberApart(wanted: readonly string[], taken: ReadonlySet<string>): readonly string[] {
+  const used = new Set(taken);
+  return wanted.map((base) => {
+    const name = firstFree(base, used);
+    used.add(name);
+    return name;
+  });
+}
+
 /** `base`, or `base_2`, `base_3`, … where that is used. */
 function firstFree(base: string, used: ReadonlySet<string>): string {
   let name = base;

@@ -11,7 +11,7 @@ import { type CodeInstruction, type Reference, readCode } from "../object/code.t
 import type { ObjectFunction } from "../object/open.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { isDispatchable, resolveType } from "../object/signature.ts";
-import { identifier, tellApart } from "./names.ts";
+import { identifier, numberApart, tellApart } from "./names.ts";
 import type { Unit, UnitData, UnitFunction, UnitMap } from "./unit.ts";
 
 export interface ProgramUnit extends Unit {
@@ -34,15 +34,16 @@ interface ObjectMap {
 /**
  * One unit for each program; the first function of a unit is the program's entry.
  *
- * @param taken names that the dispatcher uses
+ * @param taken names of functions and sections that the dispatcher uses
  * @throws XdpgenError `object-unsupported` for what only libbpf could do with an object of its own
  */
 export function programUnits(programs: readonly ResolvedProgram[], taken: ReadonlySet<string>): readonly ProgramUnit[] {
-  const collected = programs.map((program) => ({
-    program,
-    functions: reachableFunctions(program),
-    maps: objectMaps(program),
-  }));
+  const collected = programs.map((program) =>
+    naming(program, () => {
+      const functions = reachableFunctions(program);
+      return { program, functions, maps: objectMaps(program), data: dataSections(program, functions) };
+    }),
+  );
   const names = tellApart(
     collected.flatMap(({ program, functions, maps }) => [
       ...functions.map((f) => ({ program: program.name, name: f.function.name })),
@@ -50,17 +51,25 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
     ]),
     taken,
   );
+  const sections = numberApart(
+    collected.flatMap(({ data }) => data.map((d) => d.section)),
+    taken,
+  );
   let next = 0;
-  return collected.map(({ program, functions, maps }) => {
+  let nextSection = 0;
+  return collected.map(({ program, functions, maps, data: unnamed }) => {
     const functionNames = new Map(functions.map((f) => [f.function, names[next++]!]));
     const mapNames = new Map(maps.map((m) => [m.name, names[next++]!]));
-    const data = dataSections(program);
+    const data = unnamed.map((d) => ({ ...d, section: sections[nextSection++]! }));
     const symbolOf = (reference: Reference): string => {
       switch (reference.kind) {
         case "function":
           return functionNames.get(reference.function)!;
-        case "map":
-          return mapNames.get(reference.name)!;
+        case "map": {
+          const name = mapNames.get(reference.name);
+          if (name !== undefined) return name;
+          throw unsupported(program, `uses map ${reference.name || "(static)"} without a global definition in its BTF`);
+        }
         case "data":
           return data.find((d) => d.index === reference.section)!.section;
         case "extern":
@@ -76,6 +85,16 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
       mapNames: new Map([...mapNames, ...data.map((d): [string, string] => [d.ownName, d.section])]),
     };
   });
+}
+
+/** Runs a step that reads the program's object, and lets what it refuses name the program. */
+function naming<T>(program: ResolvedProgram, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof XdpgenError) || error.message.startsWith(`${program.name}: `)) throw error;
+    throw new XdpgenError(error.code, `${program.name}: ${program.path}: ${error.message}`, { cause: error });
+  }
 }
 
 function unsupported(program: ResolvedProgram, what: string): XdpgenError {
@@ -122,7 +141,10 @@ function unitFunction(
     lines.unshift({ offset: 0, file: program.path, text: `${f.name} of ${program.name}`, line: 1, column: 1 });
   }
   const type = btf.types[f.type - 1];
-  const global = isEntry ? isDispatchable(btf, f.type) : type?.kind === "func" && type.linkage === "global";
+  // libbpf makes a hidden function static, and its verification depends on it.
+  const hidden = f.symbol.visibility === "hidden" || f.symbol.visibility === "internal";
+  const declared = isEntry ? isDispatchable(btf, f.type) : type?.kind === "func" && type.linkage === "global";
+  const global = declared && !hidden;
   return {
     symbol,
     linkage: global ? "global" : "static",
@@ -159,12 +181,16 @@ interface ProgramData extends UnitData {
  * `.rodata` of program `acl` becomes `.rodata.acl`, and `.rodata.str1.1` becomes `.rodata.acl.str1.1`. Its `.bss` becomes
  * `.data.acl.bss`, filled with zeros: loaders older than libbpf 1.1 know one `.bss` only.
  */
-function dataSections(program: ResolvedProgram): readonly ProgramData[] {
+function dataSections(program: ResolvedProgram, functions: readonly ReachedFunction[]): readonly ProgramData[] {
   const { elf, btf } = program.object;
+  const used = new Set(
+    functions.flatMap((f) => f.code.map(({ reference: r }) => (r?.kind === "data" ? r.section : undefined))),
+  );
   return elf.sections.flatMap((section, index) => {
     const kind = dataKind(section);
     if (!kind || section.size === 0) return [];
     if (section.relocations.length > 0) {
+      if (!used.has(index)) return [];
       throw unsupported(program, `has addresses in its initialised data (section ${section.name})`);
     }
     const types = btf.types.find((t) => t.kind === "datasec" && t.name === section.name);

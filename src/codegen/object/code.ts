@@ -24,18 +24,22 @@ export interface CodeInstruction {
   /** Bytes from the start of the function. */
   readonly offset: number;
   readonly reference?: Reference;
+  /** A CO-RE record stands here: libbpf rewrites the immediate or the offset when it loads the object. */
+  readonly relocatedAtLoad: boolean;
 }
 
 /** @throws XdpgenError `object-invalid` where a reference leads nowhere */
 export function readCode(object: XdpObject, f: ObjectFunction): readonly CodeInstruction[] {
   const section = object.elf.sections[f.section]!;
   const relocations = new Map(section.relocations.map((r) => [r.offset, r]));
+  const atLoad = new Set(object.ext.coreRelocations.get(section.name)?.map((r) => r.offset));
   let offset = 0;
   return decode(section.data.subarray(f.offset, f.offset + f.size)).map((instruction) => {
     const at = offset;
     offset += 8 * slots(instruction);
     const reference = readReference(object, f, instruction, f.offset + at, relocations.get(f.offset + at));
-    return { instruction, offset: at, ...(reference ? { reference } : {}) };
+    const relocatedAtLoad = atLoad.has(f.offset + at);
+    return { instruction, offset: at, relocatedAtLoad, ...(reference ? { reference } : {}) };
   });
 }
 

@@ -3,7 +3,7 @@
  * plan asks for functions and metadata and that the linker takes code from. No file is read here.
  */
 import { XdpgenError } from "../../errors.ts";
-import type { Btf, BtfExt, TypeId } from "../btf/types.ts";
+import type { Btf, BtfExt, FuncInfo, TypeId } from "../btf/types.ts";
 import { decodeBtf, decodeBtfExt } from "../btf/index.ts";
 import { SHF_EXECINSTR, readElf } from "../elf/index.ts";
 import type { ElfObject, ElfSection, ElfSymbol } from "../elf/object.ts";
@@ -41,17 +41,7 @@ export function openObject(bytes: Uint8Array): XdpObject {
   const symbols = functionSymbols(elf);
   const btfBytes = contents(".BTF");
   const extBytes = contents(".BTF.ext");
-  const { btf, ext } =
-    btfBytes && extBytes
-      ? { btf: decodeBtf(btfBytes), ext: decodeBtfExt(extBytes, btfBytes) }
-      : syntheticBtf(
-          symbols.map(({ symbol, section }) => ({
-            name: symbol.name,
-            section: section.name,
-            offset: symbol.value,
-            entry: isXdpEntry(symbol, section),
-          })),
-        );
+  const { btf, ext } = readTypes(symbols, btfBytes, extBytes);
   return {
     elf,
     btf,
@@ -67,6 +57,34 @@ export function openObject(bytes: Uint8Array): XdpObject {
       type: funcType(btf, ext, symbol, section),
     })),
   };
+}
+
+/** What is missing of the types of functions is made from their symbols. */
+function readTypes(
+  symbols: readonly FunctionSymbol[],
+  btf: Uint8Array | undefined,
+  ext: Uint8Array | undefined,
+): { readonly btf: Btf; readonly ext: BtfExt } {
+  if (btf && ext) return { btf: decodeBtf(btf), ext: decodeBtfExt(ext, btf) };
+  if (btf) return withFuncInfo(decodeBtf(btf), symbols);
+  return syntheticBtf(
+    symbols.map(({ symbol, section }) => ({
+      name: symbol.name,
+      section: section.name,
+      offset: symbol.value,
+      entry: isXdpEntry(symbol, section),
+    })),
+  );
+}
+
+/** For BTF without `.BTF.ext`: each function has the FUNC of its name. */
+function withFuncInfo(btf: Btf, symbols: readonly FunctionSymbol[]): { readonly btf: Btf; readonly ext: BtfExt } {
+  const funcInfo = new Map<string, FuncInfo[]>();
+  for (const { symbol, section } of symbols) {
+    const type = 1 + btf.types.findIndex((t) => t.kind === "func" && t.name === symbol.name);
+    if (type > 0) funcInfo.set(section.name, [...(funcInfo.get(section.name) ?? []), { offset: symbol.value, type }]);
+  }
+  return { btf, ext: { funcInfo, lineInfo: new Map(), coreRelocations: new Map() } };
 }
 
 interface FunctionSymbol {

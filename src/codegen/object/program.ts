@@ -1,12 +1,13 @@
 /** A program of a chain joined with what its object says of itself. */
-import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
+import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Action, Chain, Linkage, Program } from "../../chain/chain.ts";
 import { nearest } from "../../chain/nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
+import { shortHash } from "../hash.ts";
 import { setGlobals } from "./globals.ts";
 import { hasFrags, type ObjectFunction, openObject, type XdpObject, xdpFunctions } from "./open.ts";
 import { type ReturnCodes, returnCodes } from "./returns.ts";
+import { isDispatchable } from "./signature.ts";
 import { readRunConfig } from "./run-config.ts";
 
 export interface ResolvedProgram {
@@ -64,7 +65,7 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
   const object = openObject(bytes);
   const main = chooseFunction(object, program.function);
   const config = readRunConfig(object.btf, main.name);
-  const linkage = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
+  const linkage = chooseLinkage(program, chain, auto, isDispatchable(object.btf, main.type));
   return {
     name: program.name,
     path: program.object,
@@ -73,17 +74,25 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
     function: main.name,
     priority: program.priority ?? config.priority ?? DEFAULT_PRIORITY,
     proceedOn: program.proceedOn ?? config.proceedOn ?? ["pass"],
-    linkage: linkage === "auto" ? auto : linkage,
+    linkage,
     frags: hasFrags(object, main),
-    codes: returnCodes(object, main),
-    hash: bytesToHex(
-      sha256
-        .create()
-        .update(bytes)
-        .update(utf8ToBytes(`\0${main.name}`))
-        .digest(),
-    ).slice(0, 16),
+    // Of a stub nobody asks what the program behind it returns, unless the program is alone.
+    codes: linkage === "call" || chain.programs.length === 1 ? returnCodes(object, main) : "any",
+    hash: shortHash(bytes, utf8ToBytes(`\0${main.name}`)),
   };
+}
+
+/** An extension must have the signature of a slot; under `auto` a program that has not is linked. */
+function chooseLinkage(program: Program, chain: Chain, auto: Linkage, canExtend: boolean): Linkage {
+  const declared = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
+  if (declared === "auto") return canExtend ? auto : "call";
+  if (declared === "freplace" && !canExtend) {
+    throw new XdpgenError(
+      "object-unsupported",
+      "an extension program must be `int f(struct xdp_md *ctx)` in its BTF, and this one is not; declare it so, or use `linkage: call`",
+    );
+  }
+  return declared;
 }
 
 function chooseFunction(object: XdpObject, name: string | undefined): ObjectFunction {

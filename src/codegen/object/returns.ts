@@ -96,7 +96,7 @@ function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction
     const next = pc + slots(step.instruction);
     const cls = opcode & 0x07;
     if (cls !== BPF_JMP && cls !== BPF_JMP32) {
-      reach(next, transfer(step.instruction, state, frameEscapes));
+      reach(next, transfer(step, state, frameEscapes));
       continue;
     }
     switch (opcode & 0xf0) {
@@ -131,7 +131,7 @@ function copiesFramePointer({ opcode, src }: Instruction): boolean {
 }
 
 /** The state after an instruction that goes on to the next. */
-function transfer(i: Instruction, state: State, frameEscapes: boolean): State {
+function transfer({ instruction: i, relocatedAtLoad }: CodeInstruction, state: State, frameEscapes: boolean): State {
   const after = new Map(state);
   const set = (place: string, value: ReturnCodes): Map<string, readonly number[]> => {
     if (value === "any") after.delete(place);
@@ -143,23 +143,25 @@ function transfer(i: Instruction, state: State, frameEscapes: boolean): State {
   switch (i.opcode & 0x07) {
     case BPF_ALU:
     case BPF_ALU64:
-      return set(reg(i.dst), alu(i, state));
+      return set(reg(i.dst), relocatedAtLoad ? "any" : alu(i, state));
     case BPF_LD:
       return set(reg(i.dst), "any");
     case BPF_LDX:
-      return set(reg(i.dst), (i.src === R10 && memory && full && state.get(slot(i.off))) || "any");
+      return set(reg(i.dst), (i.src === R10 && memory && full && !relocatedAtLoad && state.get(slot(i.off))) || "any");
     case BPF_ST:
     case BPF_STX: {
       for (const place of state.keys()) {
         if (!place.startsWith("s")) continue;
-        const overlaps = i.dst === R10 ? Math.abs(Number(place.slice(1)) - i.off) < 8 : frameEscapes;
+        const known = i.dst === R10 && !relocatedAtLoad;
+        const overlaps = known ? Math.abs(Number(place.slice(1)) - i.off) < 8 : frameEscapes || i.dst === R10;
         if (overlaps) after.delete(place);
       }
       if ((i.opcode & 0xe0) === BPF_ATOMIC && (i.opcode & 0x07) === BPF_STX) {
-        after.delete(reg(R0));
-        return set(reg(i.src), "any");
+        // Which register an atomic operation writes depends on the operation: src, R0, or dst for a load.
+        for (const register of [R0, i.src, i.dst]) after.delete(reg(register));
+        return after;
       }
-      if (i.dst !== R10 || !memory || !full) return after;
+      if (i.dst !== R10 || !memory || !full || relocatedAtLoad) return after;
       return set(slot(i.off), (i.opcode & 0x07) === BPF_ST ? [i.imm >>> 0] : (state.get(reg(i.src)) ?? "any"));
     }
     default:

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
@@ -18,8 +18,11 @@ beforeAll(() => void requireBpffs(openKernel(), () => {}));
 beforeEach(() => {
   pair = veth("xe");
   here = folder();
+  // Logs of the verifier go with the folder.
+  vi.stubEnv("TMPDIR", here.path);
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   const { status, err } = await run(["detach", pair.far]);
   pair[Symbol.dispose]();
   here[Symbol.dispose]();

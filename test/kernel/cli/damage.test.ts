@@ -1,6 +1,6 @@
 /** Objects that are damaged: each is refused in words, or loads; no input makes xdpgen, libbpf or what runs fall over. */
 import fc from "fast-check";
-import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
@@ -20,9 +20,12 @@ beforeAll(() => void requireBpffs(openKernel(), () => {}));
 beforeEach(async () => {
   pair = veth("xe");
   here = folder();
+  // Logs of the verifier go with the folder.
+  vi.stubEnv("TMPDIR", here.path);
   chain = numberedChain(here, "good", [1]);
 });
 afterEach(async () => {
+  vi.unstubAllEnvs();
   await run(["detach", pair.far]);
   pair[Symbol.dispose]();
   here[Symbol.dispose]();

@@ -39,7 +39,7 @@ const chains: fc.Arbitrary<Case> = fc.integer({ min: 1, max: 12 }).chain((n) =>
       programs: priorities.map((priority, k) => ({
         name: `p${k}`,
         object: `p${k}.bpf.o`,
-        bytes: codes[k] ? boundedObject(codes[k]) : verdictObject(k),
+        bytes: codes[k] ? boundedObject(k, codes[k]) : verdictObject(k),
         priority,
         proceedOn: proceed[k]!,
       })),

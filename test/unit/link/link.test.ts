@@ -2,9 +2,10 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/chain/index.ts";
 import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
-import { readElf } from "../../../src/codegen/elf/index.ts";
+import { readElf, writeElf } from "../../../src/codegen/elf/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
+import { compile } from "../../support/objects.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 
 const object = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -99,6 +100,31 @@ describe("link", () => {
       parts(i).types.find((t) => t.kind === "func" && t.name === symbol);
     expect(linkage(image, "xdp_counter")).toMatchObject({ linkage: "global" });
     expect(linkage(image, "add_weight")).toMatchObject({ linkage: "static" });
+  });
+
+  it("refuses a map that the object's BTF does not define", () => {
+    const source = `
+      #include <linux/bpf.h>
+      #include <bpf/bpf_helpers.h>
+      struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); }
+        m SEC(".maps");
+      SEC("xdp") int f(struct xdp_md *ctx) { int k = 0; return bpf_map_lookup_elem(&m, &k) ? 2 : 1; }`;
+    const include = "-I/usr/include/x86_64-linux-gnu";
+    const defined = { object: "m.bpf.o", bytes: compile(source, include) };
+    const undefinedMap = { object: "m.bpf.o", bytes: compile(source, include, "-g0") };
+    expect(link(defined).slots[0]!.maps.get("m")).toBe("m");
+    expect(() => link(undefinedMap)).toThrow(/p0: m\.bpf\.o uses map m without a global definition in its BTF/);
+  });
+
+  it("takes the types of functions from BTF where .BTF.ext is missing", () => {
+    const whole = readElf(bytesOf(testObject("two")));
+    const bytes = writeElf({ ...whole, sections: whole.sections.filter((s) => s.name !== ".BTF.ext") });
+    const image = link({ object: "two.bpf.o", bytes, function: "xdp_first" }, { object: sample("counter") });
+    expect(
+      parts(image)
+        .inSection(".text")
+        .map((f) => f.name),
+    ).toEqual(["xdp_first", "count", "xdp_counter"]);
   });
 
   it("links one license only", () => {

@@ -5,6 +5,7 @@ import { openObject } from "../../../src/codegen/object/open.ts";
 import { resolvePrograms } from "../../../src/codegen/object/program.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
+import { compile } from "../../support/objects.ts";
 
 const object = (name: string): string => fileURLToPath(new URL(`../../bpf/.output/${name}.bpf.o`, import.meta.url));
 const program = (name: string, rest: Partial<Program> = {}): Program => ({
@@ -67,6 +68,14 @@ describe("resolvePrograms", () => {
     ["globals without BTF", program("no-btf", { globals: { step: 1 } }), /has no BTF; compile it with -g/],
   ] as const)("refuses %s", (_, wrong, message) => {
     expect(messageOf(chainOf([wrong]))).toMatch(message);
+  });
+
+  it("lets no program be an extension that has not the signature of a slot", () => {
+    const bytes = compile(`
+      __attribute__((section("xdp"))) int f(void *ctx) { return 2; }`);
+    const odd = { name: "odd", object: "odd.bpf.o", bytes };
+    expect(messageOf(chainOf([odd], { linkage: "freplace" }))).toMatch(/^odd .*must be `int f\(struct xdp_md \*ctx\)`/);
+    expect(resolvePrograms(chainOf([odd]), "freplace")[0]!.linkage).toBe("call");
   });
 
   it("reports the mistakes of all programs at once", () => {

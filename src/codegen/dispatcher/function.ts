@@ -1,0 +1,14 @@
+/** A function that the dispatcher brings itself: its main, or a stub. */
+import type { Instruction } from "../asm/index.ts";
+import type { ReturnType } from "../object/signature.ts";
+
+export interface DispatcherFunction {
+  readonly symbol: string;
+  /** What it returns: the kernel lets an extension replace only a function that returns the same kind. */
+  readonly returns: ReturnType;
+  readonly instructions: readonly Instruction[];
+  /** Source lines, by the index of their first instruction. */
+  readonly lines: readonly { readonly index: number; readonly text: string }[];
+}
+
+export const INT: ReturnType = { kind: "int", name: "int", size: 4, bits: 32, bitOffset: 0, encoding: 1 };
