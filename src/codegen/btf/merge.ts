@@ -110,6 +110,16 @@ function shape(type: BtfType, index: number): string {
   if (type.kind === "func" || type.kind === "var" || type.kind === "datasec") return `${type.kind} ${index}`;
   return JSON.stringify(
     mapTypeRefs(type, () => 0),
-    (_, value: unknown) => (typeof value === "bigint" ? `${value}n` : value),
+    (_, value: unknown) => {
+      if (typeof value === "bigint") return `${value}n`;
+      // Equal types are equal in whatever order their fields were written down.
+      return isRecord(value)
+        ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : value;
+    },
   );
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

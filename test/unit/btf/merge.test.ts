@@ -100,6 +100,12 @@ describe("mergeBtf", () => {
     expect(expectFaithful([whole(one), whole(two)]).btf).toEqual(one);
   });
 
+  test("joins a type that was written down with one that was read", () => {
+    const btf: Btf = { types: [{ members: [], bitfields: false, size: 0, name: "xdp_md", kind: "struct" }] };
+    const read = decodeBtf(encodeBtf({ btf }).btf);
+    expect(mergeBtf([whole(btf), whole(read)]).btf.types).toHaveLength(1);
+  });
+
   test("functions, variables and sections of two parts stay two, and their tags with them", () => {
     const { btf } = expectFaithful([whole(ALL_KINDS), whole(ALL_KINDS)]);
     // The function, its tag, the variable and its section come twice.
