@@ -1,14 +1,14 @@
 /** The loader on a real kernel: failures, crashes, other people's programs, interfaces that go away. */
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
-import { attach, detach, open, openKernel, status } from "../../src/loader/index.ts";
+import { attach, detach, freplaceSupport, open, openKernel, openMap, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
 import { KernelError, type Kernel } from "../../src/loader/kernel.ts";
-import { chainOf } from "../support/chains.ts";
+import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -195,6 +195,48 @@ describe("programs of others", () => {
     expect(await running()).toEqual([1]);
   });
 
+  it("attached by link run on when taking over fails, and the error says what they lost", async () => {
+    const kernel = openKernel();
+    const ifindex = kernel.interfaceIndex(pair.far);
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    using link = kernel.linkXdp(object.programs[0]!.fd(), ifindex, "generic");
+    const theirs = kernel.linkInfo(link.number).programId;
+    const failing = watched(kernel, (_, call) => {
+      if (call === "linkXdp") throw new KernelError("bpf_link_create", 95, "EOPNOTSUPP");
+    });
+    const options = { replace: true, mode: "native", machine: machine(failing) } as const;
+    const attempt = attach(chain("call", 1), pair.far, options);
+    await expect(attempt).rejects.toMatchObject({ code: "environment" });
+    await expect(attempt).rejects.toThrow(`XDP program ${theirs} (verdict_9) was taken off ${pair.far} and put back`);
+    await expect(attempt).rejects.not.toThrow(/nothing was changed/);
+    expect(kernel.queryXdp(ifindex)).toEqual({ native: 0, generic: theirs, offloaded: 0 });
+    expect(pins()).toEqual([]);
+    await attach(chain("call", 1), pair.far, { replace: true });
+    expect(await running()).toEqual([1]);
+  });
+
+  it("put on our own link stay there, with all pins, when the verifier refuses the chain that is to replace them", async () => {
+    const kernel = openKernel();
+    await attach(chain("call", 1), pair.far);
+    const ifindex = kernel.interfaceIndex(pair.far);
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    using link = kernel.openPin(`${ROOT}/${networkNamespace()}-${ifindex}/link`);
+    using ours = kernel.programById(kernel.linkInfo(link.number).programId);
+    kernel.updateLink(link.number, object.programs[0]!.fd(), ours.number);
+    link.close();
+    const before = pins();
+    const hook = kernel.queryXdp(ifindex);
+    expect(hook.native).not.toBe(0);
+    const refused = chainOf([numbered(1), testProgram("rejected")], { linkage: "call" });
+    await expect(attach(refused, pair.far, { replace: true })).rejects.toMatchObject({ code: "program-rejected" });
+    expect(pins()).toEqual(before);
+    expect(kernel.queryXdp(ifindex)).toEqual(hook);
+  });
+
   it("put on our own link are seen, and detach removes them", async () => {
     const kernel = openKernel();
     await attach(chain("call", 1), pair.far);
@@ -208,6 +250,61 @@ describe("programs of others", () => {
     await attach(chain("call", 2), pair.far, { replace: true });
     expect(await running()).toEqual([2]);
   });
+});
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  it("a link that somebody detached loses no map contents", async () => {
+    const counter = chainOf([sampleProgram("counter")], { linkage });
+    const live = await attach(counter, pair.far);
+    await live.testRun({ data: new Uint8Array(64) });
+    const contents = (): readonly string[] =>
+      live.status().programs[0]!.maps.flatMap(({ pin }) => {
+        using map = openMap(pin);
+        const keys = Array.from({ length: map.info.maxEntries }, (_, i) => Uint8Array.of(i, 0, 0, 0));
+        return map.info.keySize === 4 ? keys.map((key) => Buffer.from(map.lookup(key)).toString("hex")) : [];
+      });
+    const counted = contents();
+    expect(counted.some((value) => /[^0]/.test(value))).toBe(true);
+    const link = `${ROOT}/${networkNamespace()}-${live.ifindex}/link`;
+    execFileSync("bpftool", ["link", "detach", "pinned", link]);
+    expect(live.status().defunct).toBe(true);
+    expect(await live.update(counter)).toMatchObject({ outcome: "created", generation: 2 });
+    expect(live.status()).toMatchObject({ defunct: false, mode: "native" });
+    expect(contents()).toEqual(counted);
+  });
+});
+
+it("an interface that moved away is not acted upon in the name of the one that has its index now", async () => {
+  const namespace = `xl-${process.pid}`;
+  const kernel = openKernel();
+  const live = await attach(chain("call", 1), pair.far);
+  execFileSync("ip", ["netns", "add", namespace]);
+  try {
+    execFileSync("ip", ["link", "set", pair.far, "netns", namespace]);
+    expect(status()).toMatchObject([{ ifindex: live.ifindex, moved: true }]);
+    const index = ["index", `${live.ifindex}`];
+    execFileSync("ip", ["link", "add", pair.far, ...index, "type", "veth", "peer", "name", "xl-peer"]);
+    const before = pins();
+    expect(kernel.interfaceIndex(pair.far)).toBe(live.ifindex);
+    expect(status(pair.far)).toEqual([]);
+    expect(() => live.status()).toThrow(/has nothing on/);
+    await expect(live.testRun({ data: new Uint8Array(64) })).rejects.toMatchObject({ code: "not-attached" });
+    expect(await detach(pair.far)).toEqual({ detached: false });
+    expect(pins()).toEqual(before);
+    const there = execFileSync("ip", ["-n", namespace, "-j", "link", "show", pair.far], { encoding: "utf8" });
+    expect(JSON.parse(there)).toMatchObject([{ xdp: { prog: { name: "xdpgen_test" } } }]);
+    execFileSync("bpftool", ["link", "detach", "pinned", `${ROOT}/${networkNamespace()}-${live.ifindex}/link`]);
+    expect(await detach(pair.far)).toEqual({ detached: true });
+    execFileSync("ip", ["link", "del", pair.far]);
+    execFileSync("ip", ["-n", namespace, "link", "set", pair.far, "netns", `${process.pid}`]);
+  } finally {
+    execFileSync("ip", ["netns", "del", namespace]);
+  }
+});
+
+it("is one kernel for the whole process, which is tried for extensions once", () => {
+  expect(openKernel()).toBe(openKernel());
+  expect(freplaceSupport(openKernel())).toBe(freplaceSupport(openKernel()));
 });
 
 it("attaches in generic mode when asked, and keeps the mode across swaps", async () => {

@@ -5,8 +5,6 @@ import { writeFileSync } from "node:fs";
 export interface Veth extends Disposable {
   readonly near: string;
   readonly far: string;
-  /** Frames that found the ring of `far` full on their way from `near`, since the pair was made. */
-  dropped(): number;
 }
 
 /**
@@ -26,12 +24,16 @@ export function veth(prefix: string, queues = 1): Veth {
   return {
     near,
     far,
-    dropped: () => JSON.parse(ip("-j", "-s", "link", "show", near))[0].stats64.tx.dropped as number,
     [Symbol.dispose]: () => {
       if (there) ip("link", "del", near);
       there = false;
     },
   };
+}
+
+/** Frames that an end of a veth pair could not send because the ring of the other end was full. */
+export function droppedBy(interfaceName: string): number {
+  return JSON.parse(ip("-j", "-s", "link", "show", interfaceName))[0].stats64.tx.dropped as number;
 }
 
 function ip(...args: readonly string[]): string {

@@ -282,7 +282,7 @@ describe("in a network namespace of its own", () => {
       const moved = execFileSync("ip", ["-n", NAMESPACE, "-j", "link", "show", pair.far], { encoding: "utf8" });
       expect(JSON.parse(moved)).toMatchObject([{ xdp: { prog: { name: "xdpgen_xe" } } }]);
       const taken = await run(["apply", other, "--dev", "xe-new", "--mode", "generic", "--replace"]);
-      expect(taken.out).toContain("xe-new: attached chain xe, generation 1, 1 program by");
+      expect(taken.out).toContain("xe-new: attached chain xe, generation 2, 1 program by");
       expect((await run(["detach", "xe-new"])).status).toBe(0);
     } finally {
       execFileSync("ip", ["link", "del", "xe-new"]);

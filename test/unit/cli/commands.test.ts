@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Library } from "../../../src/cli/library.ts";
+import { XdpgenError } from "../../../src/errors.ts";
 import type { SwapOptions, SwapResult } from "../../../src/loader/index.ts";
 import { attachment, chain, image, run } from "./fake.ts";
 
@@ -98,6 +99,22 @@ describe("apply", () => {
       chain: "edge",
       applied: [{ interface: "lo", outcome: "swapped", generation: 4, mode: "native" }],
       messages: ["a note on lo", "linkage auto is call here: freplace refused"],
+    });
+  });
+
+  it("tells in JSON what was applied before an interface failed", async () => {
+    const apply: Library["apply"] = async (_, device) => {
+      if (device === "eth1") throw new XdpgenError("environment", "eth1 refuses");
+      return swapped;
+    };
+    const library = { apply, autoReason: async () => "freplace refused" };
+    const { status, out, err } = await run("apply c.yaml --json", { library });
+    expect({ status, err: err.includes("error: eth1 refuses\n") }).toEqual({ status: 1, err: true });
+    expect(JSON.parse(out)).toMatchObject({
+      chain: "edge",
+      applied: [{ interface: "eth0", outcome: "swapped" }],
+      messages: ["linkage auto is call here: freplace refused"],
+      error: { code: "environment", message: "eth1 refuses" },
     });
   });
 

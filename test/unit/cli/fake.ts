@@ -41,6 +41,7 @@ export const attachment: AttachmentStatus = {
   generation: 3,
   since: new Date("2026-11-22T10:00:00"),
   defunct: false,
+  moved: false,
   dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge" },
   programs: [
     {

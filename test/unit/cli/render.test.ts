@@ -49,6 +49,13 @@ describe("status", () => {
   });
 });
 
+it("says of a chain that moved away where it runs, and no mode", () => {
+  const { interface: _, mode: __, ...rest } = attachment;
+  const shown = renderStatus([{ ...rest, moved: true }], view);
+  expect(shown).toContain("interface 2 (moved to another network namespace): chain edge, generation 3\n");
+  expect(shown).not.toContain("NOT RUNNING");
+});
+
 describe("flow", () => {
   const flow = (proceedOn: readonly Action[][], end: "verdict" | Action): string =>
     renderFlow(

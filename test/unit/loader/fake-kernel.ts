@@ -42,7 +42,7 @@ type Resource =
       readonly functions: readonly string[];
     }
   | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array }
-  | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string }
+  | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string; moved?: boolean }
   | { readonly kind: "btf" };
 
 export interface FakeOptions {
@@ -66,6 +66,8 @@ export class FakeKernel implements Kernel {
   readonly #resources = new Map<number, Resource>();
   readonly #fds = new Map<number, number>();
   readonly #pins = new Map<string, number>();
+  /** Programs that are attached by netlink, by interface. */
+  readonly #netlink = new Map<number, { readonly mode: Mode; readonly programId: number }>();
   #next = 100;
 
   constructor(options: FakeOptions = {}) {
@@ -78,7 +80,7 @@ export class FakeKernel implements Kernel {
 
   /** The program on an interface; 0 for none. */
   running(ifindex = 1): number {
-    return this.#linksOn(ifindex)[0]?.info.programId ?? 0;
+    return this.#linksOn(ifindex)[0]?.info.programId ?? this.#netlink.get(ifindex)?.programId ?? 0;
   }
 
   /** Names of the slots that are bound in a program, by the extension's function. */
@@ -95,6 +97,21 @@ export class FakeKernel implements Kernel {
     const ifindex = this.interfaces.get(name)!;
     this.interfaces.delete(name);
     for (const link of this.#linksOn(ifindex)) link.info = { ...link.info, ifindex: 0 };
+  }
+
+  /** The interface goes to another network namespace with its links, keeps its index there, and another gets it here. */
+  moveInterface(name: string): void {
+    for (const link of this.#linksOn(this.interfaces.get(name)!)) link.moved = true;
+  }
+
+  /** A link that is not pinned lives as long as somebody's fd of it; this tells whether it holds an interface, and which. */
+  linksTo(programId: number): readonly number[] {
+    return this.#alive().flatMap((r) => (r.kind === "link" && r.info.programId === programId ? [r.info.ifindex] : []));
+  }
+
+  /** A program of somebody else, with an fd that stays open. */
+  foreign(name: string): Fd {
+    return this.#open(this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] }));
   }
 
   /** Somebody else's program on an interface. */
@@ -227,7 +244,7 @@ export class FakeKernel implements Kernel {
   };
 
   linkXdp = (fd: number, ifindex: number, mode: Mode): Fd => {
-    if (this.#linksOn(ifindex).length > 0) throw failure("bpf_link_create", "EBUSY");
+    if (this.running(ifindex) !== 0) throw failure("bpf_link_create", "EBUSY");
     if (this.options.refuses?.includes(mode)) throw failure("bpf_link_create", "EOPNOTSUPP");
     const programId = this.#fds.get(fd)!;
     return this.#open(this.#add({ kind: "link", info: { type: 6, id: 0, programId, ifindex }, mode }));
@@ -250,11 +267,17 @@ export class FakeKernel implements Kernel {
     link.info = { ...link.info, ifindex: 0 };
   };
   queryXdp = (ifindex: number) => {
-    const of = (mode: Mode): number => this.#linksOn(ifindex).find((l) => l.mode === mode)?.info.programId ?? 0;
+    const netlink = this.#netlink.get(ifindex);
+    const of = (mode: Mode): number =>
+      this.#linksOn(ifindex).find((l) => l.mode === mode)?.info.programId ??
+      (netlink?.mode === mode ? netlink.programId : 0);
     return { native: of("native"), generic: of("generic"), offloaded: 0 };
   };
-  attachXdp = (): void => {};
-  detachXdp = (): void => {};
+  attachXdp = (ifindex: number, program: number, mode: Mode): void => {
+    if (this.running(ifindex) !== 0) throw failure("bpf_xdp_attach", "EBUSY");
+    this.#netlink.set(ifindex, { mode, programId: this.#fds.get(program)! });
+  };
+  detachXdp = (ifindex: number): void => void this.#netlink.delete(ifindex);
   waitForPackets = (): Promise<void> => Promise.resolve();
   testRun = () => Promise.resolve({ retval: 2, dataOut: new Uint8Array(), duration: 0 });
   interfaceIndex = (name: string): number => this.interfaces.get(name) ?? 0;
@@ -298,7 +321,9 @@ export class FakeKernel implements Kernel {
   }
 
   #linksOn(ifindex: number) {
-    return this.#alive().flatMap((r) => (r.kind === "link" && r.info.ifindex === ifindex && ifindex !== 0 ? [r] : []));
+    return this.#alive().flatMap((r) =>
+      r.kind === "link" && !r.moved && r.info.ifindex === ifindex && ifindex !== 0 ? [r] : [],
+    );
   }
 }
 

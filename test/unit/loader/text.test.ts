@@ -1,9 +1,10 @@
 /** What users read: verifier logs, the doctor's findings, names of pins. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
-import { capabilities, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
+import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
 import { listPrograms, mapPin, pinName } from "../../../src/loader/store.ts";
 import { lastLines, libbpfReason, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
+import { FakeKernel } from "./fake-kernel.ts";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -83,6 +84,20 @@ describe("doctor", () => {
     expect(capabilities(new Set(["NET_ADMIN", "SYS_ADMIN"])).state).toBe("ok");
     expect(capabilities(new Set(["NET_ADMIN"]))).toMatchObject({ state: "missing", value: "CAP_NET_ADMIN" });
     expect(capabilities(new Set())).toMatchObject({ value: "none" });
+  });
+
+  it("names no command that there is not", async () => {
+    const kernel = new FakeKernel();
+    const lines: string[] = [];
+    for (const each of [kernel, new FakeKernel({ freplace: false })]) {
+      const { entries } = await doctor({ kernel: each });
+      lines.push(...entries.flatMap(({ value, meaning, advice }) => [value, meaning, advice]));
+    }
+    lines.push(capabilities(new Set()).meaning);
+    const commands = ["build", "apply", "status", "detach", "doctor"];
+    const named = lines.flatMap((line) => [...line.matchAll(/`xdpgen (\w+)/g)].map(([, name]) => name!));
+    expect(named.filter((name) => !commands.includes(name))).toEqual([]);
+    expect(lines.join("\n")).not.toMatch(/`(plan|test|watch|rollback|graph|schema|serve)`/);
   });
 
   const root = new Set(["NET_ADMIN", "SYS_ADMIN"] as const);

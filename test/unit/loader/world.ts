@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Chain, Linkage, Program } from "../../../src/chain/chain.ts";
 import type { Machine } from "../../../src/loader/machine.ts";
 import type { Kernel } from "../../../src/loader/kernel.ts";
+import { compile } from "../../support/objects.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 import { FakeKernel, type FakeOptions } from "./fake-kernel.ts";
 
@@ -54,4 +55,22 @@ export function numbered(k: number, rest: Partial<Program> = {}): Program {
 
 export function chain(linkage: Linkage | "auto", ...programs: readonly Program[]): Chain {
   return { name: "test", interfaces: [], mode: "auto", linkage, end: "verdict", programs };
+}
+
+const compiled = new Map<number, Uint8Array>();
+
+/** A program with one map. Line info holds the path of a temporary file, so each version is compiled once. */
+export function withMap(version: number): Uint8Array {
+  const object =
+    compiled.get(version) ??
+    compile(`
+    #define SEC(name) __attribute__((section(name), used))
+    struct xdp_md { unsigned int data, data_end; };
+    struct { int (*type)[1]; unsigned int *key; unsigned long long *value; int (*max_entries)[16]; } seen SEC(".maps");
+    static void *(*lookup)(void *map, const void *key) = (void *)1;
+    SEC("xdp") int counted(struct xdp_md *ctx) { unsigned int key = ${version}; return lookup(&seen, &key) ? 1 : 2; }
+    char _license[] SEC("license") = "GPL";
+  `);
+  compiled.set(version, object);
+  return object;
 }
