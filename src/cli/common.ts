@@ -3,9 +3,12 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { nearest } from "../chain/index.ts";
 import type { Io, Stream } from "./io.ts";
 
-/** Where a command leaves its exit status when it ends without an error. */
+/** What a command leaves behind for whoever ends the process. */
 export interface CommandResult {
+  /** The exit status when it ends without an error. */
   status: number;
+  /** What was done before an error: with `--json` it stands beside the error. */
+  done?: object;
 }
 
 export type MakeCommand = (io: Io, result: CommandResult) => Command;

@@ -23,7 +23,7 @@ export interface Library {
 
 export const library: Library = {
   async loadChain(path) {
-    const { loadChain } = await import("../loader/source.ts");
+    const { loadChain } = await import("../loader/index.ts");
     return loadChain(path);
   },
   async synthesise(chain, options) {
@@ -48,8 +48,7 @@ export const library: Library = {
     return clearDefunct({ report });
   },
   async requireInterfaces(devices) {
-    const { openKernel } = await import("../loader/index.ts");
-    const { requireInterface } = await import("../loader/interface.ts");
+    const { openKernel, requireInterface } = await import("../loader/index.ts");
     const kernel = openKernel();
     for (const device of devices) requireInterface(kernel, device);
   },
@@ -58,9 +57,7 @@ export const library: Library = {
     return doctor();
   },
   async autoReason() {
-    const { freplaceSupport, openKernel } = await import("../loader/index.ts");
-    const { freplaceFinding } = await import("../loader/doctor.ts");
-    const { value, meaning } = freplaceFinding(freplaceSupport(openKernel()));
-    return `freplace ${value}; ${meaning}`;
+    const { explainAuto } = await import("../loader/index.ts");
+    return explainAuto();
   },
 };

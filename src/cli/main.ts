@@ -8,23 +8,23 @@ import { CommanderError } from "commander";
 import { ChainMistakes, formatDiagnostics } from "../chain/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
-import { colorOf } from "./common.ts";
+import { colorOf, type CommandResult, printJson } from "./common.ts";
 import type { Io } from "./io.ts";
 import { style } from "./render/style.ts";
 
 /** Runs one command line, without the name of the program. Never throws. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const said: string[] = [];
+  const result: CommandResult = { status: 0 };
   try {
-    const result = { status: 0 };
     await commandLine(io, result, (message) => said.push(message)).parseAsync(argv, { from: "user" });
     return result.status;
   } catch (error) {
-    return failed(error, argv, io, said.join(""));
+    return failed(error, argv, io, said.join(""), result.done);
   }
 }
 
-function failed(error: unknown, argv: readonly string[], io: Io, said: string): number {
+function failed(error: unknown, argv: readonly string[], io: Io, said: string, done?: object): number {
   const json = argv.includes("--json");
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
@@ -34,7 +34,7 @@ function failed(error: unknown, argv: readonly string[], io: Io, said: string): 
   const color = colorOf(argv, io, io.err);
   const paint = style(color);
   if (error instanceof XdpgenError) {
-    if (json) writeError(io, error.code, error.message);
+    if (json) writeError(io, error.code, error.message, done);
     const { cause } = error;
     if (cause instanceof ChainMistakes)
       io.err.write(formatDiagnostics(cause.diagnostics, cause.text, cause.file, { color }));
@@ -42,11 +42,11 @@ function failed(error: unknown, argv: readonly string[], io: Io, said: string): 
     return error.exitStatus;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  if (json) writeError(io, "bug", error instanceof Error ? error.message : String(error));
+  if (json) writeError(io, "bug", error instanceof Error ? error.message : String(error), done);
   io.err.write(`${stack}\n${paint.red("this is a bug in xdpgen:")} please report it with the lines above\n`);
   return 1;
 }
 
-function writeError(io: Io, code: string, message: string): void {
-  io.out.write(`${JSON.stringify({ error: { code, message } }, undefined, 2)}\n`);
+function writeError(io: Io, code: string, message: string, done: object = {}): void {
+  printJson(io, { ...done, error: { code, message } });
 }

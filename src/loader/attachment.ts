@@ -1,16 +1,17 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
+import { publicPath } from "./bpffs.ts";
+import { explain } from "./explain.ts";
 import { requireInterface } from "./interface.ts";
 import type { TestRunOptions, TestRunResult } from "./kernel.ts";
-import { isErrno } from "./kernel.ts";
-import { readLive } from "./live.ts";
+import { movedAway, readLive, readPinned } from "./live.ts";
 import { withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { clearAll, sweep } from "./recovery.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
-import { linkPin, removeTree } from "./store.ts";
-import { attachmentDir, explain, swap, type SwapOptions, type SwapResult } from "./swap.ts";
+import { attachmentDir, linkPin, removeTree } from "./store.ts";
+import { swap, type SwapOptions, type SwapResult } from "./swap.ts";
 
 export interface AttachOptions extends SwapOptions {
   /** Where to attach; default this machine. Tests give their own. */
@@ -69,11 +70,14 @@ function attachment(machine: Machine, device: string, result: SwapResult | undef
     ifindex,
     result,
     update: (chain, options) => swap(machine, chain, device, options),
-    status: () => attachmentStatus(machine, ifindex) ?? notAttached(device),
+    status: () => {
+      const found = attachmentStatus(machine, ifindex);
+      return found && !found.moved ? found : notAttached(device);
+    },
     async testRun(options) {
-      using live = readLive(kernel, dir);
-      if (!live) return notAttached(device);
-      return await kernel.testRun(live.dispatcher.number, options);
+      using live = readLive(kernel, dir, ifindex);
+      if (!live || live.place.kind === "elsewhere") return notAttached(device);
+      return await kernel.testRun(live.program.number, options);
     },
     detach: () => detach(device, { machine }),
     [Symbol.asyncDispose]: async () => {},
@@ -90,7 +94,8 @@ export interface DetachResult {
 }
 
 /**
- * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none.
+ * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none; a chain that went
+ * to another network namespace with an interface that had the same index is left alone.
  *
  * @throws XdpgenError `interface-missing` where there is no such interface, unless attachments of interfaces that are gone
  *   were cleared; `environment`, `conflict`
@@ -101,16 +106,21 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
   const { kernel } = machine;
   const cleared = sweep(machine, report);
   if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
-  const dir = attachmentDir(machine, requireInterface(kernel, device));
+  const ifindex = requireInterface(kernel, device);
+  const dir = attachmentDir(machine, ifindex);
   try {
-    const detached = await withLock(kernel, dir, options.lockTimeout, async () => {
-      const there = await detachLink(machine, dir);
+    const found = await withLock(kernel, dir, options.lockTimeout, async () => {
+      const there = await detachLink(machine, dir, ifindex);
+      if (there.elsewhere !== undefined) return there;
       clearAll(dir);
       removeTree(dir);
       return there;
     });
-    report(detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`);
-    return { detached };
+    report(
+      found.detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`,
+    );
+    if (found.elsewhere !== undefined) report(found.elsewhere);
+    return { detached: found.detached };
   } catch (error) {
     throw explain(error, `detach the chain from ${device}`, device, "the next `xdpgen detach` clears what is left");
   }
@@ -125,16 +135,20 @@ export function clearDefunct(options: AttachOptions = {}): number {
   return sweep(options.machine ?? thisMachine("clear what removed interfaces have left", report), report);
 }
 
-/** Whether there was a link to detach. */
-async function detachLink({ kernel }: Machine, dir: string): Promise<boolean> {
-  try {
-    using link = kernel.openPin(linkPin(dir));
-    kernel.detachLink(link.number);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return false;
-    throw error;
+/** Whether there was a link to detach; a sentence where it is on another interface, and stays. */
+async function detachLink(
+  { kernel }: Machine,
+  dir: string,
+  ifindex: number,
+): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
+  using pinned = readPinned(kernel, dir, ifindex);
+  if (!pinned) return { detached: false };
+  if (pinned.place.kind === "elsewhere") {
+    const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
+    return { detached: false, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
   }
+  kernel.detachLink(pinned.link.number);
   // Packets that are still in the dispatcher must find its slots bound.
   await kernel.waitForPackets();
-  return true;
+  return { detached: true };
 }

@@ -61,7 +61,11 @@ export async function doctor(options: { readonly kernel?: Kernel } = {}): Promis
       linkage,
       linkage === "freplace" ? "programs stay loaded across swaps" : "programs are linked into the dispatcher",
     ),
-    "test run": testRunFinding(runs?.testRun, runs?.errnoName, "`xdpgen test` and checks of a chain"),
+    "test run": testRunFinding(
+      runs?.testRun,
+      runs?.errnoName,
+      "running a live chain on a frame of your own (`testRun` of the library)",
+    ),
     "live frames": testRunFinding(runs?.liveFrames, runs?.errnoName, "making traffic for the demo and for benchmarks"),
   };
   return { entries: Object.entries(findings).map(([name, finding]) => ({ name, ...finding })), linkage };
@@ -123,9 +127,15 @@ export function capabilities(have: ReadonlySet<Capability>): Finding {
   if (have.has("SYS_ADMIN") && have.has("NET_ADMIN")) return ok(value, "chains can be attached and read");
   return missing(
     value,
-    "`build` and `plan` work; apply, status and detach need CAP_NET_ADMIN and CAP_SYS_ADMIN",
+    "`build` works; apply, status and detach need CAP_NET_ADMIN and CAP_SYS_ADMIN",
     "run as root (sudo)",
   );
+}
+
+/** Why linkage `auto` is what it is on this machine; a clause. */
+export function explainAuto(kernel: Kernel = openKernel()): string {
+  const { value, meaning } = freplaceFinding(freplaceSupport(kernel));
+  return `freplace ${value}; ${meaning}`;
 }
 
 /** Why an extension was refused, as far as the errno and the machine tell. */

@@ -1,6 +1,6 @@
 /**
  * What this kernel allows, found by trying: nothing else tells policy (lockdown, an LSM, a hardened build) from ability.
- * Results are kept for the life of the process.
+ * What it says of extensions is kept with the kernel that said it, so a process tries once on this machine's.
  */
 import { encodeBtf } from "../codegen/btf/index.ts";
 import type { Btf } from "../codegen/btf/types.ts";

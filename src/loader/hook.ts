@@ -1,24 +1,24 @@
 /** The XDP hook of an interface: what sits on it, creating our link, taking it over from somebody else. */
 import type { Mode } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
-import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "./kernel.ts";
+import { explain } from "./explain.ts";
+import { NOTHING_CHANGED } from "./interface.ts";
+import { isErrno, KernelError, type Fd, type Kernel } from "./kernel.ts";
 import { readManifest } from "./live.ts";
 
 const LINK_TYPE_XDP = 6;
 const MODES: readonly Mode[] = ["native", "generic"];
 
-/** The mode in which a program is on the hook. */
-export function modeOf(hook: XdpHook, programId: number): Mode {
-  return hook.generic === programId ? "generic" : "native";
-}
-
-/** Whether a program is on the hook, in whichever mode. */
-export function isOn(hook: XdpHook, programId: number): boolean {
-  return hook.native === programId || hook.generic === programId || hook.offloaded === programId;
-}
-
-/** @throws XdpgenError `interface-occupied`, naming the program */
-export function requireFree(kernel: Kernel, device: string, ifindex: number): void {
+/**
+ * @param after what an attempt before this one has left, in a clause
+ * @throws XdpgenError `interface-occupied`, naming the program
+ */
+export function requireFree(
+  kernel: Kernel,
+  device: string,
+  ifindex: number,
+  after: () => string = () => NOTHING_CHANGED,
+): void {
   const hook = kernel.queryXdp(ifindex);
   for (const mode of ["native", "generic", "offloaded"] as const) {
     if (hook[mode] === 0) continue;
@@ -26,10 +26,10 @@ export function requireFree(kernel: Kernel, device: string, ifindex: number): vo
     const chain = chainOf(kernel, hook[mode]);
     const whose =
       chain === undefined
-        ? `which is not xdpgen's; nothing was changed. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
+        ? `which is not xdpgen's; ${after()}. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
           "tool), or take over with --replace"
         : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
-          "namespace, or they are in another bpffs; nothing was changed. Take over with --replace";
+          `namespace, or they are in another bpffs; ${after()}. Take over with --replace`;
     throw new XdpgenError("interface-occupied", `${device} already runs ${program}, ${whose}`);
   }
 }
@@ -57,35 +57,77 @@ function programName(kernel: Kernel, id: number): string {
   }
 }
 
+export interface Taken extends Disposable {
+  /** What was taken, a sentence each. */
+  readonly said: readonly string[];
+  /** Puts back what was taken, once; says in a clause what the interface has now. */
+  readonly restore: () => string;
+}
+
+/** One program that was on the hook. `link` says whether a link held it. */
+interface Removed {
+  readonly mode: Mode;
+  readonly program: Fd;
+  readonly what: string;
+  readonly link: boolean;
+}
+
 /**
  * Removes somebody else's program. Between this and our own link the interface has none: the kernel has no call that turns
- * one attachment into another. Returns what puts a netlink attachment back; a detached link of somebody else cannot be.
+ * one attachment into another. Nor does it tell whether our link will be taken: it answers that for a free hook only. So
+ * all that is removed is held until disposed, and can be put back.
+ *
+ * A netlink attachment comes back as it was. A link that was detached cannot: its program is attached again by netlink, so
+ * that packets meet what they met before.
+ *
+ * @throws XdpgenError that says what was put back
  */
-export function takeOver(
-  kernel: Kernel,
-  device: string,
-  ifindex: number,
-  report: (message: string) => void,
-): { restore(): void; [Symbol.dispose](): void } {
+export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken {
   const hook = kernel.queryXdp(ifindex);
-  const undo: (() => void)[] = [];
+  const removed: Removed[] = [];
   const owned: Fd[] = [];
-  for (const mode of MODES) {
-    const id = hook[mode];
-    if (id === 0) continue;
-    report(
-      `took ${device} over from XDP program ${id} (${programName(kernel, id)}); for an instant the interface has no program`,
-    );
-    if (detachLinkOf(kernel, ifindex, id)) continue;
-    const program = kernel.programById(id);
-    owned.push(program);
-    kernel.detachXdp(ifindex, mode, program.number);
-    undo.push(() => kernel.attachXdp(ifindex, program.number, mode));
+  let state: string | undefined;
+  const restore = (): string => (state ??= putBack(kernel, device, ifindex, removed));
+  const dispose = (): void => owned.forEach((fd) => fd.close());
+  try {
+    for (const mode of MODES) {
+      const id = hook[mode];
+      if (id === 0) continue;
+      const what = `XDP program ${id} (${programName(kernel, id)})`;
+      const program = kernel.programById(id);
+      owned.push(program);
+      const link = detachLinkOf(kernel, ifindex, id);
+      if (!link) kernel.detachXdp(ifindex, mode, program.number);
+      removed.push({ mode, program, what, link });
+    }
+  } catch (error) {
+    const after = restore();
+    dispose();
+    throw explain(error, `take ${device} over`, device, after);
   }
-  return {
-    restore: () => undo.splice(0).forEach((step) => step()),
-    [Symbol.dispose]: () => owned.forEach((fd) => fd.close()),
-  };
+  const said = removed.map(
+    ({ what }) => `took ${device} over from ${what}; for an instant the interface had no program`,
+  );
+  return { said, restore, [Symbol.dispose]: dispose };
+}
+
+const NETLINK_NAMES: Readonly<Record<Mode, string>> = { native: "xdpdrv", generic: "xdpgeneric" };
+
+/** Attaches again what was removed, and says in a clause what is not as before. */
+function putBack(kernel: Kernel, device: string, ifindex: number, removed: readonly Removed[]): string {
+  const changed = removed.flatMap(({ mode, program, what, link }) => {
+    try {
+      kernel.attachXdp(ifindex, program.number, mode);
+    } catch (error) {
+      return [`${what} was taken off ${device} and could not be put back (${(error as Error).message})`];
+    }
+    if (!link) return [];
+    return [
+      `${what} was taken off ${device} and put back in ${mode} mode, but not on its link, which is defunct now: ` +
+        `\`ip link set dev ${device} ${NETLINK_NAMES[mode]} off\` removes it`,
+    ];
+  });
+  return changed.join("; ") || NOTHING_CHANGED;
 }
 
 /** Whether a link held the program on the interface; then it is detached. */
@@ -115,6 +157,8 @@ const NOT_THE_MODE = ["EBUSY", "EEXIST", "EPERM", "ENODEV", "ENOMEM"];
 
 /**
  * Puts a program on the interface. `auto` is native, and generic, said aloud, where the driver refuses.
+ *
+ * @param restore called when it fails: takes back what was done before, and says in a clause what that leaves
  * @throws XdpgenError `interface-occupied`, `environment`
  */
 export function createLink(
@@ -124,19 +168,20 @@ export function createLink(
   ifindex: number,
   wanted: Mode | "auto",
   report: (message: string) => void,
+  restore: () => string = () => NOTHING_CHANGED,
 ): { readonly link: Fd; readonly mode: Mode } {
   const first = wanted === "auto" ? "native" : wanted;
   try {
     return { link: kernel.linkXdp(program, ifindex, first), mode: first };
   } catch (error) {
-    if (isErrno(error, "EBUSY", "EEXIST")) requireFree(kernel, device, ifindex);
+    if (isErrno(error, "EBUSY", "EEXIST")) requireFree(kernel, device, ifindex, restore);
     if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
     if (wanted !== "auto") {
       const next =
         wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
       throw new XdpgenError(
         "environment",
-        `${device} refuses XDP in ${wanted} mode (${error.errnoName}); nothing was changed: ${next}`,
+        `${device} refuses XDP in ${wanted} mode (${error.errnoName}); ${restore()}: ${next}`,
         { cause: error },
       );
     }

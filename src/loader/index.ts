@@ -11,9 +11,10 @@ export {
   type DetachResult,
   open,
 } from "./attachment.ts";
-export { doctor, type DoctorEntry, type DoctorReport } from "./doctor.ts";
+export { doctor, type DoctorEntry, type DoctorReport, explainAuto } from "./doctor.ts";
 export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
 export { openKernel } from "./ffi/index.ts";
+export { requireInterface } from "./interface.ts";
 export {
   isErrno,
   type BpfObject,

@@ -38,3 +38,11 @@ export function requireInterface(kernel: Kernel, device: string): number {
 export function interfaceName(kernel: Kernel, index: number): string | undefined {
   return interfaceNames().find((name) => kernel.interfaceIndex(name) === index);
 }
+
+/** What a failure before the swap has done. */
+export const NOTHING_CHANGED = "nothing was changed";
+
+/** An interface that was there when the command began. */
+export function interfaceGone(device: string, cause?: unknown, after: string = NOTHING_CHANGED): XdpgenError {
+  return new XdpgenError("interface-missing", `interface ${device} went away; ${after}`, { cause });
+}

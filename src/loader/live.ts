@@ -1,49 +1,120 @@
 /**
  * What runs on one interface, as the kernel tells it: the link from its pin, the dispatcher from the link, the manifest from
  * the map that is bound to the dispatcher. Nothing is remembered anywhere else.
+ *
+ * An attachment's folder is known by network namespace and index. Both are given again once they are free, while the
+ * interface that had them may live on elsewhere with our link. So nobody trusts the folder's name: whoever acts on an
+ * interface reads here where the link really is.
  */
+import type { Mode } from "../chain/chain.ts";
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo } from "./kernel.ts";
+import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "./kernel.ts";
 import { linkPin } from "./store.ts";
 
-export interface Live extends Disposable {
-  readonly link: Fd;
-  readonly linkInfo: LinkInfo;
-  readonly dispatcher: Fd;
-  readonly dispatcherInfo: ProgramInfo;
+/** Where the link of an attachment is. */
+export type Place =
+  | { readonly kind: "here"; readonly mode: Mode }
+  /** On an interface that once had this index here and was moved to another network namespace. */
+  | { readonly kind: "elsewhere" }
+  /** The interface is gone, or somebody detached the link: no packet meets it any more. */
+  | { readonly kind: "nowhere" };
+
+/** What a dispatcher says of itself. */
+export interface Identity {
   readonly manifest: Manifest;
   readonly generation: number;
-  /** The interface is gone, or somebody detached the link: no packet meets it any more. */
-  readonly defunct: boolean;
+}
+
+/** The link that is pinned in an attachment's folder, and the program on it, whosever that is. */
+export interface PinnedLink extends Disposable {
+  readonly link: Fd;
+  readonly place: Place;
+  readonly program: Fd;
+  readonly programInfo: ProgramInfo;
+  /** Undefined for a program that is not xdpgen's. */
+  readonly identity: Identity | undefined;
+}
+
+export interface Live extends PinnedLink {
+  readonly identity: Identity;
+}
+
+/** The link whose pin is in `dir`, the folder of interface `ifindex`; undefined where there is none. */
+export function readPinned(kernel: Kernel, dir: string, ifindex: number): PinnedLink | undefined {
+  const link = openLink(kernel, dir);
+  if (!link) return undefined;
+  const owned: Fd[] = [link];
+  const dispose = (): void => owned.forEach((fd) => fd.close());
+  try {
+    const { programId, place } = locate(kernel, link.number, ifindex);
+    const program = kernel.programById(programId);
+    owned.push(program);
+    const programInfo = kernel.programInfo(program.number);
+    const identity = readManifest(kernel, programInfo);
+    return { link, place, program, programInfo, identity, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
 }
 
 /**
  * The attachment whose pins are in `dir`; undefined where there is none.
  * @throws XdpgenError `interface-occupied` when somebody put a program of their own on xdpgen's link
  */
-export function readLive(kernel: Kernel, dir: string): Live | undefined {
-  const link = openLink(kernel, dir);
-  if (!link) return undefined;
-  const owned: Fd[] = [link];
-  const own = (fd: Fd): Fd => (owned.push(fd), fd);
-  const dispose = (): void => owned.forEach((fd) => fd.close());
+export function readLive(kernel: Kernel, dir: string, ifindex: number): Live | undefined {
+  const pinned = readPinned(kernel, dir, ifindex);
+  if (!pinned || isLive(pinned)) return pinned;
+  pinned[Symbol.dispose]();
+  throw foreignOnLink(pinned, dir);
+}
+
+const isLive = (pinned: PinnedLink): pinned is Live => pinned.identity !== undefined;
+
+/** Somebody put a program of their own on xdpgen's link. */
+export function foreignOnLink({ programInfo }: PinnedLink, dir: string): XdpgenError {
+  return new XdpgenError(
+    "interface-occupied",
+    `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), which has no manifest of ` +
+      "xdpgen: somebody put it in the dispatcher's place. Detach it (`xdpgen detach`), or take over with --replace",
+  );
+}
+
+/** A clause for messages: whose link it is that is pinned for an interface and is on another. */
+export function movedAway({ identity }: PinnedLink, dir: string, ifindex: number): string {
+  const what = identity ? `the chain ${identity.manifest.chain}` : "the program";
+  return (
+    `${what} whose link is ${linkPin(dir)} runs on an interface that once had the index ${ifindex} here and was moved to ` +
+    "another network namespace"
+  );
+}
+
+/** The link and the hook are read one after the other: a swap or a removal in between is told by reading the link again. */
+function locate(kernel: Kernel, link: number, ifindex: number): { readonly programId: number; readonly place: Place } {
+  let info = kernel.linkInfo(link);
+  for (;;) {
+    const { programId } = info;
+    if (info.ifindex === 0) return { programId, place: { kind: "nowhere" } };
+    const mode = modeOn(hookOf(kernel, ifindex), programId);
+    if (mode) return { programId, place: { kind: "here", mode } };
+    const again: LinkInfo = kernel.linkInfo(link);
+    if (again.ifindex !== 0 && again.programId === programId) return { programId, place: { kind: "elsewhere" } };
+    info = again;
+  }
+}
+
+function modeOn(hook: XdpHook, programId: number): Mode | undefined {
+  if (hook.native === programId) return "native";
+  return hook.generic === programId ? "generic" : undefined;
+}
+
+function hookOf(kernel: Kernel, ifindex: number): XdpHook {
   try {
-    const linkInfo = kernel.linkInfo(link.number);
-    const dispatcher = own(kernel.programById(linkInfo.programId));
-    const dispatcherInfo = kernel.programInfo(dispatcher.number);
-    const found = readManifest(kernel, dispatcherInfo);
-    if (!found) {
-      throw new XdpgenError(
-        "interface-occupied",
-        `the link ${linkPin(dir)} runs program ${dispatcherInfo.id} (${dispatcherInfo.name}), which has no manifest of ` +
-          "xdpgen: somebody put it in the dispatcher's place. Detach it (`xdpgen detach`), or take over with --replace",
-      );
-    }
-    const defunct = linkInfo.ifindex === 0;
-    return { link, linkInfo, dispatcher, dispatcherInfo, ...found, defunct, [Symbol.dispose]: dispose };
+    return kernel.queryXdp(ifindex);
   } catch (error) {
-    dispose();
+    // No interface has that index now.
+    if (isErrno(error, "ENODEV")) return { native: 0, generic: 0, offloaded: 0 };
     throw error;
   }
 }
@@ -59,10 +130,7 @@ function openLink(kernel: Kernel, dir: string): Fd | undefined {
 }
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
-export function readManifest(
-  kernel: Kernel,
-  program: ProgramInfo,
-): { readonly manifest: Manifest; readonly generation: number } | undefined {
+export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | undefined {
   for (const id of program.mapIds) {
     const map = kernel.mapById(id);
     try {

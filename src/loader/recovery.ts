@@ -5,15 +5,15 @@
 import { closeSync, existsSync, openSync } from "node:fs";
 import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import { isOn } from "./hook.ts";
-import { interfaceName } from "./interface.ts";
+import { interfaceGone, interfaceName } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
-import { type Live, readLive } from "./live.ts";
+import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
 import type { Machine } from "./machine.ts";
 import {
+  dispatcherPin,
   generationDir,
   linkPin,
-  list,
+  listAttachments,
   listGenerations,
   listPrograms,
   programDir,
@@ -40,83 +40,76 @@ export function clearAll(dir: string): void {
   removeTree(`${dir}/programs`);
 }
 
+/** What a swap finds and builds upon. */
+export interface Predecessor extends Disposable {
+  /** Undefined where nothing is attached. Only a link that is on the interface can be updated; any other makes room. */
+  readonly pinned: PinnedLink | undefined;
+  /** The chain that the pins belong to: the next generation takes over its unchanged programs and its maps. */
+  readonly identity: Identity | undefined;
+}
+
 /**
- * The live attachment, with what is left over cleared. Under the lock.
+ * Reads what is attached, under the lock. Clears what a crash has left, which nothing uses; whatever is attached stays, and
+ * so do its pins, until the next generation is there.
  *
- * The folder is known by network namespace and index. Both are given again once they are free, while the interface that had
- * them may live on elsewhere with our link: a swap must not hit that one.
- *
- * @param ifindex the interface that is meant
- * @param replace take the link away from a program that is not xdpgen's
+ * @param replace allows what is not xdpgen's, or not here, to be taken away; it is not taken away here
+ * @throws XdpgenError `interface-occupied`, `interface-missing`
  */
 export function recover(
   kernel: Kernel,
   dir: string,
-  ifindex: number,
-  options: { readonly replace: boolean; readonly report: (message: string) => void },
-): Live | undefined {
-  let live: Live | undefined;
+  target: {
+    readonly device: string;
+    readonly ifindex: number;
+    readonly replace?: boolean;
+    readonly report: (message: string) => void;
+  },
+): Predecessor {
+  const { device, ifindex, report } = target;
+  const pinned = readPinned(kernel, dir, ifindex);
   try {
-    live = readLive(kernel, dir);
-  } catch (error) {
-    if (!options.replace || !(error instanceof XdpgenError) || error.code !== "interface-occupied") throw error;
-    options.report(error.message);
-  }
-  try {
-    if (live && !live.defunct) {
-      if (isOn(kernel.queryXdp(ifindex), live.linkInfo.programId)) {
-        clearLeftovers(dir, live.manifest, live.generation);
-        return live;
-      }
-      if (kernel.linkInfo(live.link.number).ifindex === 0) throw removed(ifindex);
-      const moved =
-        `the chain ${live.manifest.chain} whose link is ${linkPin(dir)} runs on an interface that once had the index ` +
-        `${ifindex} here and was moved to another network namespace`;
-      if (!options.replace) {
-        throw new XdpgenError(
-          "interface-occupied",
-          `${moved}; nothing was changed: --replace takes it off there and attaches here`,
-        );
-      }
-      options.report(`${moved}: took it off there`);
+    if (pinned && !target.replace) requireOurs(pinned, dir, ifindex);
+    if (pinned?.place.kind === "nowhere") {
+      if (kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device);
+      report(
+        "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
+      );
     }
+    const identity = pinned && (pinned.identity ?? lastGeneration(kernel, dir));
+    clearLeftovers(dir, identity?.manifest, identity?.generation);
+    return { pinned, identity, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
-    live?.[Symbol.dispose]();
+    pinned?.[Symbol.dispose]();
     throw error;
   }
-  if (live?.defunct) {
-    options.report(
-      "the attachment was defunct: its interface was removed or its link detached by somebody else; cleared it",
+}
+
+function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
+  if (pinned.place.kind === "here" && !pinned.identity) throw foreignOnLink(pinned, dir);
+  if (pinned.place.kind === "elsewhere") {
+    throw new XdpgenError(
+      "interface-occupied",
+      `${movedAway(pinned, dir, ifindex)}; nothing was changed: --replace takes it off there and attaches here`,
     );
   }
-  live?.[Symbol.dispose]();
-  clearAll(dir);
+}
+
+/** What ran before somebody put a program of their own on the link: the last dispatcher that is pinned. */
+function lastGeneration(kernel: Kernel, dir: string): Identity | undefined {
+  for (const generation of listGenerations(dir).toSorted((a, b) => b - a)) {
+    try {
+      using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
+      return readManifest(kernel, kernel.programInfo(dispatcher.number));
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw error;
+    }
+  }
   return undefined;
 }
 
-function removed(ifindex: number): XdpgenError {
-  return new XdpgenError("interface-missing", `the interface with index ${ifindex} was removed; nothing was changed`);
-}
-
-/** Whether every extension of the live dispatcher still has its link. */
-export function slotsBound(dir: string, live: Live): boolean {
-  return live.manifest.programs.every(
-    (p) => p.linkage !== "freplace" || existsSync(slotPin(dir, live.generation, p.name)),
-  );
-}
-
-/** An attachment's folder by its name, `4026531840-3`. */
-export interface AttachmentName {
-  readonly dir: string;
-  readonly netns: number;
-  readonly ifindex: number;
-}
-
-export function listAttachments(root: string): readonly AttachmentName[] {
-  return list(root).flatMap((name) => {
-    const match = /^(\d+)-(\d+)$/.exec(name);
-    return match ? [{ dir: `${root}/${name}`, netns: Number(match[1]), ifindex: Number(match[2]) }] : [];
-  });
+/** Whether every extension of a live dispatcher still has its link. */
+export function slotsBound(dir: string, { manifest, generation }: Identity): boolean {
+  return manifest.programs.every((p) => p.linkage !== "freplace" || existsSync(slotPin(dir, generation, p.name)));
 }
 
 /** Whether a link of an interface that exists is pinned in `dir`. A first apply that was killed leaves none. */

@@ -4,16 +4,13 @@ import type { Action, Linkage, Mode } from "../chain/chain.ts";
 import type { ManifestProgram } from "../codegen/index.ts";
 import { findBpffs, publicPath } from "./bpffs.ts";
 import { openKernel } from "./ffi/index.ts";
-import { modeOf } from "./hook.ts";
 import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import { isErrno } from "./kernel.ts";
-import { type Live, readLive } from "./live.ts";
+import { readLive } from "./live.ts";
 import type { Machine } from "./machine.ts";
 import { requirePrivilege } from "./privilege.ts";
-import { listAttachments } from "./recovery.ts";
-import { list, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
-import { attachmentDir } from "./swap.ts";
+import { attachmentDir, list, listAttachments, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
 
 export interface MapStatus {
   /** As pinned: a C name, or `section-bss`. */
@@ -40,17 +37,20 @@ export interface ProgramStatus {
 }
 
 export interface AttachmentStatus {
-  /** Undefined when the interface is gone. */
+  /** Undefined when the interface is gone or was moved. */
   readonly interface?: string;
   readonly ifindex: number;
   readonly chain: string;
   readonly end: "verdict" | Action;
-  readonly mode: Mode;
+  /** Undefined where the link is not on the interface. */
+  readonly mode?: Mode;
   readonly generation: number;
   /** When the dispatcher was loaded. */
   readonly since: Date;
   /** The interface was removed, or somebody detached the link: the chain runs no more. */
   readonly defunct: boolean;
+  /** The chain runs on an interface that was moved to another network namespace; `ifindex` is what it had in this one. */
+  readonly moved: boolean;
   readonly dispatcher: { readonly id: number; readonly tag: string; readonly name: string };
   /** In the order in which they run. */
   readonly programs: readonly ProgramStatus[];
@@ -70,6 +70,7 @@ export function status(device?: string, machine: Machine | undefined = readableM
   return listAttachments(root)
     .filter((a) => a.netns === netns && (only === undefined || a.ifindex === only))
     .flatMap((a) => attachmentStatus(machine, a.ifindex) ?? [])
+    .filter((a) => only === undefined || !a.moved)
     .toSorted((a, b) => a.ifindex - b.ifindex);
 }
 
@@ -84,27 +85,25 @@ function readableMachine(): Machine | undefined {
 export function attachmentStatus(machine: Machine, ifindex: number): AttachmentStatus | undefined {
   const { kernel } = machine;
   const dir = attachmentDir(machine, ifindex);
-  using live = readLive(kernel, dir);
+  using live = readLive(kernel, dir, ifindex);
   if (!live) return undefined;
-  const { id, tag, name, loadTime } = live.dispatcherInfo;
-  const device = interfaceName(kernel, ifindex);
+  const { place, identity } = live;
+  const { id, tag, name, loadTime } = live.programInfo;
+  const moved = place.kind === "elsewhere";
+  const device = moved ? undefined : interfaceName(kernel, ifindex);
   return {
     ...(device === undefined ? {} : { interface: device }),
     ifindex,
-    chain: live.manifest.chain,
-    end: live.manifest.end,
-    mode: liveMode(kernel, live),
-    generation: live.generation,
+    chain: identity.manifest.chain,
+    end: identity.manifest.end,
+    ...(place.kind === "here" ? { mode: place.mode } : {}),
+    generation: identity.generation,
     since: sinceBoot(loadTime),
-    defunct: live.defunct,
+    defunct: place.kind === "nowhere",
+    moved,
     dispatcher: { id, tag, name },
-    programs: live.manifest.programs.map((program, index) => programStatus(kernel, dir, program, index + 1)),
+    programs: identity.manifest.programs.map((program, index) => programStatus(kernel, dir, program, index + 1)),
   };
-}
-
-function liveMode(kernel: Kernel, live: Live): Mode {
-  if (live.defunct) return "native";
-  return modeOf(kernel.queryXdp(live.linkInfo.ifindex), live.linkInfo.programId);
 }
 
 function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, order: number): ProgramStatus {

@@ -14,6 +14,24 @@
 import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { isErrno, type Kernel } from "./kernel.ts";
 
+/** The folder of one interface's attachment. */
+export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
+  `${at.root}/${at.netns}-${ifindex}`;
+
+/** An attachment's folder by its name, `4026531840-3`. */
+export interface AttachmentName {
+  readonly dir: string;
+  readonly netns: number;
+  readonly ifindex: number;
+}
+
+export function listAttachments(root: string): readonly AttachmentName[] {
+  return list(root).flatMap((name) => {
+    const match = /^(\d+)-(\d+)$/.exec(name);
+    return match ? [{ dir: `${root}/${name}`, netns: Number(match[1]), ifindex: Number(match[2]) }] : [];
+  });
+}
+
 export const linkPin = (dir: string): string => `${dir}/link`;
 export const generationDir = (dir: string, generation: number): string => `${dir}/gen-${generation}`;
 export const dispatcherPin = (dir: string, generation: number): string =>
@@ -90,11 +108,14 @@ export function removeTree(path: string): void {
   rmdirSync(path);
 }
 
-/** Pins and folders made so far. `undo` removes them, the last one first, and leaves what was there before. */
+/** Pins and folders made or removed so far. `undo` takes that back, the last step first. */
 export interface Journal {
   makeDir(path: string): void;
   pin(fd: number, path: string): void;
-  undo(): void;
+  /** Removes the pin of what `fd` is too; `fd` must be open until the swap is done. */
+  unpin(fd: number, path: string): void;
+  /** Goes on when a step fails; returns what each that failed had to say. */
+  undo(): readonly string[];
 }
 
 export function openJournal(kernel: Kernel): Journal {
@@ -108,8 +129,22 @@ export function openJournal(kernel: Kernel): Journal {
       kernel.pin(fd, path);
       undo.push(() => unpin(path));
     },
+    unpin(fd, path) {
+      unpin(path);
+      undo.push(() => kernel.pin(fd, path));
+    },
     undo() {
-      for (const step of undo.splice(0).toReversed()) step();
+      return undo
+        .splice(0)
+        .toReversed()
+        .flatMap((step) => {
+          try {
+            step();
+            return [];
+          } catch (error) {
+            return [(error as Error).message];
+          }
+        });
     },
   };
 }

@@ -11,17 +11,18 @@ import { rmdirSync } from "node:fs";
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import { type DispatcherImage, type Manifest, synthesise } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { explain } from "./explain.ts";
 import { canFreplace } from "./features.ts";
 import { buildGeneration, type Generation } from "./generation.ts";
-import { createLink, modeOf, requireFree, takeOver } from "./hook.ts";
-import { requireInterface } from "./interface.ts";
-import { isErrno, KernelError, type Kernel } from "./kernel.ts";
-import type { Live } from "./live.ts";
+import { createLink, requireFree, takeOver } from "./hook.ts";
+import { interfaceGone, requireInterface } from "./interface.ts";
+import { isErrno, type Kernel } from "./kernel.ts";
+import { movedAway, type PinnedLink } from "./live.ts";
 import { withLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
-import { clearLeftovers, recover, slotsBound, sweep } from "./recovery.ts";
+import { clearLeftovers, type Predecessor, recover, slotsBound, sweep } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
-import { type Journal, linkPin, openJournal } from "./store.ts";
+import { attachmentDir, type Journal, linkPin, openJournal } from "./store.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -43,8 +44,6 @@ export interface SwapResult {
   readonly image: DispatcherImage;
 }
 
-export const attachmentDir = ({ root, netns }: Machine, ifindex: number): string => `${root}/${netns}-${ifindex}`;
-
 /** Makes `device` run `chain`. See `attach` for the errors. */
 export async function swap(
   machine: Machine,
@@ -57,22 +56,26 @@ export async function swap(
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   const image = synthesise(await resolveChain(declared), { auto: canFreplace(kernel) ? "freplace" : "call" });
+  const what = `attach chain ${chain.name} to ${device}`;
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);
     return await withLock(kernel, dir, options.lockTimeout, async () => {
       try {
-        return await swapLocked(kernel, dir, image, { ...options, report, mode: declared.mode, device, ifindex });
-      } finally {
+        return await swapLocked(kernel, dir, image, { ...options, what, report, mode: declared.mode, device, ifindex });
+      } catch (error) {
         removeIfEmpty(dir);
+        throw error;
       }
     });
   } catch (error) {
-    throw explain(error, `attach chain ${chain.name} to ${device}`, device);
+    throw explain(error, what, device);
   }
 }
 
 interface Target extends SwapOptions {
+  /** The attempt, for messages. */
+  readonly what: string;
   readonly report: (message: string) => void;
   readonly mode: Mode | "auto";
   readonly device: string;
@@ -81,77 +84,101 @@ interface Target extends SwapOptions {
 
 async function swapLocked(kernel: Kernel, dir: string, image: DispatcherImage, target: Target): Promise<SwapResult> {
   const { report, device, ifindex } = target;
-  using live = recover(kernel, dir, ifindex, { replace: target.replace ?? false, report });
-  if (!live && !target.replace) requireFree(kernel, device, ifindex);
-  const mode = live && modeOf(kernel.queryXdp(ifindex), live.linkInfo.programId);
+  using before = recover(kernel, dir, target);
+  const { pinned, identity } = before;
+  const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
+  if (!mode && !target.replace) requireFree(kernel, device, ifindex);
   if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);
-  if (live && mode && sameChain(live.manifest, image.manifest) && slotsBound(dir, live)) {
-    report(`${device} runs this chain already (generation ${live.generation}): nothing was changed`);
-    return { outcome: "unchanged", generation: live.generation, mode, image };
+  const running = mode && pinned?.identity;
+  if (running && sameChain(running.manifest, image.manifest) && slotsBound(dir, running)) {
+    return { outcome: "unchanged", generation: running.generation, mode, image };
   }
 
-  const generation = (live?.generation ?? 0) + 1;
+  const generation = (identity?.generation ?? 0) + 1;
   const journal = openJournal(kernel);
   let made: Mode;
   try {
-    using next = buildGeneration(kernel, dir, live?.manifest, image, generation, journal, report);
-    if (live && mode) {
-      updateLink(kernel, live, next, target);
+    using next = buildGeneration(kernel, dir, identity?.manifest, image, generation, journal, report);
+    if (pinned && mode) {
+      updateLink(kernel, pinned, next, target);
       made = mode;
     } else {
-      made = firstLink(kernel, dir, next, journal, target);
+      made = newLink(kernel, dir, pinned, next, journal, target);
     }
   } catch (error) {
-    journal.undo();
+    for (const failure of journal.undo()) report(`could not take a step back (${failure}); the next command clears it`);
     throw error;
   }
-  await cleanUp(kernel, dir, live, image.manifest, generation, report);
-  return { outcome: live ? "swapped" : "created", generation, mode: made, image };
+  await cleanUp(kernel, dir, before, image.manifest, generation, target);
+  return { outcome: mode ? "swapped" : "created", generation, mode: made, image };
 }
 
-/** The swap itself: from this call's return on, no packet enters the old dispatcher. */
-function updateLink(kernel: Kernel, live: Live, next: Generation, { device, ifindex }: Target): void {
+/**
+ * The swap itself: from this call's return on, no packet enters the old dispatcher. It is the same where somebody put a
+ * program of their own on our link, and takes that off without an instant between.
+ */
+function updateLink(kernel: Kernel, old: PinnedLink, next: Generation, { device, ifindex, report }: Target): void {
+  const { id, name } = old.programInfo;
   try {
-    kernel.updateLink(live.link.number, next.dispatcher, live.dispatcher.number);
+    kernel.updateLink(old.link.number, next.dispatcher, old.program.number);
   } catch (cause) {
-    if (isErrno(cause, "ENOLINK") && kernel.interfaceIndex(device) !== ifindex) throw gone(device, cause);
+    if (isErrno(cause, "ENOLINK") && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device, cause);
     if (!isErrno(cause, "EPERM", "ENOLINK")) throw cause;
     throw new XdpgenError(
       "conflict",
-      `${device}: another process replaced or detached the dispatcher (program ${live.dispatcherInfo.id}) in the middle of ` +
+      `${device}: another process replaced or detached the dispatcher (program ${id}) in the middle of ` +
         "this swap, without the lock; nothing was changed here: look at `xdpgen status` and try again",
       { cause },
     );
   }
+  if (!old.identity) report(`took xdpgen's link on ${device} back from program ${id} (${name})`);
 }
 
-function firstLink(kernel: Kernel, dir: string, next: Generation, journal: Journal, target: Target): Mode {
+/**
+ * The first link, or one in place of `old`, which is defunct or on another interface. Until all is done `old` is held by its
+ * fd, so that a failure can pin it again.
+ */
+function newLink(
+  kernel: Kernel,
+  dir: string,
+  old: PinnedLink | undefined,
+  next: Generation,
+  journal: Journal,
+  target: Target,
+): Mode {
   const { device, ifindex, report } = target;
-  using taken = target.replace ? takeOver(kernel, device, ifindex, report) : undefined;
+  using taken = target.replace ? takeOver(kernel, device, ifindex) : undefined;
+  let made: Mode;
   try {
-    const { link, mode } = createLink(kernel, next.dispatcher, device, ifindex, target.mode, report);
+    const created = createLink(kernel, next.dispatcher, device, ifindex, target.mode, report, taken?.restore);
     // Until it is pinned the link lives by its fd: a crash here detaches it.
-    using open = link;
-    journal.pin(open.number, linkPin(dir));
-    return mode;
+    using link = created.link;
+    if (old) journal.unpin(old.link.number, linkPin(dir));
+    journal.pin(link.number, linkPin(dir));
+    made = created.mode;
   } catch (error) {
-    taken?.restore();
-    throw error;
+    throw explain(error, target.what, device, taken?.restore());
   }
+  taken?.said.forEach(report);
+  return made;
 }
 
 /** The swap is done: what fails here is said, and left to the next command. */
 async function cleanUp(
   kernel: Kernel,
   dir: string,
-  live: Live | undefined,
+  { pinned, identity }: Predecessor,
   manifest: Manifest,
   generation: number,
-  report: (message: string) => void,
+  { ifindex, report }: Target,
 ): Promise<void> {
   try {
+    if (pinned?.place.kind === "elsewhere") {
+      kernel.detachLink(pinned.link.number);
+      report(`${movedAway(pinned, dir, ifindex)}: took it off there`);
+    }
     // An unbound slot would say "no verdict" to a packet that is still in the old dispatcher.
-    if (live?.manifest.programs.some((p) => p.linkage === "freplace")) await kernel.waitForPackets();
+    if (identity?.manifest.programs.some((p) => p.linkage === "freplace")) await kernel.waitForPackets();
     clearLeftovers(dir, manifest, generation);
   } catch (error) {
     report(
@@ -175,23 +202,11 @@ function wrongMode(device: string, is: Mode, wanted: Mode): XdpgenError {
   );
 }
 
-function gone(device: string, cause: unknown): XdpgenError {
-  return new XdpgenError("interface-missing", `interface ${device} went away; nothing was changed`, { cause });
-}
-
+/** For the error that is on its way: what cannot be removed is cleared by the next command. */
 function removeIfEmpty(dir: string): void {
   try {
     rmdirSync(dir);
-  } catch (error) {
-    if (!isErrno(error, "ENOTEMPTY", "ENOENT", "EEXIST")) throw error;
+  } catch {
+    // Not empty: an attachment is there.
   }
-}
-
-/** A failed call that nobody has explained yet, as an error with its context. */
-export function explain(error: unknown, what: string, device: string, after = "nothing was changed"): unknown {
-  if (error instanceof XdpgenError || !(error instanceof Error)) return error;
-  if (isErrno(error, "ENODEV")) return gone(device, error);
-  const call = error instanceof KernelError ? error.call : "syscall" in error ? String(error.syscall) : undefined;
-  if (call === undefined) return error;
-  return new XdpgenError("kernel", `cannot ${what}: ${error.message}; ${after}`, { cause: error });
 }

@@ -257,20 +257,19 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const counter = chainOf([sampleProgram("counter")], { linkage });
     const live = await attach(counter, pair.far);
     await live.testRun({ data: new Uint8Array(64) });
-    const contents = (): readonly string[] =>
-      live.status().programs[0]!.maps.flatMap(({ pin }) => {
-        using map = openMap(pin);
-        const keys = Array.from({ length: map.info.maxEntries }, (_, i) => Uint8Array.of(i, 0, 0, 0));
-        return map.info.keySize === 4 ? keys.map((key) => Buffer.from(map.lookup(key)).toString("hex")) : [];
-      });
+    const contents = (): string => {
+      const { pin } = live.status().programs[0]!.maps.find(({ name }) => name === "totals")!;
+      using map = openMap(pin);
+      return Buffer.from(map.lookup(new Uint8Array(4))).toString("hex");
+    };
     const counted = contents();
-    expect(counted.some((value) => /[^0]/.test(value))).toBe(true);
+    expect(counted).toMatch(/[^0]/);
     const link = `${ROOT}/${networkNamespace()}-${live.ifindex}/link`;
     execFileSync("bpftool", ["link", "detach", "pinned", link]);
     expect(live.status().defunct).toBe(true);
     expect(await live.update(counter)).toMatchObject({ outcome: "created", generation: 2 });
     expect(live.status()).toMatchObject({ defunct: false, mode: "native" });
-    expect(contents()).toEqual(counted);
+    expect(contents()).toBe(counted);
   });
 });
 

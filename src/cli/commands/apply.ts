@@ -12,7 +12,7 @@ interface Options extends CommonOptions {
   readonly replace?: true;
 }
 
-export const applyCommand: MakeCommand = (io) =>
+export const applyCommand: MakeCommand = (io, result) =>
   command("apply", "Makes interfaces run a chain: attaches it, or swaps what runs in one atomic step.", [
     ["xdpgen apply chain.yaml", "on the interfaces that the file lists"],
     ["xdpgen apply chain.yaml --dev eth0 --dev eth1", "on these instead"],
@@ -38,9 +38,11 @@ export const applyCommand: MakeCommand = (io) =>
       // One that does not exist is an answer before the others are changed.
       if (devices.length > 1) await io.library.requireInterfaces(devices);
       const auto = (options.linkage ?? chain.linkage) === "auto";
+      const done = { chain: chain.name, applied, messages: said };
+      result.done = done;
       for (const device of devices) {
         shown.step(`${device}: loading ${count(chain.programs.length)} of chain ${chain.name}`);
-        const result = await io.library.apply(chain, device, {
+        const swapped = await io.library.apply(chain, device, {
           ...(options.linkage && { linkage: options.linkage }),
           ...(options.mode && { mode: options.mode }),
           ...(options.replace && { replace: true }),
@@ -49,17 +51,17 @@ export const applyCommand: MakeCommand = (io) =>
             shown.note(message);
           },
         });
-        const byAuto = result.image.manifest.programs.find(({ name }) => auto && !ownLinkage(chain, name));
+        const byAuto = swapped.image.manifest.programs.find(({ name }) => auto && !ownLinkage(chain, name));
         if (byAuto?.linkage === "call" && device === devices[0]) {
           const reason = `linkage auto is call here: ${await io.library.autoReason()}`;
           said.push(reason);
           shown.note(reason);
         }
         shown[Symbol.dispose]();
-        if (options.json) applied.push(plain(device, result));
-        else io.out.write(`${device}: ${sentence(result)}\n`);
+        if (options.json) applied.push(plain(device, swapped));
+        else io.out.write(`${device}: ${sentence(swapped)}\n`);
       }
-      if (options.json) printJson(io, { chain: chain.name, applied, messages: said });
+      if (options.json) printJson(io, done);
     });
 
 function ownLinkage(chain: Chain, name: string): boolean {

@@ -28,13 +28,13 @@ export function renderStatus(report: readonly AttachmentStatus[], view: StatusVi
 }
 
 function header(attachment: AttachmentStatus, { now, paint }: StatusView): readonly string[] {
-  const { chain, generation, mode, since, dispatcher, defunct } = attachment;
+  const { chain, generation, mode, since, dispatcher, defunct, moved } = attachment;
   const device =
     attachment.interface ??
-    `interface ${attachment.ifindex} (${defunct ? "gone" : "moved to another network namespace"})`;
+    `interface ${attachment.ifindex} (${moved ? "moved to another network namespace" : "gone"})`;
   const age = formatAge(now.getTime() - since.getTime());
   const lines = [
-    `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}, ${mode} mode`,
+    `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
     `  since ${formatTime(since)} (${age} ago)`,
     `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
   ];

@@ -47,8 +47,8 @@ export function synthesise(chain: Chain, options: SynthesiseOptions = {}): Dispa
     section: plan.nodes.every(({ program }) => program.frags) ? "xdp.frags" : "xdp",
     license: commonLicense(bound.flatMap(({ program, unit }) => (unit ? [program] : []))),
   });
-  const slots = bound.map(({ program: { name, linkage }, unit, symbol: own }): Slot => {
-    const symbol = alone ? main : own;
+  const slots = bound.map(({ program: { name, linkage }, unit, symbol: entry }): Slot => {
+    const symbol = alone ? main : entry;
     return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps: unit?.mapNames ?? new Map() };
   });
   const shown = alone?.unit ? [{ symbol: main, instructions: alone.unit.functions[0]!.code }] : functions;

@@ -22,7 +22,22 @@ export function declare<F extends (...args: never[]) => unknown>(
   return library.func(plain) as unknown as KoffiFunc<F>;
 }
 
-/** The address of `memory`, for a pointer inside a struct. The caller keeps `memory` referenced while it is in use. */
+const held = new Set<object>();
+
+/**
+ * Runs a call that finds `memory` by an address inside a struct. The collector does not see such a pointer: until the call
+ * returns, `memory` is reachable from here.
+ */
+export function holding<T>(memory: readonly (Uint8Array | Uint32Array | undefined)[], call: () => T): T {
+  held.add(memory);
+  try {
+    return call();
+  } finally {
+    held.delete(memory);
+  }
+}
+
+/** The address of `memory`, for a pointer inside a struct. See `holding`. */
 export function addressOf(memory: Uint8Array): bigint {
   return koffi.address(memory);
 }

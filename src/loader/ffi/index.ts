@@ -7,7 +7,7 @@ import type { Kernel, RawProgram, TestRunOptions, TestRunResult } from "../kerne
 import { KernelError, isErrno } from "../kernel.ts";
 import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
-import { addressOf } from "./declare.ts";
+import { addressOf, holding } from "./declare.ts";
 import { flock, if_nametoindex, mount, syscall } from "./libc.ts";
 import { libbpf } from "./libbpf.ts";
 import { openObject } from "./object.ts";
@@ -15,11 +15,17 @@ import * as S from "./structs.ts";
 
 const XDP_FLAGS: Readonly<Record<Mode, number>> = { native: K.XDP_FLAGS_DRV_MODE, generic: K.XDP_FLAGS_SKB_MODE };
 
+let opened: Kernel | undefined;
+
 /**
- * The kernel of this machine.
+ * The kernel of this machine, one and the same for the whole process: what was found out about it is kept with it.
  * @throws XdpgenError `environment` where libbpf is missing
  */
 export function openKernel(): Kernel {
+  return (opened ??= throughLibbpf());
+}
+
+function throughLibbpf(): Kernel {
   const lib = libbpf();
   const info = (fd: number, bytes: Uint8Array): Uint8Array => {
     const length = new Uint8Array(new Uint32Array([bytes.length]).buffer);
@@ -35,7 +41,9 @@ export function openKernel(): Kernel {
     programInfo(program) {
       const count = S.progInfoMapCount(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
       const ids = new Uint32Array(count);
-      const bytes = info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer))));
+      const bytes = holding([ids], () =>
+        info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer)))),
+      );
       return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
     },
     mapInfo: (map) => S.decodeMapInfo(info(map, new Uint8Array(S.SIZEOF_MAP_INFO))),
@@ -132,7 +140,9 @@ function loadProgram(program: RawProgram) {
   const type = program.type === "xdp" ? K.BPF_PROG_TYPE_XDP : K.BPF_PROG_TYPE_EXT;
   const { name, instructions } = program;
   const lib = libbpf();
-  const returned = lib.bpf_prog_load(type, name, "GPL", instructions, instructions.length / 8, opts);
+  const returned = holding([log, funcInfo], () =>
+    lib.bpf_prog_load(type, name, "GPL", instructions, instructions.length / 8, opts),
+  );
   try {
     return checkFd("bpf_prog_load", returned);
   } catch (error) {

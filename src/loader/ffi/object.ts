@@ -2,7 +2,7 @@
 import type { BpfObject, ObjectMap, ObjectProgram } from "../kernel.ts";
 import { check } from "./check.ts";
 import { BPF_PROG_TYPE_EXT, BPF_PROG_TYPE_XDP, BPF_XDP } from "./constants.ts";
-import { addressOf, type Pointer } from "./declare.ts";
+import { addressOf, holding, type Pointer } from "./declare.ts";
 import { libbpf, type Libbpf } from "./libbpf.ts";
 import { objectOpenOpts } from "./structs.ts";
 
@@ -10,7 +10,19 @@ export function openObject(elf: Uint8Array, name: string): BpfObject {
   const lib = libbpf();
   const objectName = Buffer.from(`${name}\0`);
   const opts = objectOpenOpts(addressOf(objectName));
-  const object = check("bpf_object__open_mem", lib.bpf_object__open_mem(elf, elf.length, opts));
+  const object = check(
+    "bpf_object__open_mem",
+    holding([objectName], () => lib.bpf_object__open_mem(elf, elf.length, opts)),
+  );
+  try {
+    return opened(lib, object);
+  } catch (error) {
+    lib.bpf_object__close(object);
+    throw error;
+  }
+}
+
+function opened(lib: Libbpf, object: Pointer): BpfObject {
   let open = true;
   const handles = walk(object, lib.bpf_object__next_map);
   const maps = handles.map((m) => mapOf(lib, m));

@@ -119,9 +119,9 @@ describe("link", () => {
   it("takes the types of functions from BTF where .BTF.ext is missing", () => {
     const whole = readElf(bytesOf(testObject("two")));
     const bytes = writeElf({ ...whole, sections: whole.sections.filter((s) => s.name !== ".BTF.ext") });
-    const image = link({ object: "two.bpf.o", bytes, function: "xdp_first" }, { object: sample("counter") });
+    const linked = link({ object: "two.bpf.o", bytes, function: "xdp_first" }, { object: sample("counter") });
     expect(
-      parts(image)
+      parts(linked)
         .inSection(".text")
         .map((f) => f.name),
     ).toEqual(["xdp_first", "count", "xdp_counter"]);
