@@ -10,7 +10,7 @@ import { objectOf } from "../../support/verdict-program.ts";
 import { exit, mov64Imm, R0 } from "../../../src/codegen/asm/index.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run } from "./command.ts";
-import { EMULATED, expectUnchanged, type Folder, folder, hostOnly, numberedChain, snapshot } from "./world.ts";
+import { EMULATED, expectUnchanged, type Folder, folder, numberedChain, snapshot } from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
@@ -165,10 +165,7 @@ const BAD: readonly Bad[] = [
   },
 ];
 
-const TABLE_ON_HOST = hostOnly(
-  "mistakes in files and objects",
-  "they are refused before the kernel is asked, on every kernel alike, and cost seconds each in emulation",
-);
+const NO_KERNEL = "refused before the kernel is asked, on every kernel alike, and seconds each in emulation";
 
 describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
   const running = when === "while a chain runs";
@@ -181,7 +178,8 @@ describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
     old = await shown();
   });
 
-  it.skipIf(TABLE_ON_HOST).each(BAD)("$what", async ({ make, status, code, words }) => {
+  it.for(BAD)("$what", async ({ make, status, code, words }, { skip }) => {
+    skip(EMULATED, NO_KERNEL);
     const path = make();
     const before = snapshot();
     const ended = await run(["apply", path, "--dev", pair.far]);

@@ -27,10 +27,8 @@ import {
   tree,
 } from "./world.ts";
 
-const BY_TIME_ON_HOST = hostOnly(
-  "a process killed at moments of the clock, detach --all in a namespace",
-  "each process takes ten seconds to start in emulation; loader.test.ts kills at each call of the kernel there too",
-);
+const SLOW_PROCESSES =
+  "each process takes ten seconds to start in emulation; loader.test.ts kills at each call of the kernel there too";
 
 let pair: Veth;
 let here: Folder;
@@ -88,9 +86,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     return { took: performance.now() - from, whole: code === 0 };
   }
 
-  it.skipIf(EMULATED)(
+  it(
     "a process killed at any moment leaves the old or the new generation",
-    async () => {
+    hostOnly(SLOW_PROCESSES, async () => {
       const [one, two] = [numbered("one", 1, 2), numbered("two", 2, 3)];
       const KILLS = 6;
       await apply(one);
@@ -120,7 +118,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
       expect(ends.old).toBeGreaterThan(0);
       expect(await run(["detach", pair.far])).toMatchObject({ status: 0 });
       await expectUnchanged(before);
-    },
+    }),
     120_000,
   );
 
@@ -222,9 +220,9 @@ describe("in a network namespace of its own", () => {
   beforeEach(() => void execFileSync("ip", ["netns", "add", NAMESPACE]));
   afterEach(() => void execFileSync("ip", ["netns", "del", NAMESPACE]));
 
-  it.skipIf(BY_TIME_ON_HOST)(
+  it(
     "detach --all takes off every chain, and clears those whose interface is gone",
-    async () => {
+    hostOnly(SLOW_PROCESSES, async () => {
       const path = numberedChain(here, "chain", [1]);
       const script = [
         "for end in a b c; do ip link add xe-$end type veth peer name xp-$end; done",
@@ -252,7 +250,7 @@ describe("in a network namespace of its own", () => {
         "",
       ]);
       await expectUnchanged(before);
-    },
+    }),
   );
 
   it("an interface that moved in brings its chain along, which is named there and can be taken over", async () => {

@@ -29,10 +29,7 @@ const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", 'umo
 /** In such a container, a process in a mount namespace that ends with it. */
 const NO_LASTING_BPFFS = [...NO_BPFFS, "unshare", "-m"];
 
-const NODE_ONLY = hostOnly(
-  "libbpf missing, files that may not be read, words of a command",
-  "no kernel is asked, and each process takes ten seconds to start in emulation",
-);
+const NO_KERNEL = "no kernel is asked, and each process takes ten seconds to start in emulation";
 
 let pair: Veth;
 let here: Folder;
@@ -70,34 +67,40 @@ it("not root: each command says which privilege it needs", async () => {
   await expectUnchanged(before);
 });
 
-it.skipIf(NODE_ONLY)("not root, and no right to read an object or write the result: build names the file", () => {
-  const mine = numberedChain(here, "mine", [6]);
-  const secret = numberedChain(here, "secret", [7]);
-  chmodSync(`${here.path}/v7.bpf.o`, 0o600);
-  const commands = [
-    ["build", mine, "-o", "-"],
-    ["build", secret, "-o", "-"],
-    ["build", mine, "-o", `${here.path}/out.o`],
-  ];
-  const [fine, unreadable, unwritable] = spawnAll(commands, NOBODY);
-  expect(fine).toMatchObject({ status: 0, err: "" });
-  expectRefusal(unreadable!, 2, "v7.bpf.o may not be read by user 65534");
-  expectRefusal(unwritable!, 2, `cannot write ${here.path}/out.o`, "EACCES", "--output");
-});
+it(
+  "not root, and no right to read an object or write the result: build names the file",
+  hostOnly(NO_KERNEL, () => {
+    const mine = numberedChain(here, "mine", [6]);
+    const secret = numberedChain(here, "secret", [7]);
+    chmodSync(`${here.path}/v7.bpf.o`, 0o600);
+    const commands = [
+      ["build", mine, "-o", "-"],
+      ["build", secret, "-o", "-"],
+      ["build", mine, "-o", `${here.path}/out.o`],
+    ];
+    const [fine, unreadable, unwritable] = spawnAll(commands, NOBODY);
+    expect(fine).toMatchObject({ status: 0, err: "" });
+    expectRefusal(unreadable!, 2, "v7.bpf.o may not be read by user 65534");
+    expectRefusal(unwritable!, 2, `cannot write ${here.path}/out.o`, "EACCES", "--output");
+  }),
+);
 
-it.skipIf(NODE_ONLY)("libbpf missing: says how to install it, and build goes on without", async () => {
-  const build = ["build", chain, "-o", `${here.path}/without.o`];
-  const [built, doctor, ...refused] = spawnAll([build, ["doctor", "--json"], ...LIVE()], NO_LIBBPF);
-  for (const ended of refused) {
-    expectRefusal(ended, 1, "cannot load libbpf.so.1", "apt install libbpf1", "dnf install libbpf");
-  }
-  expect(built).toMatchObject({ status: 0, err: "" });
-  expect(existsSync(`${here.path}/without.o`)).toBe(true);
-  expect(doctor).toMatchObject({ status: 1, err: "" });
-  const { entries } = JSON.parse(doctor!.out) as { entries: readonly { name: string; state: string }[] };
-  expect(entries.find(({ name }) => name === "libbpf")).toMatchObject({ state: "missing" });
-  await expectUnchanged(before);
-});
+it(
+  "libbpf missing: says how to install it, and build goes on without",
+  hostOnly(NO_KERNEL, async () => {
+    const build = ["build", chain, "-o", `${here.path}/without.o`];
+    const [built, doctor, ...refused] = spawnAll([build, ["doctor", "--json"], ...LIVE()], NO_LIBBPF);
+    for (const ended of refused) {
+      expectRefusal(ended, 1, "cannot load libbpf.so.1", "apt install libbpf1", "dnf install libbpf");
+    }
+    expect(built).toMatchObject({ status: 0, err: "" });
+    expect(existsSync(`${here.path}/without.o`)).toBe(true);
+    expect(doctor).toMatchObject({ status: 1, err: "" });
+    const { entries } = JSON.parse(doctor!.out) as { entries: readonly { name: string; state: string }[] };
+    expect(entries.find(({ name }) => name === "libbpf")).toMatchObject({ state: "missing" });
+    await expectUnchanged(before);
+  }),
+);
 
 it("no bpffs: apply mounts it and says so; others neither need nor mount it", async () => {
   const free = pair.near;
@@ -131,14 +134,17 @@ it("in a mount namespace without bpffs the chain is pinned in the bpffs outside"
   await expectUnchanged(before);
 });
 
-it.skipIf(NODE_ONLY)("the words of a command arrive whole, spaces and all", () => {
-  using odd = folder("xdpgen cli ✓ 'é\" ");
-  const path = numberedChain(odd, "chaîne du réseau", [1]);
-  const ended = spawn(["build", path, "-o", `${odd.path}/out ✓/`, "--emit", "o,json"]);
-  expect(ended).toMatchObject({ status: 0, err: "" });
-  const lines = ["xe.bpf.o", "xe.json"].map((name) => {
-    const file = `${odd.path}/out ✓/${name}`;
-    return `${file}: ${statSync(file).size} bytes\n`;
-  });
-  expect(ended.out).toBe(lines.join(""));
-});
+it(
+  "the words of a command arrive whole, spaces and all",
+  hostOnly(NO_KERNEL, () => {
+    using odd = folder("xdpgen cli ✓ 'é\" ");
+    const path = numberedChain(odd, "chaîne du réseau", [1]);
+    const ended = spawn(["build", path, "-o", `${odd.path}/out ✓/`, "--emit", "o,json"]);
+    expect(ended).toMatchObject({ status: 0, err: "" });
+    const lines = ["xe.bpf.o", "xe.json"].map((name) => {
+      const file = `${odd.path}/out ✓/${name}`;
+      return `${file}: ${statSync(file).size} bytes\n`;
+    });
+    expect(ended.out).toBe(lines.join(""));
+  }),
+);

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readlinkSync, rmSyn
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { expect } from "vitest";
+import { expect, type TestContext } from "vitest";
 import { networkNamespace } from "../../../src/loader/interface.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
@@ -12,10 +12,12 @@ import { verdictObject } from "../../support/verdict-program.ts";
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 
-/** Whether a test is left to the host; the reason is printed. */
-export function hostOnly(what: string, reason: string): boolean {
-  if (EMULATED) console.warn(`SKIP ${what}: ${reason}`);
-  return EMULATED;
+/** Leaves a test to the host: in an emulated guest it is skipped, and the report says why. */
+export function hostOnly(reason: string, body: () => unknown): (context: TestContext) => Promise<void> {
+  return async (context) => {
+    context.skip(EMULATED, reason);
+    await body();
+  };
 }
 
 export const BPFFS = "/sys/fs/bpf";
