@@ -100,7 +100,8 @@ function naming<T>(program: ResolvedProgram, step: () => T): T {
 function unsupported(program: ResolvedProgram, what: string): XdpgenError {
   return new XdpgenError(
     "object-unsupported",
-    `${program.name}: ${program.path} ${what}, which linkage \`call\` does not link; use \`linkage: freplace\` for it`,
+    `${program.name}: ${program.path} ${what}, which linkage \`call\` does not link; ` +
+      "use `linkage: freplace` for it, where the kernel takes extension programs (`xdpgen doctor`)",
   );
 }
 
