@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/chain/index.ts";
+import { decode, slots } from "../../../src/codegen/asm/index.ts";
 import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
 import { readElf, writeElf } from "../../../src/codegen/elf/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
@@ -48,6 +49,19 @@ describe("link", () => {
       end += f.size;
     }
     expect(end).toBe(section(".text")!.size);
+  });
+
+  it("resolves calls within .text to where functions start", () => {
+    const { section, inSection } = parts(image);
+    const starts = new Set(inSection(".text").map((f) => f.value));
+    let offset = 0;
+    const targets: number[] = [];
+    for (const instruction of decode(section(".text")!.data)) {
+      if (instruction.opcode === 0x85 && instruction.src === 1) targets.push(offset + 8 * (instruction.imm + 1));
+      offset += 8 * slots(instruction);
+    }
+    expect(targets.length).toBeGreaterThan(0);
+    for (const target of targets) expect(starts).toContain(target);
   });
 
   it("has for each function a function record of its name, and a line at its first byte", () => {

@@ -44,6 +44,14 @@ describe("resolvePrograms", () => {
     expect(overridden).toMatchObject({ priority: 3, proceedOn: ["tx"] });
   });
 
+  it("proceeds on PASS where .xdp_run_config does not say otherwise, as libxdp does", () => {
+    const bytes = compile(`
+      struct { int (*priority)[5]; int (*XDP_TX)[1]; } _f __attribute__((section(".xdp_run_config")));
+      __attribute__((section("xdp"))) int f(void *ctx) { return 2; }`);
+    const [resolved] = resolve(chainOf([{ name: "f", object: "f.bpf.o", bytes }]));
+    expect(resolved).toMatchObject({ priority: 5, proceedOn: ["pass", "tx"] });
+  });
+
   it("gives equal hashes to equal programs, and others to other globals", () => {
     const hash = (globals?: Record<string, GlobalValue>): string =>
       resolve(chainOf([program("globals", globals ? { globals } : {})]))[0]!.hash;
