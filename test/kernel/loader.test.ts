@@ -93,7 +93,11 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     expect(dispatcher.name).toBe("xdpgen_test");
   });
 
-  it("leaves the old or the new chain whole when it is killed, and clears up next time", async () => {
+  it("leaves the old or the new chain whole when it is killed, and clears up next time", async ({ skip }) => {
+    skip(
+      process.env["XDPGEN_VM"] !== undefined && linkage === "call",
+      "seen on the host; a process costs ten seconds here",
+    );
     const swap = (at: number) => {
       const args = ["--import", TSX, CHILD, pair.far, linkage, `${at}`, "2", "3"];
       return spawnSync(process.execPath, args, { encoding: "utf8" });

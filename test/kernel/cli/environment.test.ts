@@ -29,6 +29,7 @@ const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", 'umo
 /** In such a container, a process in a mount namespace that ends with it. */
 const NO_LASTING_BPFFS = [...NO_BPFFS, "unshare", "-m"];
 
+const MOUNTS = "a matter of mounts, on every kernel alike, and each process takes ten seconds to start in emulation";
 const NO_KERNEL = "no kernel is asked, and each process takes ten seconds to start in emulation";
 
 let pair: Veth;
@@ -102,37 +103,55 @@ it(
   }),
 );
 
-it("no bpffs: apply mounts it and says so; others neither need nor mount it", async () => {
-  const free = pair.near;
-  const [none, doctor, created, again, detached] = spawnAll(
-    [["status"], ["doctor"], ["apply", chain, "--dev", free], ["apply", chain, "--dev", free], ["detach", free]],
-    NO_BPFFS,
-  );
-  expect(none).toEqual({ status: 0, out: "xdpgen has nothing on any interface of this network namespace\n", err: "" });
-  expect(doctor!.out).toMatch(/! bpffs +not mounted\n.*`xdpgen apply` mounts it.*\n.*mount -t bpf bpf \/sys\/fs\/bpf/);
-  expect(created).toMatchObject({ status: 0, out: expect.stringMatching(/attached chain xe, generation 1/) as string });
-  expect(created!.err).toMatch(/^mounted bpffs at \/sys\/fs\/bpf$/m);
-  expect(again!.out).toContain("unchanged");
-  expect(again!.err).not.toContain("mounted");
-  expect(detached).toMatchObject({ status: 0, out: `detached the chain from ${free}\n` });
-  await expectUnchanged(before);
-});
+it(
+  "no bpffs: apply mounts it and says so; others neither need nor mount it",
+  hostOnly(MOUNTS, async () => {
+    const free = pair.near;
+    const [none, doctor, created, again, detached] = spawnAll(
+      [["status"], ["doctor"], ["apply", chain, "--dev", free], ["apply", chain, "--dev", free], ["detach", free]],
+      NO_BPFFS,
+    );
+    expect(none).toEqual({
+      status: 0,
+      out: "xdpgen has nothing on any interface of this network namespace\n",
+      err: "",
+    });
+    expect(doctor!.out).toMatch(
+      /! bpffs +not mounted\n.*`xdpgen apply` mounts it.*\n.*mount -t bpf bpf \/sys\/fs\/bpf/,
+    );
+    expect(created).toMatchObject({
+      status: 0,
+      out: expect.stringMatching(/attached chain xe, generation 1/) as string,
+    });
+    expect(created!.err).toMatch(/^mounted bpffs at \/sys\/fs\/bpf$/m);
+    expect(again!.out).toContain("unchanged");
+    expect(again!.err).not.toContain("mounted");
+    expect(detached).toMatchObject({ status: 0, out: `detached the chain from ${free}\n` });
+    await expectUnchanged(before);
+  }),
+);
 
-it("no bpffs, and one mounted here would not last: refuses and says where to mount it", async () => {
-  const ended = spawn(["apply", chain, "--dev", pair.near], NO_LASTING_BPFFS);
-  expectRefusal(ended, 1, "bpffs is not mounted at /sys/fs/bpf", "would end with it", "mount -t bpf bpf /sys/fs/bpf");
-  await expectUnchanged(before);
-});
+it(
+  "no bpffs, and one mounted here would not last: refuses and says where to mount it",
+  hostOnly(MOUNTS, async () => {
+    const ended = spawn(["apply", chain, "--dev", pair.near], NO_LASTING_BPFFS);
+    expectRefusal(ended, 1, "bpffs is not mounted at /sys/fs/bpf", "would end with it", "mount -t bpf bpf /sys/fs/bpf");
+    await expectUnchanged(before);
+  }),
+);
 
-it("in a mount namespace without bpffs the chain is pinned in the bpffs outside", async () => {
-  const own = ["unshare", "-m", "sh", "-ec", 'umount -l /sys/fs/bpf; exec "$@"', "sh"];
-  const [ended, status] = spawnAll([["apply", chain, "--dev", pair.near, "--json"], ["status"]], own);
-  expect(json(ended!)).toMatchObject({ applied: [{ interface: pair.near, outcome: "created" }] });
-  expect(status!.out).toContain(`${pair.near}: chain xe, generation 1`);
-  expect(json(await run(["status", pair.near, "--json"]))).toMatchObject([{ generation: 1, defunct: false }]);
-  expect((await run(["detach", pair.near])).out).toBe(`detached the chain from ${pair.near}\n`);
-  await expectUnchanged(before);
-});
+it(
+  "in a mount namespace without bpffs the chain is pinned in the bpffs outside",
+  hostOnly(MOUNTS, async () => {
+    const own = ["unshare", "-m", "sh", "-ec", 'umount -l /sys/fs/bpf; exec "$@"', "sh"];
+    const [ended, status] = spawnAll([["apply", chain, "--dev", pair.near, "--json"], ["status"]], own);
+    expect(json(ended!)).toMatchObject({ applied: [{ interface: pair.near, outcome: "created" }] });
+    expect(status!.out).toContain(`${pair.near}: chain xe, generation 1`);
+    expect(json(await run(["status", pair.near, "--json"]))).toMatchObject([{ generation: 1, defunct: false }]);
+    expect((await run(["detach", pair.near])).out).toBe(`detached the chain from ${pair.near}\n`);
+    await expectUnchanged(before);
+  }),
+);
 
 it(
   "the words of a command arrive whole, spaces and all",
