@@ -38,7 +38,9 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
   const syntax = syntaxOf(document, text);
   const found = syntax.mistakes.map((mistake) => syntaxDiagnostic(mistake, text));
   if (document.contents === null || emptyScalar(document.contents)) {
-    return { diagnostics: found.length > 0 ? found : [emptyFile(text)] };
+    // A warning alone does not say why there is no chain.
+    const explained = found.some(({ severity }) => severity === "error");
+    return { diagnostics: explained ? found : [...found, emptyFile(text)] };
   }
   const plain = plainDocument(document);
   const checked = checkDocument(plain.value);

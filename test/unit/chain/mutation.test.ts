@@ -101,6 +101,7 @@ it("any text", () => {
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
       expect(faults(pieces.join(""))).toEqual([]);
     }),
-    { numRuns: 400 },
+    // An anchor on nothing is a warning for the parser of YAML, and no chain.
+    { numRuns: 400, examples: [[["&", "<<: "]]] },
   );
 });
