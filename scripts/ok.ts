@@ -18,7 +18,7 @@ interface Check {
 const bin = (name: string): string => `node_modules/.bin/${name}`;
 
 /** Hosts of registries and folders of one machine have no place in a repository; lock entries hold sums, no addresses. */
-const foreignPlaces = String.raw`/home/[a-z]+/|"resolved": *"http`;
+const foreignPlaces = String.raw`${root.replaceAll(/[^\w/-]/g, ".")}|/home/[a-z]+/|"resolved": *"http`;
 
 const checks: readonly Check[] = [
   { name: "types", guards: "TypeScript, in every folder", command: [bin("tsc"), "-p", "tsconfig.json"] },
