@@ -13,11 +13,8 @@ export {
   type Action,
   ACTIONS,
   type Chain,
-  ChainMistakes,
-  type Diagnostic,
   editable,
   type EditableChain,
-  formatDiagnostics,
   type GlobalValue,
   type Linkage,
   LINKAGES,
@@ -45,6 +42,7 @@ export {
   type SynthesiseOptions,
   type Target,
 } from "./codegen/index.ts";
+export { type Diagnostic, formatDiagnostics, Mistakes } from "./diagnostic.ts";
 export { type ErrorCode, XdpgenError } from "./errors.ts";
 export {
   attach,

@@ -4,9 +4,8 @@
  * opened here. No file system, no clock, no kernel.
  */
 export * from "./chain.ts";
-export { type Diagnostic, formatDiagnostics, type FormatOptions, type Span } from "./diagnostic.ts";
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export type { Mistake, MistakeCode } from "./mistakes.ts";
 export { distance, nearest } from "./nearest.ts";
-export { ChainMistakes, parseChain, type Parsed, type ParseOptions, requireChain } from "./parse.ts";
+export { parseChain, type Parsed, type ParseOptions, requireChain } from "./parse.ts";
 export { type ChainDocument, chainSchema } from "./schema.ts";

@@ -1,6 +1,6 @@
 /**
  * What is wrong with a chain, as values: document in, mistakes with a path into it out. Nothing here knows of text and
- * lines; `diagnostic.ts` finds the places in a file, `validate.ts` speaks to callers of the library.
+ * lines; `parse.ts` finds the places in a file, `edit.ts` speaks to callers of the library.
  */
 import type { z } from "zod";
 import { nearest } from "./nearest.ts";

@@ -6,10 +6,10 @@
  * one run shows all of them.
  */
 import { parseDocument } from "yaml";
+import { type Diagnostic, Mistakes, type Span, spanOf } from "../diagnostic.ts";
 import { XdpgenError } from "../errors.ts";
 import { buildChain } from "./build.ts";
 import type { Chain } from "./chain.ts";
-import { type Diagnostic, formatDiagnostics, type Span, spanOf } from "./diagnostic.ts";
 import { plainDocument, type PlainDocument, type Range } from "./document.ts";
 import { checkDocument, type Mistake, type Path } from "./mistakes.ts";
 import { syntaxOf, type SyntaxMistake } from "./syntax.ts";
@@ -63,30 +63,15 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
     : { diagnostics };
 }
 
-/** The `cause` of the error that `requireChain` throws: what `formatDiagnostics` needs to write it again, in colour. */
-export class ChainMistakes extends Error {
-  readonly diagnostics: readonly Diagnostic[];
-  readonly text: string;
-  readonly file: string;
-
-  constructor(diagnostics: readonly Diagnostic[], text: string, file: string) {
-    super(formatDiagnostics(diagnostics, text, file).trimEnd());
-    this.name = "ChainMistakes";
-    this.diagnostics = diagnostics;
-    this.text = text;
-    this.file = file;
-  }
-}
-
 /**
  * The chain in a text, or an error that shows every mistake.
  *
- * @throws XdpgenError `chain-invalid`; the message is what `formatDiagnostics` gives, the cause is `ChainMistakes`
+ * @throws XdpgenError `chain-invalid`; the message is what `formatDiagnostics` gives, the cause is `Mistakes`
  */
 export function requireChain(text: string, file: string): Chain {
   const { chain, diagnostics } = parseChain(text, { file });
   if (chain) return chain;
-  const cause = new ChainMistakes(diagnostics, text, file);
+  const cause = new Mistakes(diagnostics, text, file);
   throw new XdpgenError("chain-invalid", cause.message, { cause });
 }
 

@@ -5,7 +5,7 @@
  * Answers go to stdout, everything said on the way to stderr; with `--json` stdout holds one JSON value, errors included.
  */
 import { CommanderError } from "commander";
-import { ChainMistakes, formatDiagnostics } from "../chain/index.ts";
+import { formatDiagnostics, Mistakes } from "../diagnostic.ts";
 import { XdpgenError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
 import { colorOf, type CommandResult, printJson } from "./common.ts";
@@ -36,7 +36,7 @@ function failed(error: unknown, argv: readonly string[], io: Io, said: string, d
   if (error instanceof XdpgenError) {
     if (json) writeError(io, error.code, error.message, done);
     const { cause } = error;
-    if (cause instanceof ChainMistakes)
+    if (cause instanceof Mistakes)
       io.err.write(formatDiagnostics(cause.diagnostics, cause.text, cause.file, { color }));
     else io.err.write(`${paint.red("error:")} ${error.message}\n`);
     return error.exitStatus;

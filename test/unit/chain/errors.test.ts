@@ -1,7 +1,8 @@
 /** Every `test/cases/chain-errors/NAME.yaml` has its messages in `NAME.stderr`; `vitest -u` writes them anew. */
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { formatDiagnostics, parseChain } from "../../../src/chain/index.ts";
+import { parseChain } from "../../../src/chain/index.ts";
+import { formatDiagnostics } from "../../../src/diagnostic.ts";
 
 const folder = new URL("../../cases/chain-errors/", import.meta.url);
 const names = readdirSync(folder)

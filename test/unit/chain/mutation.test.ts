@@ -1,7 +1,8 @@
 /** Whatever is typed into a chain.yaml, the answer is a chain or diagnostics that stand inside the text. */
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { formatDiagnostics, parseChain, validateChain } from "../../../src/chain/index.ts";
+import { parseChain, validateChain } from "../../../src/chain/index.ts";
+import { formatDiagnostics } from "../../../src/diagnostic.ts";
 
 const VALID = `chain: edge
 interfaces: [eth0]

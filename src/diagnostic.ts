@@ -1,5 +1,6 @@
-/** A mistake with its place in the text of chain.yaml, and how a list of them is written for people. */
-import type { MistakeCode } from "./mistakes.ts";
+/**
+ * A mistake with its place in a source text, a chain.yaml or assembly, and how a list of them is written for people.
+ */
 
 /** Line and column count from 1; column and length are in UTF-16 units, as editors count. */
 export interface Span {
@@ -10,8 +11,9 @@ export interface Span {
 }
 
 export interface Diagnostic extends Span {
-  readonly code: MistakeCode;
-  /** A chain with errors is no chain; a warning leaves it as it is. */
+  /** What kind of mistake, for programs: `unknown-key`, `syntax`, … */
+  readonly code: string;
+  /** A text with errors means nothing; a warning leaves it as it is. */
   readonly severity: "error" | "warning";
   readonly message: string;
   /** What to do; a short clause. */
@@ -23,6 +25,23 @@ export interface Diagnostic extends Span {
 export interface FormatOptions {
   /** ANSI colours. */
   readonly color?: boolean;
+}
+
+/** Every mistake of one source text. The `cause` of the `XdpgenError` that refuses it. */
+export class Mistakes extends Error {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The whole source text. */
+  readonly text: string;
+  /** Its name for messages. */
+  readonly file: string;
+
+  constructor(diagnostics: readonly Diagnostic[], text: string, file: string) {
+    super(formatDiagnostics(diagnostics, text, file).trimEnd());
+    this.name = "Mistakes";
+    this.diagnostics = diagnostics;
+    this.text = text;
+    this.file = file;
+  }
 }
 
 const RESET = "\u001B[0m";
