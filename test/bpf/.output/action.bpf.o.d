@@ -1,1 +1,0 @@
-test/bpf/.output/action.bpf.o.partial: test/bpf/action.bpf.c

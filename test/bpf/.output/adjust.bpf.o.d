@@ -1,1 +1,0 @@
-test/bpf/.output/adjust.bpf.o.partial: test/bpf/adjust.bpf.c

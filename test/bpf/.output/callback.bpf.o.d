@@ -1,1 +1,0 @@
-test/bpf/.output/callback.bpf.o.partial: test/bpf/callback.bpf.c

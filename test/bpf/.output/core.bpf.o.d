@@ -1,1 +1,0 @@
-test/bpf/.output/core.bpf.o.partial: test/bpf/core.bpf.c

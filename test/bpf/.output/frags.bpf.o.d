@@ -1,1 +1,0 @@
-test/bpf/.output/frags.bpf.o.partial: test/bpf/frags.bpf.c

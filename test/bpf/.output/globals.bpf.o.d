@@ -1,1 +1,0 @@
-test/bpf/.output/globals.bpf.o.partial: test/bpf/globals.bpf.c

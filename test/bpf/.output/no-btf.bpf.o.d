@@ -1,1 +1,0 @@
-test/bpf/.output/no-btf.bpf.o.partial: test/bpf/no-btf.bpf.c

@@ -1,1 +1,0 @@
-test/bpf/.output/rejected.bpf.o.partial: test/bpf/rejected.bpf.c

@@ -1,1 +1,0 @@
-test/bpf/.output/stack.bpf.o.partial: test/bpf/stack.bpf.c

@@ -1,1 +1,0 @@
-test/bpf/.output/tail-call.bpf.o.partial: test/bpf/tail-call.bpf.c

@@ -1,1 +1,0 @@
-test/bpf/.output/two.bpf.o.partial: test/bpf/two.bpf.c

@@ -1,1 +1,0 @@
-test/bpf/.output/verdict.bpf.o.partial: test/bpf/verdict.bpf.c

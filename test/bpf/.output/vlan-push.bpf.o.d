@@ -1,2 +1,0 @@
-test/bpf/.output/vlan-push.bpf.o.partial: test/bpf/vlan-push.bpf.c \
-  bpf/parse.h
