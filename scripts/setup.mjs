@@ -152,7 +152,19 @@ function distIsFresh() {
 const objectsAreFresh = () =>
   spawnSync(process.execPath, [join(root, "scripts/build-bpf.mjs"), "--check"]).status === 0;
 
-/** @typedef {{ done: () => boolean, act: () => void, otherwise: () => string }} Step */
+/** @param {readonly string[]} args @returns {boolean} */
+const newestLlvm = (...args) =>
+  spawnSync(process.execPath, ["--import", "tsx", "scripts/llvm/main.ts", ...args], {
+    cwd: root,
+    stdio: ["ignore", 2, args.length > 0 ? "ignore" : 2],
+  }).status === 0;
+
+/**
+ * What is to be there, and how it comes. Without a `wish` its lack ends the set-up; with one it goes on, and says what is
+ * missed.
+ *
+ * @typedef {{ done: () => boolean, act: () => void, otherwise: () => string, wish?: true }} Step
+ */
 
 /** @param {string} goal @returns {Step[]} */
 function stepsFor(goal) {
@@ -187,6 +199,15 @@ function stepsFor(goal) {
         otherwise: () => "clang is content, and some BPF objects are still out of date; a source changed meanwhile?",
       },
     );
+  }
+  if (purposes.includes("test")) {
+    steps.push({
+      done: () => newestLlvm("--check"),
+      act: () => newestLlvm(),
+      otherwise: () =>
+        "going on without Debian's newest LLVM: instructions that the system's does not know have a witness less",
+      wish: true,
+    });
   }
   return steps;
 }
@@ -231,7 +252,9 @@ function main(words) {
   for (const step of steps) {
     if (step.done()) continue;
     step.act();
-    if (!step.done()) throw new Stop(1, step.otherwise());
+    if (step.done()) continue;
+    if (step.wish !== true) throw new Stop(1, step.otherwise());
+    say(step.otherwise());
   }
   return 0;
 }

@@ -58,7 +58,7 @@ async function playHere(): Promise<number> {
 async function playInVm(): Promise<number> {
   const setup = spawnSync(process.execPath, ["scripts/setup.mjs", "--for", "vm"], { cwd: root, stdio: "inherit" });
   if (setup.status !== 0) return setup.status ?? 1;
-  const [{ runInVm }, { VmFailure }] = await Promise.all([import("../vm/boot.ts"), import("../vm/failure.ts")]);
+  const [{ runInVm }, { ScriptFailure }] = await Promise.all([import("../vm/boot.ts"), import("../debian/failure.ts")]);
   try {
     const result = await runInVm({
       kernel: KERNEL,
@@ -71,7 +71,7 @@ async function playInVm(): Promise<number> {
     failed(`the virtual machine ended by ${result.kind}:\n${result.console}`);
     return 1;
   } catch (error) {
-    if (!(error instanceof VmFailure)) throw error;
+    if (!(error instanceof ScriptFailure)) throw error;
     failed(error.message);
     return error.status;
   }

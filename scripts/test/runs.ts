@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { runInVm } from "../vm/boot.ts";
-import { VmFailure } from "../vm/failure.ts";
-import { findCommand } from "../vm/run.ts";
+import { ScriptFailure } from "../debian/failure.ts";
+import { findCommand } from "../debian/run.ts";
 import type { KernelVersion } from "../vm/kernels.ts";
 import { readReport, REPORT_VARIABLE } from "./report.ts";
 import type { RunReport } from "./report.ts";
@@ -133,7 +133,7 @@ export async function runInGuest(
         ? { status: result.status }
         : { status: null, fault: `the guest ended by ${result.kind}; its console's last lines:\n${result.console}` },
     (error: unknown): Ended => {
-      if (!(error instanceof VmFailure)) throw error;
+      if (!(error instanceof ScriptFailure)) throw error;
       return { status: null, fault: error.message };
     },
   );

@@ -3,13 +3,13 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
+import { ScriptFailure } from "../debian/failure.ts";
+import { findCommand, requireCommand } from "../debian/run.ts";
 import { openChannel } from "./channel.ts";
-import { VmFailure } from "./failure.ts";
 import { buildInitramfs } from "./initramfs.ts";
 import { obtainKernel } from "./kernels.ts";
 import type { Kernel, KernelVersion } from "./kernels.ts";
 import { qemuArguments } from "./qemu.ts";
-import { findCommand, requireCommand } from "./run.ts";
 
 export type VmOptions = {
   readonly kernel: KernelVersion;
@@ -45,13 +45,13 @@ const CONSOLE_LINES = 40;
 /**
  * Boots a guest with one of Debian's kernels, runs one command in it as root, and stops it.
  *
- * @throws VmFailure when a tool is missing or the kernel cannot be fetched.
+ * @throws ScriptFailure when a tool is missing or the kernel cannot be fetched.
  */
 export async function runInVm(options: VmOptions): Promise<VmResult> {
   const say = options.say ?? ((line) => void process.stderr.write(`vm: ${line}\n`));
   const qemu = requireCommand("qemu-system-x86_64", "qemu-system-x86");
   if (process.arch !== "x64")
-    throw new VmFailure(`the guest shares the host's programs: x86-64 only, not ${process.arch}`, 2);
+    throw new ScriptFailure(`the guest shares the host's programs: x86-64 only, not ${process.arch}`, 2);
   const kernel = await obtainKernel(options.kernel, say);
   const scratch = mkdtempSync(join(tmpdir(), "xdpgen-vm-"));
   const discard = (): void => rmSync(scratch, { recursive: true, force: true });

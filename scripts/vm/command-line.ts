@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 
 import type { VmOptions } from "./boot.ts";
-import { VmFailure } from "./failure.ts";
+import { ScriptFailure } from "../debian/failure.ts";
 import { isKernelVersion, kernels } from "./kernels.ts";
 
 export const usage = `npm run vm -- [options] -- COMMAND [ARGUMENTS]
@@ -21,7 +21,7 @@ For example:
   npm run vm -- --kernel 6.1 -- npx vitest run --project kernel
 `;
 
-/** The harness's options from the words of the command line. Throws VmFailure on a wrong one. */
+/** The harness's options from the words of the command line. Throws ScriptFailure on a wrong one. */
 export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
   const end = words.indexOf("--");
   const own = end === -1 ? words : words.slice(0, end);
@@ -42,7 +42,7 @@ export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
         },
       });
     } catch (error) {
-      throw new VmFailure(`${(error as Error).message}\n\n${usage}`, 2, { cause: error });
+      throw new ScriptFailure(`${(error as Error).message}\n\n${usage}`, 2, { cause: error });
     }
   })();
   if (values["help"] === true) return "help";
@@ -50,18 +50,18 @@ export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
   const whole = (name: string, fallback: number): number => {
     const number = Number(text(name) ?? fallback);
     if (!Number.isInteger(number) || number < 1) {
-      throw new VmFailure(`--${name} takes a whole number from 1, not "${text(name) ?? ""}"`, 2);
+      throw new ScriptFailure(`--${name} takes a whole number from 1, not "${text(name) ?? ""}"`, 2);
     }
     return number;
   };
   const kernel = text("kernel") ?? "6.1";
   if (!isKernelVersion(kernel)) {
-    throw new VmFailure(`there is no kernel "${kernel}"; there are ${Object.keys(kernels).join(", ")}`, 2);
+    throw new ScriptFailure(`there is no kernel "${kernel}"; there are ${Object.keys(kernels).join(", ")}`, 2);
   }
   const memory = text("memory") ?? "2G";
   if (!/^[1-9]\d*[MG]$/.test(memory))
-    throw new VmFailure(`--memory takes a size such as 2G or 512M, not "${memory}"`, 2);
-  if (command.length === 0) throw new VmFailure(`no command: put it after "--"\n\n${usage}`, 2);
+    throw new ScriptFailure(`--memory takes a size such as 2G or 512M, not "${memory}"`, 2);
+  if (command.length === 0) throw new ScriptFailure(`no command: put it after "--"\n\n${usage}`, 2);
   const out = text("out");
   return {
     kernel,

@@ -6,7 +6,7 @@ import { jobScript, shellQuote } from "./job.ts";
 import type { Job } from "./job.ts";
 import type { Kernel } from "./kernels.ts";
 import { firstModules, readModules } from "./modules.ts";
-import { requireCommand } from "./run.ts";
+import { requireCommand } from "../debian/run.ts";
 
 /** Facts that the guest's scripts read as shell variables. */
 export type GuestSettings = {

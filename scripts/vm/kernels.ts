@@ -1,20 +1,13 @@
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { homedir } from "node:os";
+/** Debian's kernels: which there are, and one of them out of the cache, or fetched and unpacked. */
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { download, openApt, resolveKernel } from "./apt.ts";
-import { VmFailure } from "./failure.ts";
+import { askCache, download, unpack } from "../debian/apt.ts";
+import type { PrivateApt } from "../debian/apt.ts";
+import { cacheFolder, fetchInto } from "../debian/cache.ts";
+import { ScriptFailure } from "../debian/failure.ts";
+import { requireCommand, run } from "../debian/run.ts";
 import { firstModules, readModules } from "./modules.ts";
-import { requireCommand, run } from "./run.ts";
 
 /** Debian's kernels by version, and the suites that hold each: the first that has it is taken. */
 export const kernels = {
@@ -35,94 +28,68 @@ export type Kernel = { readonly image: string; readonly root: string; readonly r
 const driverFolders = ["net", "virtio", "char", "block"];
 const driverFiles = ["veth", "dummy", "ifb", "tun", "bonding", "vxlan", "virtio", "loop"];
 
-/** Where kernels are kept between runs: outside the checkout, shared by all checkouts of one user. */
-export function cacheFolder(): string {
-  const base = process.env["XDG_CACHE_HOME"];
-  return join(base !== undefined && base.startsWith("/") ? base : join(homedir(), ".cache"), "xdpgen", "kernels");
-}
-
-function makeAside(version: KernelVersion): string {
-  try {
-    mkdirSync(cacheFolder(), { recursive: true });
-    return mkdtempSync(join(cacheFolder(), `.${version}-`));
-  } catch (error) {
-    throw new VmFailure(
-      `cannot write to the cache of kernels, ${cacheFolder()} (${(error as Error).message}): ` +
-        "set XDG_CACHE_HOME to a folder of yours",
-    );
-  }
-}
-
 /**
- * A kernel from the cache, or fetched with the machine's own apt. What is fetched is unpacked aside and renamed into
- * place when it is whole, so that neither an interruption nor a second run at the same time can spoil the cache.
+ * A kernel from the cache, or fetched with the machine's own apt.
  *
- * @throws VmFailure when no suite of this machine's mirror has the kernel, saying what each answered.
+ * @throws ScriptFailure when no suite of this machine's mirror has the kernel, saying what each answered.
  */
 export async function obtainKernel(version: KernelVersion, say: (line: string) => void): Promise<Kernel> {
-  const target = join(cacheFolder(), version);
+  const folder = cacheFolder("kernels");
+  const target = join(folder, version);
   if (!existsSync(target)) {
-    const aside = makeAside(version);
-    const abandon = (): void => rmSync(aside, { recursive: true, force: true });
-    process.once("exit", abandon);
-    try {
-      await fetchKernel(version, aside, say);
-      try {
-        renameSync(join(aside, "kernel"), target);
-      } catch (error) {
-        if (!existsSync(target)) throw error;
-      }
-    } finally {
-      abandon();
-      process.off("exit", abandon);
-    }
+    await fetchInto(folder, {
+      what: `Debian's ${version} kernel`,
+      suites: kernels[version],
+      say,
+      make: async (apt, made) => {
+        const packages = await resolveKernel(apt);
+        if (!packages.some((name) => name.includes(`-${version}.`))) {
+          throw new ScriptFailure(`${apt.suite} holds ${packages.join(", ") || "no kernel"} and no ${version} kernel`);
+        }
+        await download(apt, packages);
+        await readModules(await arrange(await unpack(apt), made), firstModules);
+        return version;
+      },
+    });
   }
   const release = readFileSync(join(target, "release"), "utf8").trim();
   return { image: join(target, "vmlinuz"), root: target, release };
 }
 
-async function fetchKernel(version: KernelVersion, aside: string, say: (line: string) => void): Promise<void> {
-  const refusals: string[] = [];
-  for (const suite of kernels[version]) {
-    const folder = join(aside, suite);
-    mkdirSync(folder);
-    say(`fetching Debian's ${version} kernel from ${suite}, once`);
-    try {
-      const apt = await openApt(folder, suite);
-      const packages = await resolveKernel(apt);
-      if (!packages.some((name) => name.includes(`-${version}.`))) {
-        throw new VmFailure(`${suite} holds ${packages.join(", ") || "no kernel"} and no ${version} kernel`);
-      }
-      await download(apt, packages);
-      const kernel = await unpack(folder, join(aside, "kernel"));
-      await readModules(kernel, firstModules);
-      return;
-    } catch (error) {
-      if (!(error instanceof VmFailure) || error.status === 2) throw error;
-      refusals.push(error.message);
-    }
+/** The kernel's real packages among a package's dependencies: `linux-image-6.1.0-50-amd64`, `linux-modules-7.2…`. */
+export const kernelPackages = (depends: string): string[] =>
+  depends
+    .split(",")
+    .map((entry) => entry.trim().split(/[ :]/)[0] ?? "")
+    .filter((name) => /^linux-(image|binary|modules|base)-\d/.test(name));
+
+/** The real kernel packages behind Debian's `linux-image-amd64`, which since 7.x are two: one of them holds the modules. */
+async function resolveKernel(apt: PrivateApt): Promise<string[]> {
+  const found = new Set<string>();
+  const queue = ["linux-image-amd64"];
+  for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+    const record = await askCache(apt, "show", "--no-all-versions", name);
+    const depends = record.find((line) => line.startsWith("Depends: "))?.slice("Depends: ".length) ?? "";
+    const next = kernelPackages(depends).filter((each) => !found.has(each));
+    next.forEach((each) => found.add(each));
+    queue.push(...next);
   }
-  throw new VmFailure(`no ${version} kernel could be fetched; the cache is as it was\n${refusals.join("\n")}`);
+  return [...found];
 }
 
-/** Turns the downloaded packages of `folder` into `vmlinuz`, `release` and `lib/modules/<release>` with its indexes. */
-async function unpack(folder: string, target: string): Promise<Kernel> {
-  const dpkg = requireCommand("dpkg-deb", "dpkg");
+/** Moves a kernel out of the unpacked `files` into `vmlinuz`, `release` and `lib/modules/<release>` with its indexes. */
+async function arrange(files: string, target: string): Promise<Kernel> {
   const depmod = requireCommand("depmod", "kmod");
-  const files = join(folder, "files");
-  for (const archive of readdirSync(folder).filter((name) => name.endsWith(".deb"))) {
-    await run(`unpacking ${archive}`, dpkg, ["-x", join(folder, archive), files]);
-  }
   const modules = ["lib/modules", "usr/lib/modules"].map((path) => join(files, path)).find((path) => existsSync(path));
   const release = modules === undefined ? undefined : readdirSync(modules)[0];
   if (modules === undefined || release === undefined) {
-    throw new VmFailure(`no lib/modules/* in the kernel packages unpacked in ${files}`);
+    throw new ScriptFailure(`no lib/modules/* in the kernel packages unpacked in ${files}`);
   }
   // The image lies in /boot, since 7.x beside its modules.
   const candidates = [join(files, "boot", `vmlinuz-${release}`), join(modules, release, "vmlinuz")];
   const image = candidates.find((path) => existsSync(path));
   if (image === undefined)
-    throw new VmFailure(`no vmlinuz in the kernel packages: neither ${candidates.join(" nor ")}`);
+    throw new ScriptFailure(`no vmlinuz in the kernel packages: neither ${candidates.join(" nor ")}`);
   prune(join(modules, release, "kernel"));
   mkdirSync(join(target, "lib"), { recursive: true });
   renameSync(image, join(target, "vmlinuz"));

@@ -5,7 +5,7 @@
  * they come, its exit status, and what it left in the `--out` folder. The guest sees the host's root read-only with a
  * tmpfs above it, so whatever else it writes is gone when it ends.
  *
- *     kernels.ts    which kernels there are; a kernel from the cache, or fetched (apt.ts) and unpacked
+ *     kernels.ts    which kernels there are; a kernel from the cache, or fetched (../debian/apt.ts) and unpacked
  *     initramfs.ts  the guest's first root: cpio.ts, modules.ts, job.ts, and the scripts of guest/
  *     boot.ts       one guest from start to end: qemu.ts says how, channel.ts carries the output
  *
@@ -16,7 +16,7 @@ import { constants } from "node:os";
 import { runInVm } from "./boot.ts";
 import type { VmOptions, VmResult } from "./boot.ts";
 import { parseCommandLine, usage } from "./command-line.ts";
-import { VmFailure } from "./failure.ts";
+import { ScriptFailure } from "../debian/failure.ts";
 
 /** Exit statuses beside the command's own: 1 a guest that panicked, 2 a wrong command line, 124 time over, 128+n a signal. */
 const TIMED_OUT = 124;
@@ -54,7 +54,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof VmFailure)) throw error;
+  if (!(error instanceof ScriptFailure)) throw error;
   process.stderr.write(`vm: ${error.message}\n`);
   process.exitCode = error.status;
 }

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 
-import { VmFailure } from "./failure.ts";
+import { ScriptFailure } from "../debian/failure.ts";
 import type { Kernel } from "./kernels.ts";
-import { requireCommand, run } from "./run.ts";
+import { requireCommand, run } from "../debian/run.ts";
 
 /** What the guest needs before it can see the host's root; everything else it loads from there, on demand. */
 export const firstModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"];
@@ -30,7 +30,7 @@ export function parseModulesDep(text: string): Map<string, { path: string; needs
  * Paths of the wanted modules and of everything they need, each after all that it needs, so that plain `insmod` in this
  * order works. Modules that are built into the kernel take no part.
  *
- * @throws VmFailure when a wanted module is neither listed nor built in.
+ * @throws ScriptFailure when a wanted module is neither listed nor built in.
  */
 export function insertionOrder(modulesDep: string, modulesBuiltin: string, wanted: readonly string[]): string[] {
   const modules = parseModulesDep(modulesDep);
@@ -40,7 +40,7 @@ export function insertionOrder(modulesDep: string, modulesBuiltin: string, wante
     const module = modules.get(name);
     if (module === undefined) {
       if (builtin.has(name)) return;
-      throw new VmFailure(`the kernel has no module ${name}, and the virtual machine cannot start without it`);
+      throw new ScriptFailure(`the kernel has no module ${name}, and the virtual machine cannot start without it`);
     }
     if (order.has(module.path)) return;
     module.needs.forEach(visit);
@@ -58,7 +58,8 @@ export async function readModules(
   const folder = join(kernel.root, "lib", "modules", kernel.release);
   const list = (name: string): string => {
     const path = join(folder, name);
-    if (!existsSync(path)) throw new VmFailure(`${path} is missing from the kernel's packages; remove ${kernel.root}`);
+    if (!existsSync(path))
+      throw new ScriptFailure(`${path} is missing from the kernel's packages; remove ${kernel.root}`);
     return readFileSync(path, "utf8");
   };
   const modules: { name: string; bytes: Buffer }[] = [];

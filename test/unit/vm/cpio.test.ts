@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { writeCpio } from "../../../scripts/vm/cpio.ts";
 import type { CpioEntry } from "../../../scripts/vm/cpio.ts";
-import { findCommand } from "../../../scripts/vm/run.ts";
+import { findCommand } from "../../../scripts/debian/run.ts";
 
 const busybox = findCommand("busybox") ?? "busybox";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { VmFailure } from "../../../scripts/vm/failure.ts";
+import { ScriptFailure } from "../../../scripts/debian/failure.ts";
 import { insertionOrder, moduleName, parseModulesDep } from "../../../scripts/vm/modules.ts";
 
 const modulesDep = `kernel/net/9p/9pnet.ko:
@@ -42,7 +42,7 @@ describe("the insertion order", () => {
   });
 
   test("refuses a module that the kernel does not have, and names it", () => {
-    expect(() => insertionOrder(modulesDep, "", ["9p", "veth"])).toThrow(VmFailure);
+    expect(() => insertionOrder(modulesDep, "", ["9p", "veth"])).toThrow(ScriptFailure);
     expect(() => insertionOrder(modulesDep, "", ["veth"])).toThrow("no module veth");
   });
 

@@ -1,8 +1,9 @@
+/** Commands of this machine: where they are, which Debian package brings them, and how one is run to its end. */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-import { VmFailure } from "./failure.ts";
+import { ScriptFailure } from "./failure.ts";
 
 /** Debian keeps depmod in /sbin, which the PATH of an ordinary user leaves out. */
 const systemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
@@ -14,13 +15,13 @@ export const findCommand = (name: string): string | undefined =>
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path));
 
-/** The path of a command that the harness cannot do without. */
+/** The path of a command that there is no going on without. */
 export function requireCommand(name: string, debianPackage: string): string {
   const path = findCommand(name);
   if (path === undefined) {
-    throw new VmFailure(
-      `the virtual machine needs ${name}, and it is not installed: apt-get install ${debianPackage}` +
-        ` (or let \`node scripts/setup.mjs --for vm\` see to all of it)`,
+    throw new ScriptFailure(
+      `${name} is needed and not installed: apt-get install ${debianPackage}` +
+        ` (or let \`node scripts/setup.mjs --for test\` see to all of it)`,
       2,
     );
   }
@@ -30,7 +31,7 @@ export function requireCommand(name: string, debianPackage: string): string {
 /**
  * Runs a command to its end and returns what it wrote to standard output.
  *
- * @throws VmFailure with the last lines of standard error when it fails; `what` says what was attempted.
+ * @throws ScriptFailure with the last lines of standard error when it fails; `what` says what was attempted.
  */
 export async function run(what: string, path: string, args: readonly string[], cwd?: string): Promise<Buffer> {
   const child = spawn(path, args, {
@@ -48,12 +49,12 @@ export async function run(what: string, path: string, args: readonly string[], c
     child.once("error", reject);
     child.once("close", (status, signal) => resolve(status === 0 ? undefined : `status ${status ?? signal}`));
   }).catch((error: unknown) => {
-    throw new VmFailure(`${what}: cannot start ${path}`, 1, { cause: error });
+    throw new ScriptFailure(`${what}: cannot start ${path}`, 1, { cause: error });
   });
   process.off("exit", end);
   if (ending !== undefined) {
     const tail = Buffer.concat(errors).toString().trim().split("\n").slice(-8).join("\n  ");
-    throw new VmFailure(`${what} failed: ${path} ended with ${ending}\n  ${tail}`);
+    throw new ScriptFailure(`${what} failed: ${path} ended with ${ending}\n  ${tail}`);
   }
   return Buffer.concat(output);
 }
