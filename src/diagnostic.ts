@@ -74,17 +74,35 @@ export function formatDiagnostics(
   return `${[...blocks, `${count(diagnostics)} in ${file}`].join("\n\n")}\n`;
 }
 
+/** A line of the source that is longer than this is shown in part. */
+const LONGEST = 200;
+
 /** The line above, the line, and carets. */
 function frame(lines: readonly string[], span: Span, hint: string, style: keyof typeof STYLES, paint: Paint): string[] {
   const width = Math.max(4, String(span.line).length + 2);
   const gutter = (number: string): string => paint("faint", `${number.padStart(width)} |`);
-  const line = lines[span.line - 1] ?? "";
-  const above = lines[span.line - 2];
+  const above = lines[span.line - 2] ?? "";
+  const { line, column, length } = around(lines[span.line - 1] ?? "", span);
   // Tabs stay tabs, so that the caret is under its token whatever a tab's width is.
-  const indent = line.slice(0, span.column - 1).replace(/[^\t]/g, " ");
-  const carets = paint(style, `${"^".repeat(span.length)}${hint && ` ${hint}`}`);
+  const indent = line.slice(0, column - 1).replace(/[^\t]/g, " ");
+  const carets = paint(style, `${"^".repeat(length)}${hint && ` ${hint}`}`);
   const shown = [`${gutter(String(span.line))} ${line}`.trimEnd(), `${gutter("")} ${indent}${carets}`];
-  return above?.trim() ? [`${gutter(String(span.line - 1))} ${above}`, ...shown] : shown;
+  const useful = above.trim() !== "" && above.length <= LONGEST;
+  return useful ? [`${gutter(String(span.line - 1))} ${above}`, ...shown] : shown;
+}
+
+/** The part of a line around a span, with the span's place in it. */
+function around(whole: string, { column, length }: Span): { line: string; column: number; length: number } {
+  if (whole.length <= LONGEST) return { line: whole, column, length };
+  const start = Math.max(0, Math.min(column - 1 - LONGEST / 4, whole.length - LONGEST));
+  const before = start > 0 ? "…" : "";
+  const after = start + LONGEST < whole.length ? "…" : "";
+  const at = column - 1 - start;
+  return {
+    line: `${before}${whole.slice(start, start + LONGEST)}${after}`,
+    column: before.length + at + 1,
+    length: Math.max(1, Math.min(length, LONGEST - at)),
+  };
 }
 
 function count(diagnostics: readonly Diagnostic[]): string {
