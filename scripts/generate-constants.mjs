@@ -21,6 +21,9 @@ const OPCODE_FIELDS =
   "TO_BE K X JA JEQ JGT JGE JSET JNE JLT JLE JSGT JSGE JSLT JSLE CALL EXIT FETCH XCHG CMPXCHG";
 const PSEUDO_VALUES = "MAP_FD MAP_IDX MAP_VALUE MAP_IDX_VALUE BTF_ID FUNC CALL KFUNC_CALL";
 
+/** Helpers that came after the headers of Linux 6.1, in 6.2; there are no others, since the list was closed then (bpf.h). */
+const NEWER_HELPERS = { BPF_FUNC_cgrp_storage_get: 210, BPF_FUNC_cgrp_storage_delete: 211 };
+
 /**
  * @param {string} text
  * @returns {Map<string, number>}
@@ -90,7 +93,7 @@ function collect() {
     opcodes: pick(OPCODE_FIELDS, "BPF_"),
     pseudo: pick(PSEUDO_VALUES, "BPF_PSEUDO_"),
     actions: actions(header),
-    helpers: helpers(header).slice(1),
+    helpers: [...new Map([...helpers(header), ...Object.entries(NEWER_HELPERS)])],
   };
 }
 

@@ -1,35 +1,27 @@
-/** LLVM's assembler and disassembler for BPF, as witnesses. Their absence fails a test: install Debian's package `llvm`. */
-import { execFileSync } from "node:child_process";
+/**
+ * LLVM's assembler and disassembler for BPF, as witnesses. In: text or bytes, and which LLVM (test/support/llvm-tools.ts);
+ * without a word, the system's. Out: what it makes of them, or which lines it refuses.
+ */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BPF_PSEUDO_FUNC } from "../../src/codegen/asm/index.ts";
 import {
-  BPF_ALU64,
-  BPF_ATOMIC,
-  BPF_END,
-  BPF_JA,
-  BPF_JCOND,
-  BPF_JMP32,
-  BPF_JSET,
-  BPF_LOAD_ACQ,
-  BPF_MEMSX,
-  BPF_MOD,
-  BPF_ST,
-  BPF_STORE_REL,
-  type Instruction,
-  classOf,
-  isAlu,
-  isJump,
-  modeOf,
-  operationOf,
-} from "../../src/codegen/asm/index.ts";
-import { SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, readElf, writeElf } from "../../src/codegen/elf/index.ts";
+  type ElfObject,
+  R_BPF_64_64,
+  SHF_ALLOC,
+  SHF_EXECINSTR,
+  SHT_PROGBITS,
+  readElf,
+  writeElf,
+} from "../../src/codegen/elf/index.ts";
+import { LLVMS, type LlvmTool, type LlvmTools } from "./llvm-tools.ts";
 
-/** The instruction set's newest version that this LLVM knows. */
-export const LLVM_VERSION = Number(
-  /LLVM version (\d+)/.exec(execFileSync("llvm-mc", ["--version"], { encoding: "utf8" }))?.[1],
-);
-const CPU = LLVM_VERSION >= 18 ? "v4" : "v3";
+const SYSTEM = LLVMS[0]!;
+
+/** The newest instruction set that an LLVM knows by name; v4 came with 18. */
+const cpu = ({ version }: LlvmTools): string => (version >= 18 ? "v4" : "v3");
 
 /** Runs `use` with the path of a temporary file that holds `content`. */
 export function withFile<T>(content: string | Uint8Array, use: (path: string) => T): T {
@@ -43,47 +35,70 @@ export function withFile<T>(content: string | Uint8Array, use: (path: string) =>
   }
 }
 
-/** The object that llvm-mc makes of assembly text. Throws with its messages. */
-export function assembleObject(text: string): Uint8Array {
+interface Outcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(llvm: LlvmTools, tool: LlvmTool, words: readonly string[]): Outcome {
+  const [file, ...first] = llvm.command(tool);
+  const done = spawnSync(file, [...first, ...words], { encoding: "utf8", maxBuffer: 2 ** 30 });
+  if (done.error) throw done.error;
+  if (done.signal)
+    throw new Error(`${tool} ${llvm.version} was ended by ${done.signal}:\n${done.stderr.slice(0, 2000)}`);
+  return { status: done.status!, stdout: done.stdout, stderr: done.stderr };
+}
+
+/** What llvm-mc says about assembly text: an object, or the refused lines, counted from 0, each with its message. */
+export type Assembled = { readonly object: Uint8Array } | { readonly refused: ReadonlyMap<number, string> };
+
+export function tryAssemble(text: string, llvm = SYSTEM): Assembled {
   return withFile(text, (path) => {
     const output = `${path}.obj`;
-    execFileSync("llvm-mc", ["-triple", "bpfel", "-filetype=obj", `-mcpu=${CPU}`, "-o", output, path], {
-      stdio: ["ignore", "ignore", "pipe"],
-    });
-    return new Uint8Array(readFileSync(output));
+    const words = ["-triple", "bpfel", "-filetype=obj", `-mcpu=${cpu(llvm)}`, "-o", output, path];
+    const { status, stderr } = run(llvm, "llvm-mc", words);
+    if (status === 0) return { object: new Uint8Array(readFileSync(output)) };
+    const errors = [...stderr.matchAll(/:(\d+):\d+: error: (.*)/g)];
+    if (errors.length === 0) throw new Error(`llvm-mc ${llvm.version} failed without naming a line:\n${stderr}`);
+    return { refused: new Map(errors.map(([, line, message]) => [Number(line) - 1, message!])) };
   });
+}
+
+/** The object that llvm-mc makes of assembly text. Throws with its first message. */
+export function assembleObject(text: string, llvm = SYSTEM): Uint8Array {
+  const assembled = tryAssemble(text, llvm);
+  if ("object" in assembled) return assembled.object;
+  const [[line, message]] = assembled.refused as unknown as [[number, string]];
+  throw new Error(`llvm-mc ${llvm.version} refuses line ${line + 1}, \`${text.split("\n")[line]}\`: ${message}`);
 }
 
 /** The bytes of `.text` that llvm-mc makes. */
-export function assemble(text: string): Uint8Array {
-  return readElf(assembleObject(text)).sections.find((section) => section.name === ".text")!.data;
+export function assemble(text: string, llvm = SYSTEM): Uint8Array {
+  return linkedText(readElf(assembleObject(text, llvm)));
 }
 
-/** Which of these lines llvm-mc refuses, each taken alone. */
-export function refusedLines(lines: readonly string[]): Set<number> {
-  return withFile(lines.join("\n"), (path) => {
-    try {
-      execFileSync("llvm-mc", ["-triple", "bpfel", `-mcpu=${CPU}`, path], { stdio: ["ignore", "ignore", "pipe"] });
-      return new Set();
-    } catch (error) {
-      const messages = String((error as { stderr: Buffer }).stderr);
-      return new Set([...messages.matchAll(/:(\d+):\d+: error:/g)].map(([, line]) => Number(line) - 1));
-    }
-  });
+/**
+ * The bytes of `.text` with the addresses of its own functions filled in, as a loader does it: llvm-mc leaves them to
+ * relocations, which hold byte offsets, and the kernel reads distances in slots.
+ */
+export function linkedText({ sections, symbols }: ElfObject): Uint8Array {
+  const index = sections.findIndex((section) => section.name === ".text");
+  const { data, relocations } = sections[index]!;
+  const bytes = data.slice();
+  const view = new DataView(bytes.buffer);
+  for (const { offset, type, symbol } of relocations) {
+    const { section, value } = symbols[symbol]!;
+    if (type !== R_BPF_64_64 || section !== index) continue;
+    const address = value + view.getInt32(offset + 4, true);
+    bytes[offset + 1]! |= BPF_PSEUDO_FUNC << 4;
+    view.setInt32(offset + 4, (address - offset) / 8 - 1, true);
+  }
+  return bytes;
 }
 
-/** Whether this LLVM knows the instruction: 14 has the instruction set's version 3 without remainders, 20 has all. */
-export function knowsInstruction(i: Instruction): boolean {
-  if (LLVM_VERSION >= 20) return true;
-  const operation = operationOf(i.opcode);
-  if (isAlu(i.opcode)) return i.off === 0 && operation !== BPF_MOD && i.opcode !== (BPF_ALU64 | BPF_END);
-  if (isJump(i.opcode)) return operation !== BPF_JCOND && operation !== BPF_JSET && i.opcode !== (BPF_JMP32 | BPF_JA);
-  if (classOf(i.opcode) === BPF_ST || modeOf(i.opcode) === BPF_MEMSX) return false;
-  return modeOf(i.opcode) !== BPF_ATOMIC || (i.imm !== BPF_LOAD_ACQ && i.imm !== BPF_STORE_REL);
-}
-
-/** What llvm-objdump calls the instructions of a section: one line each, without addresses, immediates in decimal. */
-export function disassemble(code: Uint8Array): string[] {
+/** What llvm-objdump prints about code that is the whole `.text` of an object: two lines before, then one per instruction. */
+export function objdump(code: Uint8Array, llvm = SYSTEM, words: readonly string[] = []): string {
   const section = {
     name: ".text",
     type: SHT_PROGBITS,
@@ -94,15 +109,32 @@ export function disassemble(code: Uint8Array): string[] {
     entrySize: 0,
     relocations: [],
   };
-  const object = writeElf({ sections: [section], symbols: [] });
-  const text = withFile(object, (path) =>
-    execFileSync("llvm-objdump", ["-d", "--no-show-raw-insn", `--mcpu=${CPU}`, "--mattr=+alu32", path], {
-      encoding: "utf8",
-    }),
+  const { status, stdout, stderr } = withFile(writeElf({ sections: [section], symbols: [] }), (path) =>
+    // Without alu32 it names the whole register in narrow loads and stores, as no assembler text does.
+    run(llvm, "llvm-objdump", ["-d", `--mcpu=${cpu(llvm)}`, "--mattr=+alu32", ...words, path]),
   );
-  return text
-    .split("\n")
-    .map((line) => /^\s+[0-9a-f]+:\s+(.*?)(?:\s+<\S+>)?\s*$/.exec(line)?.[1])
-    .filter((line) => line !== undefined)
-    .map((line) => line.replaceAll(/0x[0-9a-f]+/g, (hex) => BigInt(hex).toString()));
+  if (status !== 0) throw new Error(`llvm-objdump ${llvm.version} failed: ${stderr}`);
+  return stdout;
+}
+
+/** The instructions of `objdump` alone, by the slot in which each begins: without addresses and annotations. */
+export function disassemble(code: Uint8Array, llvm = SYSTEM): Map<number, string> {
+  const lines = objdump(code, llvm, ["--no-show-raw-insn"]).matchAll(/^\s+(\d+):\s+(.*?)(?:\s+<\S+>)?\s*$/gm);
+  return new Map([...lines].map(([, slot, text]) => [Number(slot), text!]));
+}
+
+/**
+ * Whether two lines say the same, whichever way they write numbers and the half of a register that a narrow load or store
+ * takes: newer LLVMs print hexadecimal, and versions differ in `r1 = *(u8 *)` and `w1 = *(u8 *)`, which are one encoding.
+ */
+export function sameText(ours: string, theirs: string): boolean {
+  return ours === theirs || normalized(ours) === normalized(theirs);
+}
+
+function normalized(line: string): string {
+  const bits = line.endsWith(" ll") ? 64 : 32;
+  const number = (digits: string): string =>
+    BigInt.asIntN(bits, digits.startsWith("-") ? -BigInt(digits.slice(1)) : BigInt(digits)).toString();
+  const plain = line.replaceAll("\t", " ").replaceAll(/(?<![\w.])-?(?:0x[0-9a-f]+|\d+)\b/g, number);
+  return /^\w+ = \*\(u|^\*\(/.test(plain) ? plain.replaceAll(/\bw(?=\d)/g, "r") : plain;
 }

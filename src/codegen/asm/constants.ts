@@ -74,6 +74,7 @@ export const XDP_TX = 3;
 export const XDP_REDIRECT = 4;
 
 // enum bpf_func_id
+export const BPF_FUNC_unspec = 0;
 export const BPF_FUNC_map_lookup_elem = 1;
 export const BPF_FUNC_map_update_elem = 2;
 export const BPF_FUNC_map_delete_elem = 3;
@@ -283,3 +284,5 @@ export const BPF_FUNC_tcp_raw_check_syncookie_ipv4 = 206;
 export const BPF_FUNC_tcp_raw_check_syncookie_ipv6 = 207;
 export const BPF_FUNC_ktime_get_tai_ns = 208;
 export const BPF_FUNC_user_ringbuf_drain = 209;
+export const BPF_FUNC_cgrp_storage_get = 210;
+export const BPF_FUNC_cgrp_storage_delete = 211;

@@ -15,19 +15,25 @@ import { LD_IMM64, slots } from "./opcodes.ts";
  *   range, an opcode that does not exist, a reserved field in use
  */
 export function encode(instructions: readonly Instruction[]): Uint8Array {
-  const bytes = new Uint8Array(instructions.reduce((sum, i) => sum + slots(i), 0) * 8);
+  let size = 0;
+  for (const instruction of instructions) size += 8 * slots(instruction);
+  const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
-  let offset = 0;
-  for (const [index, i] of instructions.entries()) {
+  let at = 0;
+  for (let index = 0; index < instructions.length; index++) {
+    const i = instructions[index]!;
     if (i.target !== undefined) fail(index, i, `its target ${i.target} is a label: call layout() first`);
     const problem = complaint(i);
     if (problem !== undefined) fail(index, i, problem);
-    view.setUint8(offset, i.opcode);
-    view.setUint8(offset + 1, (i.src << 4) | i.dst);
-    view.setInt16(offset + 2, i.off, true);
-    view.setInt32(offset + 4, i.imm, true);
-    if (i.opcode === LD_IMM64) view.setInt32(offset + 12, i.immHigh!, true);
-    offset += slots(i) * 8;
+    const { opcode } = i;
+    view.setUint8(at, opcode);
+    view.setUint8(at + 1, (i.src << 4) | i.dst);
+    view.setInt16(at + 2, i.off, true);
+    view.setInt32(at + 4, i.imm, true);
+    at += 8;
+    if (opcode !== LD_IMM64) continue;
+    view.setInt32(at + 4, i.immHigh!, true);
+    at += 8;
   }
   return bytes;
 }

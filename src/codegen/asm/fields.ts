@@ -31,6 +31,8 @@ import {
   BPF_PSEUDO_KFUNC_CALL,
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_ST,
+  BPF_STX,
+  BPF_X,
   BPF_XCHG,
   BPF_XOR,
 } from "./constants.ts";
@@ -40,6 +42,7 @@ import {
   BPF_LOAD_ACQ,
   BPF_MEMSX,
   BPF_STORE_REL,
+  CALL,
   LD_IMM64,
   classOf,
   isAlu,
@@ -50,109 +53,146 @@ import {
   usesRegister,
 } from "./opcodes.ts";
 
-const ATOMIC_OPERATIONS: ReadonlySet<number> = new Set([
-  ...[BPF_ADD, BPF_OR, BPF_AND, BPF_XOR].flatMap((operation) => [operation, operation | BPF_FETCH]),
-  BPF_XCHG,
-  BPF_CMPXCHG,
-]);
-
 /** `off` of a 64-bit move between address spaces; `imm` holds the two spaces (bpf.h, 6.9). */
 const ADDRESS_SPACE_CAST = 1;
 
-type Field = "dst" | "src" | "off" | "imm";
+/** What a field may hold, its width aside. */
+type Values = "any" | readonly number[];
 
-/** Why this is not an instruction, or undefined if it is one. Ranges of fields are checked first. */
-export function complaint(i: Instruction): string | undefined {
-  return outOfRange(i) ?? meaningless(i);
+interface Rule {
+  readonly dst: Values;
+  readonly src: Values;
+  readonly off: Values;
+  readonly imm: Values;
 }
 
-function outOfRange(i: Instruction): string | undefined {
-  const check = (name: string, value: number, min: number, max: number): string | undefined =>
-    Number.isInteger(value) && value >= min && value <= max ? undefined : `${name} is ${value}, not ${min} to ${max}`;
+const ZERO: Values = [0];
+/** Every field is reserved. Rules say what differs. */
+const RESERVED: Rule = { dst: ZERO, src: ZERO, off: ZERO, imm: ZERO };
+
+/** Why this is not an instruction, or undefined if it is one. Ranges of fields are checked first. */
+export function complaint({ opcode, dst, src, off, imm, immHigh }: Instruction): string | undefined {
   return (
-    check("opcode", i.opcode, 0, 0xff) ??
-    check("dst", i.dst, 0, 10) ??
-    check("src", i.src, 0, 10) ??
-    check("off", i.off, -0x8000, 0x7fff) ??
-    check("imm", i.imm, -0x8000_0000, 0x7fff_ffff) ??
-    (i.immHigh === undefined ? undefined : check("immHigh", i.immHigh, -0x8000_0000, 0x7fff_ffff))
+    range("opcode", opcode, 0, 0xff) ??
+    range("dst", dst, 0, 10) ??
+    range("src", src, 0, 10) ??
+    range("off", off, -0x8000, 0x7fff) ??
+    range("imm", imm, -0x8000_0000, 0x7fff_ffff) ??
+    secondSlot(opcode, immHigh) ??
+    meaningless(opcode, dst, src, off, imm)
   );
 }
 
-function meaningless(i: Instruction): string | undefined {
-  if ((i.opcode === LD_IMM64) !== (i.immHigh !== undefined)) {
-    return i.immHigh === undefined ? "ld_imm64 needs immHigh" : "only ld_imm64 has immHigh";
-  }
-  if (isAlu(i.opcode)) return arithmetic(i);
-  if (isJump(i.opcode)) return jump(i);
-  return classOf(i.opcode) === BPF_LD ? wideOrPacket(i) : memory(i);
+function range(name: string, value: number, min: number, max: number): string | undefined {
+  if (Number.isInteger(value) && value >= min && value <= max) return undefined;
+  return `${name} is ${value}, not ${min} to ${max}`;
 }
 
-function arithmetic(i: Instruction): string | undefined {
-  const operation = operationOf(i.opcode);
-  const wide = classOf(i.opcode) === BPF_ALU64;
-  if (operation === BPF_END) {
-    if (wide && usesRegister(i.opcode)) return unknown(i);
-    return allowed(i, "imm", [16, 32, 64]) ?? zero(i, "src", "off");
+function secondSlot(opcode: number, immHigh: number | undefined): string | undefined {
+  if (immHigh === undefined) return opcode === LD_IMM64 ? "ld_imm64 needs immHigh" : undefined;
+  if (opcode !== LD_IMM64) return "only ld_imm64 has immHigh";
+  return range("immHigh", immHigh, -0x8000_0000, 0x7fff_ffff);
+}
+
+function meaningless(opcode: number, dst: number, src: number, off: number, imm: number): string | undefined {
+  const rule = ruleOf(opcode, src, off);
+  if (rule === undefined) return `opcode ${hex(opcode)} is not in the instruction set`;
+  return (
+    unlisted("dst", dst, rule.dst, opcode) ??
+    unlisted("src", src, rule.src, opcode) ??
+    unlisted("off", off, rule.off, opcode) ??
+    unlisted("imm", imm, rule.imm, opcode)
+  );
+}
+
+function unlisted(name: string, value: number, values: Values, opcode: number): string | undefined {
+  if (values === "any" || (values === ZERO ? value === 0 : values.includes(value))) return undefined;
+  if (values === ZERO) return `${name} is ${value} and must be 0 for opcode ${hex(opcode)}`;
+  if (values === ATOMIC || values === ATOMIC_ORDERED) {
+    return `${name} ${value} is no atomic operation on memory of ${8 * sizeOf(opcode)} bits`;
   }
-  if (operation === BPF_NEG) return usesRegister(i.opcode) ? unknown(i) : zero(i, "src", "off", "imm");
-  if (operation > BPF_END) return unknown(i);
-  if (operation === BPF_MOV && usesRegister(i.opcode)) {
-    if (wide && i.off === ADDRESS_SPACE_CAST) return undefined;
-    return allowed(i, "off", wide ? [0, 8, 16, 32] : [0, 8, 16]) ?? zero(i, "imm");
-  }
+  return `${name} is ${value}, not ${values.join(" or ")}`;
+}
+
+const hex = (opcode: number): string => `0x${opcode.toString(16).padStart(2, "0")}`;
+
+/** Atomic operations of any size, and those of 4 and 8 bytes. */
+const ATOMIC_ORDERED: Values = [BPF_LOAD_ACQ, BPF_STORE_REL];
+const ATOMIC: Values = [
+  ...[BPF_ADD, BPF_OR, BPF_AND, BPF_XOR].flatMap((operation) => [operation, operation | BPF_FETCH]),
+  BPF_XCHG,
+  BPF_CMPXCHG,
+  ...ATOMIC_ORDERED,
+];
+
+const MOV64_REGISTER = BPF_ALU64 | BPF_MOV | BPF_X;
+const CAST: Rule = { ...RESERVED, dst: "any", src: "any", off: [ADDRESS_SPACE_CAST], imm: "any" };
+const WIDE_LOADS: Values = Array.from({ length: BPF_PSEUDO_MAP_IDX_VALUE + 1 }, (_, pseudo) => pseudo);
+const KERNEL_CALL: Rule = { ...RESERVED, src: [BPF_PSEUDO_KFUNC_CALL], off: "any", imm: "any" };
+
+/** Two instructions free a field by what is in another; all else is said by the opcode. */
+function ruleOf(opcode: number, src: number, off: number): Rule | undefined {
+  if (opcode === MOV64_REGISTER && off === ADDRESS_SPACE_CAST) return CAST;
+  if (opcode === CALL && src === BPF_PSEUDO_KFUNC_CALL) return KERNEL_CALL;
+  return RULES[opcode];
+}
+
+const RULES: readonly (Rule | undefined)[] = Array.from({ length: 0x100 }, (_, opcode) => {
+  if (isAlu(opcode)) return arithmetic(opcode);
+  if (isJump(opcode)) return jump(opcode);
+  return classOf(opcode) === BPF_LD ? wideOrPacket(opcode) : memory(opcode);
+});
+
+function arithmetic(opcode: number): Rule | undefined {
+  const operation = operationOf(opcode);
+  const wide = classOf(opcode) === BPF_ALU64;
+  const register = usesRegister(opcode);
+  if (operation === BPF_END) return wide && register ? undefined : { ...RESERVED, dst: "any", imm: [16, 32, 64] };
+  if (operation === BPF_NEG) return register ? undefined : { ...RESERVED, dst: "any" };
+  if (operation > BPF_END) return undefined;
+  const signExtends = wide ? [0, 8, 16, 32] : [0, 8, 16];
   const signedExists = operation === BPF_DIV || operation === BPF_MOD;
-  return allowed(i, "off", signedExists ? [0, 1] : [0]) ?? zero(i, usesRegister(i.opcode) ? "imm" : "src");
+  const off = operation === BPF_MOV && register ? signExtends : signedExists ? [0, 1] : ZERO;
+  return register ? { dst: "any", src: "any", off, imm: ZERO } : { dst: "any", src: ZERO, off, imm: "any" };
 }
 
-function jump(i: Instruction): string | undefined {
-  const operation = operationOf(i.opcode);
-  const narrow = classOf(i.opcode) !== BPF_JMP;
-  if (operation === BPF_JA) {
-    return usesRegister(i.opcode) ? unknown(i) : zero(i, "dst", "src", narrow ? "off" : "imm");
+function jump(opcode: number): Rule | undefined {
+  const operation = operationOf(opcode);
+  const narrow = classOf(opcode) !== BPF_JMP;
+  const register = usesRegister(opcode);
+  switch (operation) {
+    case BPF_JA:
+      if (register) return narrow ? undefined : { ...RESERVED, dst: "any" };
+      return { ...RESERVED, [narrow ? "imm" : "off"]: "any" };
+    case BPF_CALL:
+      return narrow || register
+        ? undefined
+        : { ...RESERVED, src: [0, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL], imm: "any" };
+    case BPF_EXIT:
+      return narrow || register ? undefined : RESERVED;
+    case BPF_JCOND:
+      return narrow || register ? undefined : { ...RESERVED, off: "any" };
+    default:
+      if (operation > BPF_JCOND) return undefined;
+      return { dst: "any", off: "any", ...(register ? { src: "any", imm: ZERO } : { src: ZERO, imm: "any" }) };
   }
-  if (operation === BPF_CALL || operation === BPF_EXIT) {
-    if (narrow || usesRegister(i.opcode)) return unknown(i);
-    if (operation === BPF_EXIT) return zero(i, "dst", "src", "off", "imm");
-    const reserved = allowed(i, "src", [0, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL]) ?? zero(i, "dst");
-    return i.src === BPF_PSEUDO_KFUNC_CALL ? reserved : (reserved ?? zero(i, "off"));
-  }
-  if (operation === BPF_JCOND) {
-    return narrow || usesRegister(i.opcode) ? unknown(i) : zero(i, "dst", "src", "imm");
-  }
-  return operation > BPF_JCOND ? unknown(i) : zero(i, usesRegister(i.opcode) ? "imm" : "src");
 }
 
-function wideOrPacket(i: Instruction): string | undefined {
-  if (i.opcode === LD_IMM64) {
-    return i.src > BPF_PSEUDO_MAP_IDX_VALUE ? `src is ${i.src}, not 0 to ${BPF_PSEUDO_MAP_IDX_VALUE}` : zero(i, "off");
-  }
-  const mode = modeOf(i.opcode);
-  if ((mode !== BPF_ABS && mode !== BPF_IND) || sizeOf(i.opcode) === 8) return unknown(i);
-  return mode === BPF_ABS ? zero(i, "dst", "src", "off") : zero(i, "dst", "off");
+function wideOrPacket(opcode: number): Rule | undefined {
+  const mode = modeOf(opcode);
+  if (opcode === LD_IMM64) return { ...RESERVED, dst: "any", src: WIDE_LOADS, imm: "any" };
+  if (sizeOf(opcode) === 8) return undefined;
+  if (mode === BPF_ABS) return { ...RESERVED, imm: "any" };
+  return mode === BPF_IND ? { ...RESERVED, src: "any", imm: "any" } : undefined;
 }
 
-function memory(i: Instruction): string | undefined {
-  const mode = modeOf(i.opcode);
-  const loads = classOf(i.opcode) === BPF_LDX;
-  const immediate = classOf(i.opcode) === BPF_ST;
-  if (mode === BPF_MEM) return zero(i, immediate ? "src" : "imm");
-  if (loads && mode === BPF_MEMSX && sizeOf(i.opcode) !== 8) return zero(i, "imm");
-  if (loads || immediate || mode !== BPF_ATOMIC) return unknown(i);
-  if (i.imm === BPF_LOAD_ACQ || i.imm === BPF_STORE_REL) return undefined;
-  if (sizeOf(i.opcode) < 4) return unknown(i);
-  return ATOMIC_OPERATIONS.has(i.imm) ? undefined : `imm ${i.imm} is no atomic operation`;
-}
-
-function unknown(i: Instruction): string {
-  return `opcode 0x${i.opcode.toString(16).padStart(2, "0")} is not in the instruction set`;
-}
-
-function zero(i: Instruction, ...fields: readonly Field[]): string | undefined {
-  const field = fields.find((name) => i[name] !== 0);
-  return field && `${field} is ${i[field]} and must be 0 for opcode 0x${i.opcode.toString(16).padStart(2, "0")}`;
-}
-
-function allowed(i: Instruction, field: Field, values: readonly number[]): string | undefined {
-  return values.includes(i[field]) ? undefined : `${field} is ${i[field]}, not ${values.join(" or ")}`;
+function memory(opcode: number): Rule | undefined {
+  const mode = modeOf(opcode);
+  const kind = classOf(opcode);
+  const size = sizeOf(opcode);
+  const register: Rule = { dst: "any", src: "any", off: "any", imm: ZERO };
+  if (mode === BPF_MEM) return kind === BPF_ST ? { ...register, src: ZERO, imm: "any" } : register;
+  if (kind === BPF_LDX && mode === BPF_MEMSX && size !== 8) return register;
+  if (kind === BPF_STX && mode === BPF_ATOMIC) return { ...register, imm: size < 4 ? ATOMIC_ORDERED : ATOMIC };
+  return undefined;
 }

@@ -1,57 +1,46 @@
 /**
- * Instructions as text, in the dialect of LLVM's BPF assembler and of `llvm-objdump`: `r1 = r6`, `if w0 != 2 goto +3`.
+ * Instructions as text: in the dialect of LLVM's assembler and `llvm-objdump`, `r1 = r6`, `if w0 != 2 goto +3`, or in that
+ * of the kernel's verifier log, `(bf) r1 = r6`, `(56) if w0 != 0x2 goto pc+3`. `parse` reads both back.
  *
- * What LLVM has no word for is shown in its nearest form with a comment that says the rest: a map's file descriptor, a
- * local call whose distance is known. No input makes these functions throw, since errors quote them.
+ * What neither can tell apart is written in words of ours, in both: `call pc+3`, `call kfunc(1234)`, `r1 = map_fd(5) ll`
+ * (`notation.ts`). A symbol means something to `call` and `ld_imm64` only, and is not shown elsewhere. No input makes these
+ * functions throw, since errors quote them.
  */
 import {
   BPF_ABS,
-  BPF_ADD,
   BPF_ALU64,
-  BPF_AND,
-  BPF_ARSH,
   BPF_ATOMIC,
   BPF_CMPXCHG,
-  BPF_DIV,
   BPF_DW,
   BPF_FETCH,
-  BPF_JEQ,
-  BPF_JGE,
-  BPF_JGT,
-  BPF_JLE,
-  BPF_JLT,
   BPF_JMP32,
-  BPF_JNE,
-  BPF_JSET,
-  BPF_JSGE,
-  BPF_JSGT,
-  BPF_JSLE,
-  BPF_JSLT,
   BPF_LD,
   BPF_LDX,
-  BPF_LSH,
-  BPF_MOD,
   BPF_MOV,
-  BPF_MUL,
   BPF_NEG,
-  BPF_OR,
-  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
-  BPF_PSEUDO_KFUNC_CALL,
-  BPF_PSEUDO_MAP_FD,
-  BPF_PSEUDO_MAP_IDX,
-  BPF_PSEUDO_MAP_IDX_VALUE,
-  BPF_PSEUDO_MAP_VALUE,
-  BPF_RSH,
   BPF_ST,
-  BPF_SUB,
-  BPF_TO_BE,
+  BPF_X,
   BPF_XCHG,
-  BPF_XOR,
 } from "./constants.ts";
+import { type Style, STYLES, signed } from "./dialect.ts";
 import { complaint } from "./fields.ts";
 import type { Instruction } from "./instruction.ts";
+import {
+  ARITHMETIC_SIGNS,
+  CALL_WORDS,
+  CONDITION_SIGNS,
+  type Dialect,
+  LOCKED_SIGNS,
+  PSEUDO_LOADS,
+  SIGNED,
+  SIGNED_SIZE_WORDS,
+  SIGN_EXTENSION_WORDS,
+  SIZE_WORDS,
+  SWAP_WORDS,
+  quoted,
+} from "./notation.ts";
 import {
   BPF_JCOND,
   BPF_LOAD_ACQ,
@@ -61,6 +50,7 @@ import {
   EXIT,
   JA,
   JA_LONG,
+  JA_REGISTER,
   LD_IMM64,
   classOf,
   isAlu,
@@ -68,163 +58,161 @@ import {
   isJump,
   modeOf,
   operationOf,
-  sizeOf,
   slots,
   usesRegister,
 } from "./opcodes.ts";
 
-const ALU_SYMBOLS: Readonly<Record<number, string>> = {
-  [BPF_ADD]: "+=",
-  [BPF_SUB]: "-=",
-  [BPF_MUL]: "*=",
-  [BPF_DIV]: "/=",
-  [BPF_OR]: "|=",
-  [BPF_AND]: "&=",
-  [BPF_LSH]: "<<=",
-  [BPF_RSH]: ">>=",
-  [BPF_MOD]: "%=",
-  [BPF_XOR]: "^=",
-  [BPF_MOV]: "=",
-  [BPF_ARSH]: "s>>=",
-};
-
-const CONDITIONS: Readonly<Record<number, string>> = {
-  [BPF_JEQ]: "==",
-  [BPF_JNE]: "!=",
-  [BPF_JGT]: ">",
-  [BPF_JGE]: ">=",
-  [BPF_JLT]: "<",
-  [BPF_JLE]: "<=",
-  [BPF_JSET]: "&",
-  [BPF_JSGT]: "s>",
-  [BPF_JSGE]: "s>=",
-  [BPF_JSLT]: "s<",
-  [BPF_JSLE]: "s<=",
-};
-
-const FETCHES: Readonly<Record<number, string>> = {
-  [BPF_ADD]: "add",
-  [BPF_OR]: "or",
-  [BPF_AND]: "and",
-  [BPF_XOR]: "xor",
-};
-
-/** What an `ld_imm64` with this source field loads. */
-const PSEUDO_LOADS: Readonly<Record<number, string>> = {
-  [BPF_PSEUDO_MAP_FD]: "map fd",
-  [BPF_PSEUDO_MAP_VALUE]: "value of map fd",
-  [BPF_PSEUDO_BTF_ID]: "BTF id",
-  [BPF_PSEUDO_FUNC]: "function",
-  [BPF_PSEUDO_MAP_IDX]: "map index",
-  [BPF_PSEUDO_MAP_IDX_VALUE]: "value of map index",
-};
-
 export interface FormatOptions {
+  /** Default: `llvm`. */
+  readonly dialect?: Dialect;
   /** Start each line with the slot that the instruction begins in. Default: no. */
   readonly slots?: boolean;
 }
 
-/** One line per instruction, indented by four spaces, labels on lines of their own, comments after `//`; ends with a newline. */
+const PSEUDO_BY_SRC = new Map(PSEUDO_LOADS.map((load) => [load.src, load]));
+
+/**
+ * One line per instruction, indented by four spaces unless a slot stands there, labels on lines of their own, comments
+ * after `//`; ends with a newline.
+ */
 export function format(instructions: readonly Instruction[], options: FormatOptions = {}): string {
+  const { dialect = "llvm" } = options;
   let slot = 0;
   let text = "";
   for (const instruction of instructions) {
-    if (instruction.label !== undefined) text += `${name(instruction.label)}:\n`;
-    const comments = [note(instruction), instruction.comment].filter((part) => part !== undefined);
-    const body = formatInstruction(instruction) + (comments.length > 0 ? ` // ${comments.join("; ")}` : "");
-    text += `${options.slots ? String(slot).padStart(8) + ":  " : "    "}${body.replaceAll(/\s*\n\s*/g, " ")}\n`;
+    const { label, comment } = instruction;
+    if (label !== undefined) text += `${quoted(label)}:\n`;
+    const start = !options.slots ? "    " : dialect === "kernel" ? `${slot}: ` : `${String(slot).padStart(8)}:  `;
+    text += start + formatInstruction(instruction, dialect);
+    if (comment !== undefined) text += ` // ${oneLine(comment)}`;
+    text += "\n";
     slot += slots(instruction);
   }
   return text;
 }
 
-/** The instruction alone, without label and comment. */
-export function formatInstruction(i: Instruction): string {
-  if (complaint(i) !== undefined) return raw(i);
+/** A comment as one line. */
+function oneLine(comment: string): string {
+  const lines = comment.split(/[\r\n]+/);
+  return lines.length === 1 ? comment : lines.map((line) => line.trim()).join(" ");
+}
+
+/** The instruction alone, without label and comment. One that does not exist is shown field by field. */
+export function formatInstruction(i: Instruction, dialect: Dialect = "llvm"): string {
+  const style = STYLES[dialect];
+  if (complaint(i) !== undefined) return (dialect === "kernel" ? internal(i) : undefined) ?? raw(i);
+  return style.prefix(i.opcode) + body(i, style);
+}
+
+function body(i: Instruction, style: Style): string {
   if (isAlu(i.opcode)) return arithmetic(i);
-  if (isJump(i.opcode)) return jump(i);
-  if (classOf(i.opcode) === BPF_LD) return i.opcode === LD_IMM64 ? wideLoad(i) : packetLoad(i);
-  return modeOf(i.opcode) === BPF_ATOMIC ? atomic(i) : memory(i);
+  if (isJump(i.opcode)) return jump(i, style);
+  if (classOf(i.opcode) === BPF_LD) return i.opcode === LD_IMM64 ? wideLoad(i, style) : packetLoad(i, style);
+  return modeOf(i.opcode) === BPF_ATOMIC ? atomic(i, style) : memory(i, style);
 }
 
 function arithmetic(i: Instruction): string {
   const operation = operationOf(i.opcode);
-  const wide = classOf(i.opcode) === BPF_ALU64;
-  const register = wide ? "r" : "w";
+  const register = classOf(i.opcode) === BPF_ALU64 ? "r" : "w";
+  if (isByteSwap(i.opcode)) return `r${i.dst} = ${SWAP_WORDS.get(i.opcode)}${i.imm} r${i.dst}`;
   const dst = `${register}${i.dst}`;
-  if (isByteSwap(i.opcode)) {
-    const swap = wide ? "bswap" : i.opcode & BPF_TO_BE ? "be" : "le";
-    return `r${i.dst} = ${swap}${i.imm} r${i.dst}`;
-  }
   if (operation === BPF_NEG) return `${dst} = -${dst}`;
   const right = usesRegister(i.opcode) ? `${register}${i.src}` : `${i.imm}`;
   if (operation === BPF_MOV && i.off !== 0) {
     return i.off === 1
       ? `${dst} = addr_space_cast(${right}, ${i.imm >>> 16}, ${i.imm & 0xffff})`
-      : `${dst} = (s${i.off})${right}`;
+      : `${dst} = (${SIGN_EXTENSION_WORDS.get(i.off)})${right}`;
   }
-  return `${dst} ${i.off === 1 ? "s" : ""}${ALU_SYMBOLS[operation]} ${right}`;
+  return `${dst} ${ARITHMETIC_SIGNS.get(i.off === 1 ? operation | SIGNED : operation)} ${right}`;
 }
 
-function jump(i: Instruction): string {
-  const operation = operationOf(i.opcode);
+function jump(i: Instruction, style: Style): string {
   if (i.opcode === EXIT) return "exit";
-  if (i.opcode === CALL) return `call ${name(i.symbol ?? i.target ?? String(i.imm))}`;
-  const target = i.target === undefined ? signed(i.opcode === JA_LONG ? i.imm : i.off) : name(i.target);
+  if (i.opcode === JA_REGISTER) return `gotox r${i.dst}`;
+  if (i.opcode === CALL) return `call ${callee(i, style)}`;
+  const target = i.target === undefined ? style.distance(i.opcode === JA_LONG ? i.imm : i.off) : quoted(i.target);
   if (i.opcode === JA) return `goto ${target}`;
   if (i.opcode === JA_LONG) return `gotol ${target}`;
-  if (operation === BPF_JCOND) return `may_goto ${target}`;
+  if (operationOf(i.opcode) === BPF_JCOND) return `may_goto ${target}`;
   const register = classOf(i.opcode) === BPF_JMP32 ? "w" : "r";
-  const right = usesRegister(i.opcode) ? `${register}${i.src}` : `${i.imm}`;
-  return `if ${register}${i.dst} ${CONDITIONS[operation]} ${right} goto ${target}`;
+  const right = usesRegister(i.opcode) ? `${register}${i.src}` : style.compared(i.imm);
+  return `if ${register}${i.dst} ${CONDITION_SIGNS.get(operationOf(i.opcode))} ${right} goto ${target}`;
 }
 
-function wideLoad(i: Instruction): string {
-  if (i.symbol !== undefined) return `r${i.dst} = ${name(i.symbol)}${i.imm === 0 ? "" : signed(i.imm)} ll`;
-  if (i.target !== undefined) return `r${i.dst} = ${name(i.target)} ll`;
-  return `r${i.dst} = ${(BigInt(i.immHigh!) << 32n) | BigInt(i.imm >>> 0)} ll`;
+/** The callee of a symbol lies `imm + 1` slots after it: compilers leave -1. The assembler counts in bytes. */
+function callee(i: Instruction, style: Style): string {
+  if (i.target !== undefined) return quoted(i.target);
+  if (i.src === BPF_PSEUDO_CALL) {
+    return i.symbol === undefined ? `pc${signed(i.imm)}` : `${quoted(i.symbol)}${addend((i.imm + 1) * 8)}`;
+  }
+  if (i.src === 0 && i.symbol === undefined) return style.helper(i.imm);
+  return `${CALL_WORDS.get(i.src)}(${argument(i)}${i.off === 0 ? "" : `, ${i.off}`})`;
 }
 
-function packetLoad(i: Instruction): string {
-  const at = modeOf(i.opcode) === BPF_ABS ? `${i.imm}` : i.imm === 0 ? `r${i.src}` : `r${i.src}${signed(i.imm)}`;
-  return `r0 = *(u${sizeOf(i.opcode) * 8} *)skb[${at}]`;
+function wideLoad(i: Instruction, style: Style): string {
+  const dst = `r${i.dst} = `;
+  const immHigh = i.immHigh!;
+  if (i.target !== undefined)
+    return `${dst}${immHigh === 0 ? quoted(i.target) : `func(${quoted(i.target)}, ${immHigh})`} ll`;
+  const pseudo = PSEUDO_BY_SRC.get(i.src);
+  if (pseudo) {
+    const first = i.src === BPF_PSEUDO_FUNC && i.symbol === undefined ? `pc${signed(i.imm)}` : argument(i);
+    return `${dst}${pseudo.word}(${first}${pseudo.pair || immHigh !== 0 ? `, ${immHigh}` : ""}) ll`;
+  }
+  if (i.symbol === undefined) return dst + style.wide(i.imm, immHigh);
+  // A small negative addend leaves the high half 0, as LLVM does.
+  const offset = immHigh === 0 ? addend(i.imm) : `+${(BigInt(immHigh >>> 0) << 32n) | BigInt(i.imm >>> 0)}`;
+  return `${dst}${quoted(i.symbol)}${offset} ll`;
 }
 
-function memory(i: Instruction): string {
-  const type = `${modeOf(i.opcode) === BPF_MEMSX ? "s" : "u"}${sizeOf(i.opcode) * 8} *`;
-  if (classOf(i.opcode) === BPF_LDX) return `r${i.dst} = *(${type})(${address(i.src, i.off)})`;
-  return `*(${type})(${address(i.dst, i.off)}) = ${classOf(i.opcode) === BPF_ST ? i.imm : `r${i.src}`}`;
+function packetLoad(i: Instruction, style: Style): string {
+  const at = modeOf(i.opcode) === BPF_ABS ? `${i.imm}` : style.packet(i.src, i.imm);
+  return `r0 = *(${SIZE_WORDS.get(i.opcode & BPF_DW)} *)skb[${at}]`;
 }
 
-function atomic(i: Instruction): string {
-  const bits = sizeOf(i.opcode) * 8;
-  const register = (i.opcode & 0x18) === BPF_DW ? "r" : "w";
+function memory(i: Instruction, style: Style): string {
+  const words = modeOf(i.opcode) === BPF_MEMSX ? SIGNED_SIZE_WORDS : SIZE_WORDS;
+  const at = `*(${words.get(i.opcode & BPF_DW)} *)(`;
+  if (classOf(i.opcode) === BPF_LDX) return `r${i.dst} = ${at}${style.address(i.src, i.off)})`;
+  return `${at}${style.address(i.dst, i.off)}) = ${classOf(i.opcode) === BPF_ST ? i.imm : `r${i.src}`}`;
+}
+
+function atomic(i: Instruction, style: Style): string {
+  const size = i.opcode & BPF_DW;
+  const register = size === BPF_DW ? "r" : style.narrow;
   const src = `${register}${i.src}`;
-  const at = address(i.dst, i.off);
-  if (i.imm === BPF_LOAD_ACQ) return `${register}${i.dst} = load_acquire((u${bits} *)(${address(i.src, i.off)}))`;
-  if (i.imm === BPF_STORE_REL) return `store_release((u${bits} *)(${at}), ${src})`;
-  const suffix = bits === 32 ? "32_32" : "_64";
-  if (i.imm === BPF_XCHG) return `${src} = xchg${suffix}(${at}, ${src})`;
-  if (i.imm === BPF_CMPXCHG) return `${register}0 = cmpxchg${suffix}(${at}, ${register}0, ${src})`;
-  if (i.imm & BPF_FETCH) return `${src} = atomic_fetch_${FETCHES[i.imm & ~BPF_FETCH]}((u${bits} *)(${at}), ${src})`;
-  return `lock *(u${bits} *)(${at}) ${ALU_SYMBOLS[i.imm]} ${src}`;
+  const cast = `(${SIZE_WORDS.get(size)} *)`;
+  if (i.imm === BPF_LOAD_ACQ) return `${register}${i.dst} = load_acquire(${cast}(${style.address(i.src, i.off)}))`;
+  const address = style.address(i.dst, i.off);
+  if (i.imm === BPF_STORE_REL) return `store_release(${cast}(${address}), ${src})`;
+  if (!(i.imm & BPF_FETCH)) return `lock *${cast}(${address}) ${LOCKED_SIGNS.get(i.imm)} ${src}`;
+  const exchanges = i.imm === BPF_XCHG || i.imm === BPF_CMPXCHG;
+  const at = exchanges && !style.castsExchange ? address : `${cast}(${address})`;
+  const word = style.atomic(i.imm, size);
+  return i.imm === BPF_CMPXCHG
+    ? `${register}0 = ${word}(${at}, ${register}0, ${src})`
+    : `${src} = ${word}(${at}, ${src})`;
 }
 
-/** What the text alone would not tell from another instruction. */
-function note(i: Instruction): string | undefined {
-  if (i.symbol !== undefined || i.target !== undefined) return undefined;
-  if (i.opcode === CALL && i.src === BPF_PSEUDO_CALL) return "local";
-  if (i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL) return "kernel function";
-  return i.opcode === LD_IMM64 ? PSEUDO_LOADS[i.src] : undefined;
+/** What an immediate says in parentheses: a number, or a symbol with the number as its addend. */
+function argument(i: Instruction): string {
+  return i.symbol === undefined ? `${i.imm}` : `${quoted(i.symbol)}${addend(i.imm)}`;
 }
 
-/** A label or symbol, quoted where LLVM's lexer wants it. */
-function name(text: string): string {
-  return /^(?:[A-Za-z_.$][\w.$@]*|-?\d+)$/.test(text) ? text : JSON.stringify(text);
-}
+const addend = (value: number): string => (value === 0 ? "" : signed(value));
 
-const signed = (value: number): string => (value < 0 ? `${value}` : `+${value}`);
-const address = (register: number, off: number): string => `r${register} ${off < 0 ? "-" : "+"} ${Math.abs(off)}`;
+const MOV_REGISTER = BPF_ALU64 | BPF_MOV | BPF_X;
+/** `off` of a move that adds the base of this processor's data (BPF_ADDR_PERCPU in include/linux/filter.h). */
+const PER_CPU = -1;
+/** A barrier against speculation (BPF_NOSPEC in include/linux/filter.h). */
+const NO_SPECULATION = BPF_ST | 0xc0;
+
+/** What only the verifier puts into programs, as the kernel prints it. */
+function internal(i: Instruction): string | undefined {
+  const prefix = STYLES.kernel.prefix(i.opcode);
+  if (i.opcode === MOV_REGISTER && i.off === PER_CPU) return `${prefix}r${i.dst} = &(void __percpu *)(r${i.src})`;
+  return i.opcode === NO_SPECULATION ? `${prefix}nospec` : undefined;
+}
 
 /** An instruction that does not exist, field by field. */
 function raw(i: Instruction): string {

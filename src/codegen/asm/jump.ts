@@ -22,7 +22,7 @@ import {
   BPF_X,
 } from "./constants.ts";
 import type { Instruction, Register } from "./instruction.ts";
-import { BPF_JCOND, CALL, EXIT, JA, JA_LONG } from "./opcodes.ts";
+import { BPF_JCOND, CALL, EXIT, JA, JA_LONG, JA_REGISTER } from "./opcodes.ts";
 
 /** A label, or slots from the next instruction. */
 export type Target = string | number;
@@ -31,8 +31,9 @@ type IfImmediate = (dst: Register, imm: number, target: Target) => Instruction;
 type IfRegister = (dst: Register, src: Register, target: Target) => Instruction;
 
 function jump(opcode: number, dst: Register, src: number, imm: number, target: Target): Instruction {
-  const instruction = { opcode, dst, src, off: 0, imm };
-  return typeof target === "string" ? { ...instruction, target } : { ...instruction, off: target };
+  return typeof target === "string"
+    ? { opcode, dst, src, off: 0, imm, target }
+    : { opcode, dst, src, off: target, imm };
 }
 
 function ifImmediate(condition: number): IfImmediate {
@@ -49,7 +50,10 @@ export const ja = (target: Target): Instruction => jump(JA, 0, 0, 0, target);
 /** Goes to `target`, however far. Needs Linux 6.6. */
 export const jaLong = (target: Target): Instruction => distanceInImmediate(JA_LONG, 0, target);
 
-/** Goes to `target` once a loop has run for too long, which the kernel decides. Needs Linux 6.10. */
+/** Goes to the address in `dst`, which a map of instruction addresses holds. Needs Linux 6.19. */
+export const jaReg = (dst: Register): Instruction => ({ opcode: JA_REGISTER, dst, src: 0, off: 0, imm: 0 });
+
+/** Goes to `target` once a loop has run for too long, which the kernel decides. Needs Linux 6.9. */
 export const mayGoto = (target: Target): Instruction => jump(BPF_JMP | BPF_JCOND, 0, 0, 0, target);
 
 // Go to `target` if the comparison of `dst` with the immediate or `src` holds; `jset` if they share a bit. `s`: signed.
@@ -108,7 +112,14 @@ export const callHelper = (id: number): Instruction => ({ opcode: CALL, dst: 0, 
 export const callLocal = (target: Target): Instruction => distanceInImmediate(CALL, BPF_PSEUDO_CALL, target);
 
 /** Calls a function by its ELF symbol. The loader finds it by the relocation, so the distance is -1, as compilers leave it. */
-export const callSymbol = (symbol: string): Instruction => ({ ...callLocal(-1), symbol });
+export const callSymbol = (symbol: string): Instruction => ({
+  opcode: CALL,
+  dst: 0,
+  src: BPF_PSEUDO_CALL,
+  off: 0,
+  imm: -1,
+  symbol,
+});
 
 /** Calls a kernel function by its BTF id; `off` is the index of the module's BTF in the load's fd array, 0 for vmlinux. */
 export const callKernel = (btfId: number, off = 0): Instruction => ({
@@ -123,6 +134,7 @@ export const callKernel = (btfId: number, off = 0): Instruction => ({
 export const exit = (): Instruction => ({ opcode: EXIT, dst: 0, src: 0, off: 0, imm: 0 });
 
 function distanceInImmediate(opcode: number, src: number, target: Target): Instruction {
-  const instruction = { opcode, dst: 0 as const, src, off: 0, imm: 0 };
-  return typeof target === "string" ? { ...instruction, target } : { ...instruction, imm: target };
+  return typeof target === "string"
+    ? { opcode, dst: 0, src, off: 0, imm: 0, target }
+    : { opcode, dst: 0, src, off: 0, imm: target };
 }

@@ -3,38 +3,70 @@
  * instruction, are what the kernel reads. A jump has its distance in `off`, a call, `gotol` and `ld_imm64` in `imm`.
  */
 import { XdpgenError } from "../../errors.ts";
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from "./constants.ts";
 import { formatInstruction } from "./format.ts";
 import type { Instruction } from "./instruction.ts";
-import { CALL, EXIT, JA_LONG, LD_IMM64, isJump, slots } from "./opcodes.ts";
+import { farJumps, inReach, longForm } from "./long-jumps.ts";
+import { distanceField, slots } from "./opcodes.ts";
+
+export interface LayoutOptions {
+  /**
+   * Write a jump that is too far for 16 bits with a `gotol`, which the kernel knows since Linux 6.6 (RFC 9669, group
+   * base32). Where a compare becomes two or three instructions, what follows moves: find it by its label, not by its
+   * index or slot in `instructions`. Distances that are already there are counted anew. Default: such a jump is an error.
+   */
+  readonly longJumps?: boolean;
+}
 
 /** Slot in which each instruction starts; one more entry than instructions, the last is the length. */
 export function slotOffsets(instructions: readonly Instruction[]): readonly number[] {
   const offsets = [0];
-  for (const instruction of instructions) offsets.push(offsets.at(-1)! + slots(instruction));
+  let slot = 0;
+  for (const instruction of instructions) offsets.push((slot += slots(instruction)));
   return offsets;
 }
 
 /**
  * Resolves every `target` to a distance. Labels stay where they are.
- * @throws XdpgenError `asm-invalid`: a label twice, a target without label, a jump farther than its field can say
+ * @throws XdpgenError `asm-invalid`: a label twice, a target without label, a jump farther than its field can say, and
+ *   with `longJumps` a distance that leads out of the list or into an `ld_imm64`
  */
-export function layout(instructions: readonly Instruction[]): Instruction[] {
+export function layout(instructions: readonly Instruction[], { longJumps = false }: LayoutOptions = {}): Instruction[] {
+  const labels = labelIndexes(instructions);
+  const destinations = instructions.map((instruction, index) => labelledIndex(instruction, index, labels));
+  if (longJumps) return layoutLong(instructions, destinations);
   const offsets = slotOffsets(instructions);
-  const labels = labelOffsets(instructions, offsets);
   return instructions.map((instruction, index) => {
-    if (instruction.target === undefined) return instruction;
-    const { target, ...rest } = instruction;
-    const to = labels.get(target);
-    if (to === undefined) fail(index, instruction, `no instruction has label ${target}${known(labels)}`);
-    const field = distanceField(instruction);
-    if (field === undefined) fail(index, instruction, "only jumps, local calls and function addresses have targets");
-    const distance = to - offsets[index]! - 1;
-    if (field === "off" && (distance < -0x8000 || distance > 0x7fff)) {
-      fail(index, instruction, `${target} is ${distance} slots away and the jump reaches -32768 to 32767`);
+    const to = destinations[index];
+    if (to === undefined) return instruction;
+    const distance = offsets[to]! - offsets[index]! - 1;
+    if (distanceField(instruction) === "off" && !inReach(distance)) {
+      fail(
+        index,
+        instruction,
+        `${instruction.target} is ${distance} slots away and the jump reaches -32768 to 32767: move the code nearer, ` +
+          "or lay out with longJumps if the kernel is 6.6 or later",
+      );
     }
-    return { ...rest, [field]: distance };
+    return resolved(instruction, distance);
   });
+}
+
+function layoutLong(instructions: readonly Instruction[], labelled: readonly (number | undefined)[]): Instruction[] {
+  const counted = countedIndexes(instructions);
+  const destinations = labelled.map((index, i) => index ?? counted[i]);
+  const { far, offsets } = farJumps(instructions, destinations);
+  return instructions.flatMap((instruction, index) => {
+    const to = destinations[index];
+    if (to === undefined) return instruction;
+    const near = resolved(instruction, offsets[to]! - offsets[index]! - 1);
+    return far.has(index) ? longForm(near) : near;
+  });
+}
+
+function resolved(instruction: Instruction, distance: number): Instruction {
+  const { target: _, ...rest } = instruction;
+  rest[distanceField(instruction)!] = distance;
+  return rest;
 }
 
 /**
@@ -44,43 +76,55 @@ export function layout(instructions: readonly Instruction[]): Instruction[] {
  */
 export function labelTargets(instructions: readonly Instruction[], prefix = "L"): Instruction[] {
   const offsets = slotOffsets(instructions);
-  const indexes = new Map(offsets.slice(0, -1).map((slot, index) => [slot, index]));
-  const targets = instructions.map((instruction, index) => {
-    const field = distanceField(instruction);
-    if (field === undefined || instruction.symbol !== undefined || instruction.target !== undefined) return undefined;
-    const slot = offsets[index]! + 1 + instruction[field];
-    const target = indexes.get(slot);
-    if (target === undefined)
-      fail(index, instruction, `slot ${slot} of ${offsets.at(-1)} is not an instruction's start`);
-    return target;
-  });
+  const targets = countedIndexes(instructions);
   const entered = new Set(targets);
   const label = (index: number): string => instructions[index]!.label ?? `${prefix}${offsets[index]}`;
   return instructions.map((instruction, index) => {
     const target = targets[index];
     const field = distanceField(instruction);
-    const labelled = entered.has(index) ? { ...instruction, label: label(index) } : instruction;
-    return target === undefined ? labelled : { ...labelled, [field!]: 0, target: label(target) };
+    const labelled = entered.has(index) ? { label: label(index), ...instruction } : instruction;
+    return target === undefined ? labelled : { target: label(target), ...labelled, [field!]: 0 };
   });
 }
 
-/** The field in which a distance is kept, if the instruction has one. */
-function distanceField({ opcode, src }: Instruction): "off" | "imm" | undefined {
-  if (opcode === LD_IMM64) return src === BPF_PSEUDO_FUNC ? "imm" : undefined;
-  if (opcode === CALL) return src === BPF_PSEUDO_CALL ? "imm" : undefined;
-  if (!isJump(opcode) || opcode === EXIT) return undefined;
-  return opcode === JA_LONG ? "imm" : "off";
+/** The instruction that each one's distance leads to; undefined for what has none, or a target or symbol in its place. */
+function countedIndexes(instructions: readonly Instruction[]): (number | undefined)[] {
+  const offsets = slotOffsets(instructions);
+  const indexes = new Map(offsets.slice(0, -1).map((slot, index) => [slot, index]));
+  return instructions.map((instruction, index) => {
+    const field = distanceField(instruction);
+    if (field === undefined || instruction.symbol !== undefined || instruction.target !== undefined) return undefined;
+    const slot = offsets[index]! + 1 + instruction[field];
+    const to = indexes.get(slot);
+    if (to === undefined) fail(index, instruction, `slot ${slot} of ${offsets.at(-1)} is not an instruction's start`);
+    return to;
+  });
 }
 
-function labelOffsets(instructions: readonly Instruction[], offsets: readonly number[]): Map<string, number> {
+/** The instruction that `target` leads to. */
+function labelledIndex(
+  instruction: Instruction,
+  index: number,
+  labels: ReadonlyMap<string, number>,
+): number | undefined {
+  if (instruction.target === undefined) return undefined;
+  const to = labels.get(instruction.target);
+  if (to === undefined) fail(index, instruction, `no instruction has label ${instruction.target}${known(labels)}`);
+  if (distanceField(instruction) !== undefined) return to;
+  return fail(index, instruction, "only jumps, local calls and function addresses have targets");
+}
+
+function labelIndexes(instructions: readonly Instruction[]): Map<string, number> {
   const labels = new Map<string, number>();
-  for (const [index, instruction] of instructions.entries()) {
+  for (let index = 0; index < instructions.length; index++) {
+    const instruction = instructions[index]!;
     if (instruction.label === undefined) continue;
     const first = labels.get(instruction.label);
     if (first !== undefined) {
-      fail(index, instruction, `label ${instruction.label} already stands at slot ${first}; give one another name`);
+      const slot = slotOffsets(instructions)[first];
+      fail(index, instruction, `label ${instruction.label} already stands at slot ${slot}; give one another name`);
     }
-    labels.set(instruction.label, offsets[index]!);
+    labels.set(instruction.label, index);
   }
   return labels;
 }

@@ -89,13 +89,14 @@ export function ldMapValue(dst: Register, fd: number, offset: number): Instructi
 
 /** dst = the address of a function of this program, for helpers that call back. */
 export function ldFunction(dst: Register, target: string | number): Instruction {
-  const instruction = wideLoad(dst, BPF_PSEUDO_FUNC, 0, 0);
-  return typeof target === "string" ? { ...instruction, target } : { ...instruction, imm: target };
+  return typeof target === "string"
+    ? { opcode: LD_IMM64, dst, src: BPF_PSEUDO_FUNC, off: 0, imm: 0, immHigh: 0, target }
+    : wideLoad(dst, BPF_PSEUDO_FUNC, target, 0);
 }
 
 /** dst = what an ELF symbol names, a map or `addend` bytes into a section of variables; the loader fills it in (`R_BPF_64_64`). */
 export function ldSymbol(dst: Register, symbol: string, addend = 0): Instruction {
-  return { ...wideLoad(dst, 0, addend, 0), symbol };
+  return { opcode: LD_IMM64, dst, src: 0, off: 0, imm: addend, immHigh: 0, symbol };
 }
 
 function wideLoad(dst: Register, src: number, imm: number, immHigh: number): Instruction {

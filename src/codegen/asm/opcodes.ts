@@ -18,13 +18,16 @@ import {
   BPF_JMP,
   BPF_JMP32,
   BPF_LD,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
   BPF_W,
+  BPF_X,
 } from "./constants.ts";
 import type { Instruction } from "./instruction.ts";
 
 /** Mode of a load that extends the sign (RFC 9669, section 5.2). */
 export const BPF_MEMSX = 0x80;
-/** `may_goto`: a jump that the kernel takes when a loop has run for long enough (include/uapi/linux/bpf.h, 6.10). */
+/** `may_goto`: a jump that the kernel takes when a loop has run for long enough (include/uapi/linux/bpf.h, 6.9). */
 export const BPF_JCOND = 0xe0;
 /** Immediates of an atomic load with acquire and an atomic store with release order (bpf.h, 6.15). */
 export const BPF_LOAD_ACQ = 0x100;
@@ -35,6 +38,8 @@ export const LD_IMM64 = BPF_LD | BPF_IMM | BPF_DW;
 export const CALL = BPF_JMP | BPF_CALL;
 export const EXIT = BPF_JMP | BPF_EXIT;
 export const JA = BPF_JMP | BPF_JA;
+/** `gotox`: the address is in `dst` (kernel/bpf/verifier.c, check_indirect_jump; 6.19). */
+export const JA_REGISTER = BPF_JMP | BPF_JA | BPF_X;
 /** `gotol`: the distance is in `imm`. */
 export const JA_LONG = BPF_JMP32 | BPF_JA;
 
@@ -64,4 +69,12 @@ export const isByteSwap = (opcode: number): boolean => isAlu(opcode) && operatio
 /** Eight-byte slots that an instruction takes in a program: 2 for `ld_imm64`, else 1. */
 export function slots(instruction: Instruction): 1 | 2 {
   return instruction.opcode === LD_IMM64 ? 2 : 1;
+}
+
+/** The field in which an instruction has its distance, in slots from the next one; undefined where it leads nowhere. */
+export function distanceField({ opcode, src }: Instruction): "off" | "imm" | undefined {
+  if (opcode === LD_IMM64) return src === BPF_PSEUDO_FUNC ? "imm" : undefined;
+  if (opcode === CALL) return src === BPF_PSEUDO_CALL ? "imm" : undefined;
+  if (!isJump(opcode) || opcode === EXIT || opcode === JA_REGISTER) return undefined;
+  return opcode === JA_LONG ? "imm" : "off";
 }

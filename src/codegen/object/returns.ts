@@ -36,7 +36,7 @@ import {
   BPF_X,
   BPF_XOR,
 } from "../asm/constants.ts";
-import { type Instruction, R0, R10, slots } from "../asm/index.ts";
+import { type Instruction, JA_REGISTER, R0, R10, slots } from "../asm/index.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 
@@ -112,6 +112,7 @@ function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction
         break;
       }
       case BPF_JA:
+        if (opcode === JA_REGISTER) return "any";
         reach(pc + 1 + (cls === BPF_JMP32 ? imm : off), state);
         break;
       default: {

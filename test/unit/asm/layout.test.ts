@@ -158,7 +158,7 @@ test("format", () => {
       '       1:  if r0 == 1 goto "drop now"',
       "       2:  r1 = counts-8 ll",
       "       4:  call xdp_counter",
-      "       5:  call -1 // local",
+      "       5:  call pc-1",
       '"drop now":',
       "       6:  exit",
       "",

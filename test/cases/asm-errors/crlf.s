@@ -1,0 +1,3 @@
+r0 = 0
+	r1 = 5 6
+	exit /* unfinished
