@@ -94,7 +94,7 @@ const flag = fc.boolean();
 const few = { maxLength: 3 };
 
 /** A type that refers to `count` others. */
-function anyType(count: number): fc.Arbitrary<BtfType> {
+export function anyType(count: number): fc.Arbitrary<BtfType> {
   const type: fc.Arbitrary<TypeId> = fc.integer({ min: 0, max: count });
   const member = (bitfields: boolean) =>
     fc.record({
@@ -186,3 +186,32 @@ export const anyExt = (typeCount: number): fc.Arbitrary<BtfExt> => {
     coreRelocations: map(fc.record({ offset, type, access: name, kind: fc.integer({ min: 0, max: 20 }) })),
   });
 };
+
+/** A CO-RE relocation of every kind that clang 14 makes, on paths of every sort. */
+export const CORE_SOURCE = `
+  #define SEC(name) __attribute__((section(name), used))
+  #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+  typedef unsigned int u32;
+  struct xdp_md { u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex; };
+  struct list_head { struct list_head *next, *prev; };
+  struct inner { int a; struct { char c[16]; union { u32 x; struct list_head l[3]; }; }; u32 b1 : 3, b2 : 5; };
+  typedef struct { int p; struct inner in[2]; } alias_t;
+  struct task_struct { int pid; char comm[16]; };
+  enum mood { CALM = 1, ANGRY = 7 };
+  #pragma clang attribute pop
+  SEC("xdp") int first(struct xdp_md *ctx) {
+    alias_t *t = (void *)(long)ctx->data;
+    struct inner *i = (void *)(long)ctx->data;
+    struct task_struct *k = (void *)(long)ctx->data_end;
+    long s = t->in[1].l[2].prev != 0;
+    s += i[3].c[5] + k->comm[2] + k->pid;
+    s += __builtin_preserve_field_info(i->b2, 0) + __builtin_preserve_field_info(i->b2, 1);
+    s += __builtin_preserve_field_info(i->b2, 2) + __builtin_preserve_field_info(i->b2, 3);
+    s += __builtin_preserve_field_info(i->b2, 4) + __builtin_preserve_field_info(i->b2, 5);
+    s += __builtin_btf_type_id(*t, 0) + __builtin_btf_type_id(*k, 1);
+    s += __builtin_preserve_type_info(*k, 0) + __builtin_preserve_type_info(*(alias_t *)0, 1);
+    s += __builtin_preserve_enum_value(*(enum mood *)ANGRY, 0) + __builtin_preserve_enum_value(*(enum mood *)CALM, 1);
+    return s;
+  }
+  char _license[] SEC("license") = "GPL";
+`;

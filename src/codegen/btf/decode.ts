@@ -6,17 +6,21 @@
 import { BTF_HEADER_SIZE, KINDS, LINKAGES, invalid, readHeaderLength, readPart, viewOf } from "./kinds.ts";
 import { typeRefs } from "./references.ts";
 import { stringReader } from "./strings.ts";
-import type { Btf, BtfType } from "./types.ts";
+import type { Btf, BtfType, Member } from "./types.ts";
 
-/** Reads 32-bit words of the types in order. */
+/** Reads the types in order. */
 interface Cursor {
   readonly word: () => number;
   readonly signedWord: () => number;
   readonly name: () => string;
+  /** So many entries, each as `read` reads it. */
+  readonly list: <T>(count: number, read: () => T) => T[];
+  /** The type that is being read, for messages. */
+  readonly where: () => string;
 }
 
 /**
- * @param bytes a whole `.BTF` section, not split from another (a module's BTF is)
+ * @param bytes a whole `.BTF` section; one split from another, as a kernel module's is, is refused and the message says so
  * @throws XdpgenError `btf-invalid` with the byte offset
  */
 export function decodeBtf(bytes: Uint8Array): Btf {
@@ -26,36 +30,49 @@ export function decodeBtf(bytes: Uint8Array): Btf {
   const part = readPart(view, headerLength, 8, "the types of .BTF");
   const start = part.byteOffset - bytes.byteOffset;
   const types: BtfType[] = [];
+  let typeAt = 0;
   let at = 0;
-  const where = (): string => `type ${types.length + 1} at byte ${start + at}`;
+  const where = (): string => `type ${types.length + 1} at byte ${start + typeAt}`;
   const word = (): number => {
     if (at + 4 > part.byteLength) invalid(`${where()} is cut off: the types end at byte ${start + part.byteLength}`);
     at += 4;
     return part.getUint32(at - 4, true);
   };
-  const cursor: Cursor = { word, signedWord: () => word() | 0, name: () => string(word(), where()) };
-  while (at < part.byteLength) types.push(decodeType(cursor, where()));
+  const cursor: Cursor = {
+    word,
+    signedWord: () => word() | 0,
+    name: () => string(word(), where),
+    list: (count, read) => {
+      const list = [];
+      for (let index = 0; index < count; index++) list.push(read());
+      return list;
+    },
+    where,
+  };
+  for (; at < part.byteLength; typeAt = at) types.push(decodeType(cursor));
   for (const [index, type] of types.entries()) {
-    const wrong = typeRefs(type).find((id) => id > types.length);
-    if (wrong !== undefined)
-      invalid(`type ${index + 1} (${type.kind}) refers to type ${wrong}; there are ${types.length}`);
+    for (const id of typeRefs(type)) {
+      if (id > types.length) {
+        invalid(`type ${index + 1} (${type.kind}) refers to type ${id}; there are ${types.length}`);
+      }
+    }
   }
   return { types };
 }
 
-function decodeType(cursor: Cursor, where: string): BtfType {
-  const name = cursor.name();
-  const info = cursor.word();
-  const sizeOrType = cursor.word();
+function decodeType(cursor: Cursor): BtfType {
+  const { word, name: string, list, where } = cursor;
+  const name = string();
+  const info = word();
+  const sizeOrType = word();
   const flag = info >>> 31 === 1;
   const count = info & 0xffff;
   const kind = KINDS[(info >>> 24) & 0x1f];
-  const times = <T>(read: () => T): T[] => Array.from({ length: count }, read);
   switch (kind) {
     case "int": {
-      const word = cursor.word();
-      const encoding = (word >>> 24) & 0x0f;
-      return { kind, name, size: sizeOrType, bits: word & 0xff, bitOffset: (word >>> 16) & 0xff, encoding };
+      const bits = word();
+      const encoding = (bits >>> 24) & 0x0f;
+      return { kind, name, size: sizeOrType, bits: bits & 0xff, bitOffset: (bits >>> 16) & 0xff, encoding };
     }
     case "ptr":
     case "volatile":
@@ -63,44 +80,29 @@ function decodeType(cursor: Cursor, where: string): BtfType {
     case "restrict":
       return { kind, type: sizeOrType };
     case "array":
-      return { kind, type: cursor.word(), indexType: cursor.word(), length: cursor.word() };
+      return { kind, type: word(), indexType: word(), length: word() };
     case "struct":
-    case "union":
-      return {
-        kind,
-        name,
-        size: sizeOrType,
-        bitfields: flag,
-        members: times(() => {
-          const member = { name: cursor.name(), type: cursor.word() };
-          const offset = cursor.word();
-          return flag
-            ? { ...member, bitOffset: offset & 0xff_ffff, bitSize: offset >>> 24 }
-            : { ...member, bitOffset: offset, bitSize: 0 };
-        }),
+    case "union": {
+      const member = (): Member => {
+        const [memberName, type, offset] = [string(), word(), word()];
+        if (!flag) return { name: memberName, type, bitOffset: offset, bitSize: 0 };
+        return { name: memberName, type, bitOffset: offset & 0xff_ffff, bitSize: offset >>> 24 };
       };
+      return { kind, name, size: sizeOrType, bitfields: flag, members: list(count, member) };
+    }
     case "enum": {
-      const value = flag ? cursor.signedWord : cursor.word;
-      return {
-        kind,
-        name,
-        size: sizeOrType,
-        signed: flag,
-        values: times(() => ({ name: cursor.name(), value: value() })),
-      };
+      const value = flag ? cursor.signedWord : word;
+      const values = list(count, () => ({ name: string(), value: value() }));
+      return { kind, name, size: sizeOrType, signed: flag, values };
     }
     case "enum64": {
+      const high = flag ? cursor.signedWord : word;
       const value = (): bigint => {
-        const low = BigInt(cursor.word());
-        return (BigInt(flag ? cursor.signedWord() : cursor.word()) << 32n) | low;
+        const low = BigInt(word());
+        return (BigInt(high()) << 32n) | low;
       };
-      return {
-        kind,
-        name,
-        size: sizeOrType,
-        signed: flag,
-        values: times(() => ({ name: cursor.name(), value: value() })),
-      };
+      const values = list(count, () => ({ name: string(), value: value() }));
+      return { kind, name, size: sizeOrType, signed: flag, values };
     }
     case "fwd":
       return { kind, name, union: flag };
@@ -109,27 +111,28 @@ function decodeType(cursor: Cursor, where: string): BtfType {
     case "func":
       return { kind, name, type: sizeOrType, linkage: linkage(count, where) };
     case "func_proto":
-      return { kind, type: sizeOrType, params: times(() => ({ name: cursor.name(), type: cursor.word() })) };
+      return { kind, type: sizeOrType, params: list(count, () => ({ name: string(), type: word() })) };
     case "var":
-      return { kind, name, type: sizeOrType, linkage: linkage(cursor.word(), where) };
-    case "datasec":
-      return {
-        kind,
-        name,
-        size: sizeOrType,
-        vars: times(() => ({ type: cursor.word(), offset: cursor.word(), size: cursor.word() })),
-      };
+      return { kind, name, type: sizeOrType, linkage: linkage(word(), where) };
+    case "datasec": {
+      const vars = list(count, () => ({ type: word(), offset: word(), size: word() }));
+      return { kind, name, size: sizeOrType, vars };
+    }
     case "float":
       return { kind, name, size: sizeOrType };
     case "decl_tag":
-      return { kind, name, type: sizeOrType, component: cursor.signedWord(), attribute: flag };
+      return { kind, name, type: sizeOrType, component: component(cursor.signedWord(), where), attribute: flag };
     case "type_tag":
       return { kind, name, type: sizeOrType, attribute: flag };
     default:
-      return invalid(`${where} has kind ${(info >>> 24) & 0x1f}, which is not known`);
+      return invalid(`${where()} has kind ${(info >>> 24) & 0x1f}, which is not known`);
   }
 }
 
-function linkage(value: number, where: string): (typeof LINKAGES)[number] {
-  return LINKAGES[value] ?? invalid(`${where} has linkage ${value}, not 0 to ${LINKAGES.length - 1}`);
+function linkage(value: number, where: () => string): (typeof LINKAGES)[number] {
+  return LINKAGES[value] ?? invalid(`${where()} has linkage ${value}, not 0 to ${LINKAGES.length - 1}`);
+}
+
+function component(value: number, where: () => string): number {
+  return value >= -1 ? value : invalid(`${where()} is on part ${value}, not -1 (the whole) or a part's index`);
 }

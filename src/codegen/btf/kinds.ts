@@ -35,6 +35,23 @@ export const KINDS = [
 
 export const LINKAGES = ["static", "global", "extern"] as const;
 
+/** `enum bpf_core_relo_kind` (include/uapi/linux/bpf.h), in libbpf's words. The position in the list is the number. */
+export const CORE_KINDS = [
+  "byte_off",
+  "byte_sz",
+  "field_exists",
+  "signed",
+  "lshift_u64",
+  "rshift_u64",
+  "local_type_id",
+  "target_type_id",
+  "type_exists",
+  "type_size",
+  "enumval_exists",
+  "enumval_value",
+  "type_matches",
+] as const;
+
 export function invalid(message: string): never {
   throw new XdpgenError("btf-invalid", message);
 }

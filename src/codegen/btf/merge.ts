@@ -1,11 +1,11 @@
 /**
  * Several BTF to one: what is reachable from the roots of each, with equal types once.
  *
- * Equal means that no walk through the types, from the one or from the other, can tell them apart. That is found as for
- * automata: types of the same shape start in one class, and classes split while the classes that their members refer to
- * differ. Cycles need no special case, and different types never end in one class. A function, variable or section names
- * one thing of one object, so each is a class of its own.
+ * Equal means that no walk through the types, from the one or from the other, can tell them apart. Cycles need no special
+ * case, and different types never become one. A function, variable or section names one thing of one object, so each is
+ * unlike every other.
  */
+import { coarsestPartition, numberer } from "./partition.ts";
 import { mapTypeRefs, typeRefs } from "./references.ts";
 import type { Btf, BtfType, TypeId } from "./types.ts";
 
@@ -42,7 +42,13 @@ export function mergeBtf(parts: readonly MergePart[]): Merged {
     return position;
   });
 
-  const classes = equivalenceClasses(nodes);
+  const nameNumber = numberer();
+  const shapeNumber = numberer();
+  const shapes = nodes.map(({ type }, index) => shapeNumber(shape(type, index, nameNumber)));
+  const classes = coarsestPartition(
+    shapes,
+    nodes.map(({ refs }) => refs),
+  );
   // Classes are numbered by their first member, so class N is type N + 1.
   const types: BtfType[] = [];
   for (const [index, { type, refs }] of nodes.entries()) {
@@ -67,7 +73,10 @@ export function mergeBtf(parts: readonly MergePart[]): Merged {
 function reachable({ btf, roots }: MergePart): TypeId[] {
   const tags = new Map<TypeId, TypeId[]>();
   for (const [index, type] of btf.types.entries()) {
-    if (type.kind === "decl_tag") tags.set(type.type, [...(tags.get(type.type) ?? []), index + 1]);
+    if (type.kind !== "decl_tag") continue;
+    const known = tags.get(type.type);
+    if (known) known.push(index + 1);
+    else tags.set(type.type, [index + 1]);
   }
   const seen = new Set<TypeId>();
   const open = [...roots];
@@ -75,51 +84,62 @@ function reachable({ btf, roots }: MergePart): TypeId[] {
     const type = btf.types[id - 1];
     if (!type || seen.has(id)) continue;
     seen.add(id);
-    open.push(...typeRefs(type), ...(tags.get(id) ?? []));
+    for (const ref of typeRefs(type)) open.push(ref);
+    for (const tag of tags.get(id) ?? []) open.push(tag);
   }
   return [...seen].toSorted((a, b) => a - b);
 }
 
-/** The class of each node; classes are numbered by their first member. */
-function equivalenceClasses(nodes: readonly Node[]): readonly number[] {
-  let current = numbered(nodes.map(({ type }, index) => shape(type, index)));
-  for (;;) {
-    const { classes } = current;
-    const refined = numbered(
-      nodes.map(({ refs }, index) => `${classes[index]}:${refs.map((ref) => (ref < 0 ? "" : classes[ref])).join()}`),
-    );
-    // Refining never joins classes, so as many as before are the same as before.
-    if (refined.count === current.count) return classes;
-    current = refined;
+/**
+ * All of a type but what it refers to, as text: equal texts may be equal types. Whether a reference is void is part of it.
+ * Names are there as numbers: a long one may be the name of many members.
+ */
+function shape(type: BtfType, index: number, number: (name: string) => number): string {
+  return [type.kind, ...fields(type, index, number), ...typeRefs(type).map((ref) => ref === 0)].join();
+}
+
+function fields(type: BtfType, index: number, number: (name: string) => number): readonly unknown[] {
+  switch (type.kind) {
+    case "int":
+      return [number(type.name), type.size, type.bits, type.bitOffset, type.encoding];
+    case "float":
+      return [number(type.name), type.size];
+    case "ptr":
+    case "const":
+    case "volatile":
+    case "restrict":
+      return [];
+    case "array":
+      return [type.length];
+    case "struct":
+    case "union":
+      return [
+        number(type.name),
+        type.size,
+        type.bitfields,
+        ...type.members.flatMap((m) => [number(m.name), m.bitOffset, m.bitSize]),
+      ];
+    case "enum":
+    case "enum64":
+      return [
+        number(type.name),
+        type.size,
+        type.signed,
+        ...type.values.flatMap(({ name, value }) => [number(name), value]),
+      ];
+    case "fwd":
+      return [number(type.name), type.union];
+    case "typedef":
+      return [number(type.name)];
+    case "func_proto":
+      return type.params.map(({ name }) => number(name));
+    case "decl_tag":
+      return [number(type.name), type.component, type.attribute];
+    case "type_tag":
+      return [number(type.name), type.attribute];
+    case "func":
+    case "var":
+    case "datasec":
+      return [index];
   }
-}
-
-function numbered(keys: readonly string[]): { classes: readonly number[]; count: number } {
-  const numbers = new Map<string, number>();
-  const classes = keys.map((key) => {
-    const known = numbers.get(key);
-    if (known !== undefined) return known;
-    numbers.set(key, numbers.size);
-    return numbers.size - 1;
-  });
-  return { classes, count: numbers.size };
-}
-
-/** All of a type but what it refers to. */
-function shape(type: BtfType, index: number): string {
-  if (type.kind === "func" || type.kind === "var" || type.kind === "datasec") return `${type.kind} ${index}`;
-  return JSON.stringify(
-    mapTypeRefs(type, () => 0),
-    (_, value: unknown) => {
-      if (typeof value === "bigint") return `${value}n`;
-      // Equal types are equal in whatever order their fields were written down.
-      return isRecord(value)
-        ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-        : value;
-    },
-  );
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,3 +1,5 @@
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
@@ -7,16 +9,20 @@ import {
   type TypeId,
   decodeBtf,
   encodeBtf,
+  formatBtf,
   mapTypeRefs,
   mergeBtf,
   typeRefs,
 } from "../../../src/codegen/btf/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { ALL_KINDS, anyBtf } from "../../support/btf.ts";
-import { distributionObjects } from "../../support/objects.ts";
+import { withFile } from "../../support/llvm.ts";
+import { compile, distributionObjects } from "../../support/objects.ts";
 
 const ids = ({ types }: Btf): TypeId[] => types.map((_, index) => index + 1);
 const whole = (btf: Btf): MergePart => ({ btf, roots: ids(btf) });
+const typesOf = (object: Uint8Array): Btf =>
+  decodeBtf(readElf(object).sections.find(({ name }) => name === ".BTF")!.data);
 const isNamedThing = (type: BtfType): boolean => ["func", "var", "datasec"].includes(type.kind);
 const withoutRefs = (type: BtfType): BtfType => mapTypeRefs(type, () => 0);
 
@@ -139,10 +145,81 @@ describe("mergeBtf", () => {
     expect(joined).toBeGreaterThan(0);
   });
 
-  test("real objects together", () => {
-    const parts = distributionObjects().map(([, bytes]) =>
-      whole(decodeBtf(readElf(bytes).sections.find((section) => section.name === ".BTF")!.data)),
+  test("with itself adds nothing but what names one thing of one object, and tags on it", () => {
+    fc.assert(
+      fc.property(anyBtf, (btf) => {
+        const once = mergeBtf([whole(btf)]).btf;
+        const twice = mergeBtf([whole(once), whole(once)]);
+        const own = ids(once).filter((id) => twice.ids[1]!.get(id)! > once.types.length);
+        const reaches = (id: TypeId, seen = new Set<TypeId>()): boolean => {
+          const type = once.types[id - 1];
+          if (!type || seen.has(id)) return false;
+          seen.add(id);
+          return isNamedThing(type) || typeRefs(type).some((ref) => reaches(ref, seen));
+        };
+        expect(own).toEqual(ids(once).filter((id) => reaches(id)));
+        expect(twice.btf.types.slice(0, once.types.length)).toEqual(once.types);
+      }),
     );
+  });
+
+  test("gives the same types whichever part comes first", () => {
+    fc.assert(
+      fc.property(anyBtf, anyBtf, (one, other) => {
+        const [ab, ba] = [mergeBtf([whole(one), whole(other)]), mergeBtf([whole(other), whole(one)])];
+        expect(ba.btf.types).toHaveLength(ab.btf.types.length);
+        const pairs = [0, 1].flatMap((part) => [...ab.ids[part]!].map(([id, to]) => [to, ba.ids[1 - part]!.get(id)!]));
+        const toBa = new Map(pairs as [TypeId, TypeId][]);
+        for (const [from, to] of pairs) expect(toBa.get(from!)).toBe(to);
+        for (const [from, to] of toBa) {
+          if (from !== 0)
+            expect(ba.btf.types[to - 1]).toEqual(mapTypeRefs(ab.btf.types[from - 1]!, (id) => toBa.get(id)!));
+        }
+      }),
+    );
+  });
+
+  test("of two objects gives the types that bpftool's linker gives", () => {
+    const common = "struct node { struct node *next; unsigned v : 3; }; typedef struct node node_t; enum e { A, B };";
+    const [one, other] = [
+      compile(`${common} struct only_one { node_t *n; enum e e; }; struct only_one one; node_t *a;`),
+      compile(`${common} struct only_other { node_t n[3]; const struct { int x; } *y; }; struct only_other two;`),
+    ];
+    const linked = withFile(one, (a) =>
+      withFile(other, (b) => {
+        execFileSync("bpftool", ["gen", "object", `${a}.linked`, a, b], { stdio: ["ignore", "ignore", "pipe"] });
+        return new Uint8Array(readFileSync(`${a}.linked`));
+      }),
+    );
+    const blocks = (btf: Btf): string[] => formatBtf(btf, { style: "c" }).split("\n\n").toSorted();
+    const { btf } = expectFaithful([whole(typesOf(one)), whole(typesOf(other))]);
+    expect(blocks(btf)).toEqual(blocks(typesOf(linked)));
+    expect(blocks(btf).join()).toContain("only_other");
+    const plain = ({ types }: Btf): number => types.filter((type) => !isNamedThing(type)).length;
+    expect(plain(btf)).toBe(plain(typesOf(linked)));
+  });
+
+  test("members of one long name", () => {
+    const name = "x".repeat(2 ** 20);
+    const members = Array.from({ length: 60_000 }, () => ({ name, type: 0, bitOffset: 0, bitSize: 0 }));
+    const btf: Btf = { types: [{ kind: "union", name, size: 0, bitfields: false, members }] };
+    expect(mergeBtf([whole(btf), whole(btf)]).btf.types).toHaveLength(1);
+  });
+
+  test("long chains and circles, which round after round would take for ever", () => {
+    const length = 50_000;
+    const chain = (last: BtfType): Btf => ({
+      types: [...Array.from({ length: length - 1 }, (_, index): BtfType => ({ kind: "ptr", type: index + 2 })), last],
+    });
+    const end: BtfType = { kind: "float", name: "end", size: 4 };
+    expect(mergeBtf([whole(chain(end)), whole(chain(end))]).btf).toEqual(chain(end));
+    expect(mergeBtf([whole(chain({ kind: "ptr", type: 1 })), whole(chain(end))]).btf.types).toHaveLength(length + 1);
+    const ring = chain({ kind: "const", type: 1 });
+    expect(mergeBtf([whole(ring), { btf: ring, roots: [length / 2] }]).btf.types).toHaveLength(length);
+  });
+
+  test("real objects together", () => {
+    const parts = distributionObjects().map(([, bytes]) => whole(typesOf(bytes)));
     const { btf } = expectFaithful(parts);
     expect(decodeBtf(encodeBtf({ btf }).btf)).toEqual(btf);
     const named = (types: readonly BtfType[], name: string): number =>
