@@ -10,35 +10,40 @@ export interface StringTable {
   offsetOf(text: string): number;
 }
 
+const ENCODER = new TextEncoder();
+
 /**
  * A table of these strings, in order of their first appearance.
  * @throws XdpgenError with `code` for a string that holds a NUL or half a surrogate pair
  */
 export function buildStringTable(strings: Iterable<string>, code: ErrorCode): StringTable {
-  const encoder = new TextEncoder();
   const offsets = new Map([["", 0]]);
-  const parts: Uint8Array[] = [new Uint8Array(1)];
-  let size = 1;
+  let end = 1;
   for (const text of strings) {
     if (offsets.has(text)) continue;
-    if (/[\0\p{Surrogate}]/u.test(text)) {
-      throw new XdpgenError(
-        code,
-        `cannot write the name ${JSON.stringify(text)}: it has a character that no name can hold`,
-      );
-    }
-    const part = encoder.encode(`${text}\0`);
-    offsets.set(text, size);
-    parts.push(part);
-    size += part.length;
+    if (text.includes("\0")) refuse(text, code);
+    offsets.set(text, end);
+    end += text.length + 1;
   }
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
+  const names = [...offsets.keys()];
+  const bytes = ENCODER.encode(`${names.join("\0")}\0`);
+  // As many bytes as characters: all is ASCII, as nearly always, and the offsets are right.
+  if (bytes.length !== end) {
+    end = 0;
+    for (const text of names) {
+      if (/\p{Surrogate}/u.test(text)) refuse(text, code);
+      offsets.set(text, end);
+      end += ENCODER.encode(text).length + 1;
+    }
   }
   return { bytes, offsetOf: (text) => offsets.get(text)! };
+}
+
+function refuse(name: string, code: ErrorCode): never {
+  throw new XdpgenError(
+    code,
+    `cannot write the name ${JSON.stringify(name)}: it has a character that no name can hold`,
+  );
 }
 
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });

@@ -28,7 +28,13 @@ export const SHF_ALLOC = 0x2;
 export const SHF_EXECINSTR = 0x4;
 export const SHF_MERGE = 0x10;
 export const SHF_STRINGS = 0x20;
+/** `sh_info` is a section's number: on every relocation section. libbpf's linker joins only sections of equal flags. */
+export const SHF_INFO_LINK = 0x40;
+/** Placed in the order of another section, which `sh_link` names. */
+export const SHF_LINK_ORDER = 0x80;
 export const SHF_GROUP = 0x200;
+/** The data are an `Elf64_Chdr` and what is left of them by a compression. */
+export const SHF_COMPRESSED = 0x800;
 
 export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;

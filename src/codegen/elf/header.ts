@@ -1,4 +1,7 @@
-/** The file header and the section header table, read (System V gABI, "ELF Header" and "Sections"). */
+/**
+ * The file header and the section header table, read (System V gABI, "ELF Header" and "Sections"). In: the bytes of a
+ * file. Out: the section headers, of which each names bytes that are there and are no other section's.
+ */
 import { XdpgenError } from "../../errors.ts";
 import {
   EHDR_SIZE,
@@ -8,7 +11,7 @@ import {
   ET_REL,
   EV_CURRENT,
   SHDR_SIZE,
-  SHN_XINDEX,
+  SHN_LORESERVE,
   SHT_NOBITS,
   SHT_NULL,
 } from "./constants.ts";
@@ -33,34 +36,40 @@ export interface Headers {
   readonly names: number;
 }
 
+/** A page of the largest pages that Linux has. The kernel aligns nothing of a BPF program to more. */
+const MAX_ALIGN = 0x1_0000;
+
+/** A section without bytes becomes the value of a map, whose size has 32 bits (include/uapi/linux/bpf.h). */
+const MAX_NOBITS_SIZE = 0xffff_ffff;
+
 export function invalid(message: string): never {
   throw new XdpgenError("object-invalid", message);
 }
 
-/** Every section of the answer lies within the file. */
+export function unsupported(message: string): never {
+  throw new XdpgenError("object-unsupported", message);
+}
+
+/**
+ * Every section of the answer lies within the file, and no two have a byte in common.
+ * @throws XdpgenError `object-invalid`, or `object-unsupported` for more sections than the file header can count
+ */
 export function readHeaders(bytes: Uint8Array): Headers {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   checkIdentity(bytes, view);
   const start = readSize(view, 0x28, "the section header table's offset");
   const entrySize = view.getUint16(0x3a, true);
+  const count = view.getUint16(0x3c, true);
+  const names = view.getUint16(0x3e, true);
   if (start === 0) invalid("the object has no sections: compile with `clang -O2 -g -target bpf -c`");
   if (entrySize !== SHDR_SIZE) invalid(`section headers at byte 0x3a are ${entrySize} bytes long, not ${SHDR_SIZE}`);
-  if (start + SHDR_SIZE > bytes.length) truncated("the section header table", start, SHDR_SIZE, bytes.length);
+  const length = Math.max(count, 1) * SHDR_SIZE;
+  if (start + length > bytes.length) truncated("the section header table", start, length, bytes.length);
+  if (count === 0 || names >= SHN_LORESERVE) refuseExtendedNumbers(view, start);
 
-  // Where a number is too large for the file header, the null section has it.
-  const nullSection = readSectionHeader(view, start);
-  const count = view.getUint16(0x3c, true) || nullSection.size;
-  const names = view.getUint16(0x3e, true);
-  if (start + count * SHDR_SIZE > bytes.length) {
-    truncated("the section header table", start, count * SHDR_SIZE, bytes.length);
-  }
-  const sections = Array.from({ length: count }, (_, index) => readSectionHeader(view, start + index * SHDR_SIZE));
-  for (const [index, { type, offset, size }] of sections.entries()) {
-    if (type !== SHT_NULL && type !== SHT_NOBITS && offset + size > bytes.length) {
-      truncated(`section ${index}`, offset, size, bytes.length);
-    }
-  }
-  return { sections, names: names === SHN_XINDEX ? nullSection.link : names };
+  const sections = Array.from({ length: count }, (_, index) => readSectionHeader(view, index, start));
+  checkPlaces(sections, start, bytes.length);
+  return { sections, names };
 }
 
 function checkIdentity(bytes: Uint8Array, view: DataView): void {
@@ -85,17 +94,35 @@ function checkIdentity(bytes: Uint8Array, view: DataView): void {
   expect("the file type", 0x10, view.getUint16(0x10, true), ET_REL, "not a relocatable object; compile with -c");
 }
 
-function readSectionHeader(view: DataView, at: number): SectionHeader {
+/** From 65280 sections on their number is in the null section, and the sections of symbols are in a table of their own. */
+function refuseExtendedNumbers(view: DataView, start: number): never {
+  const count = view.getUint16(0x3c, true) || readSize(view, start + 0x20, "the number of sections");
+  return unsupported(
+    `the object counts its ${count} sections in the null section, at byte ${start + 0x20}: ` +
+      `only objects of less than ${SHN_LORESERVE} sections are read; compile fewer functions into one object`,
+  );
+}
+
+function readSectionHeader(view: DataView, index: number, table: number): SectionHeader {
+  const at = table + index * SHDR_SIZE;
+  const type = view.getUint32(at + 0x04, true);
+  const size = readSize(view, at + 0x20, "a section's size");
   const align = readSize(view, at + 0x30, "a section's alignment");
-  if (align !== 0 && !Number.isInteger(Math.log2(align))) {
-    invalid(`a section's alignment at byte ${at + 0x30} is ${align}, not a power of two`);
+  if (align > MAX_ALIGN) {
+    invalid(`the alignment of section ${index}, at byte ${at + 0x30}, is ${align}, more than a page (${MAX_ALIGN})`);
+  }
+  if ((align & (align - 1)) !== 0) {
+    invalid(`the alignment of section ${index}, at byte ${at + 0x30}, is ${align}, not a power of two`);
+  }
+  if (type === SHT_NOBITS && size > MAX_NOBITS_SIZE) {
+    invalid(`the size of section ${index}, at byte ${at + 0x20}, is ${size}, more than a map can hold`);
   }
   return {
     nameOffset: view.getUint32(at, true),
-    type: view.getUint32(at + 0x04, true),
+    type,
     flags: readSize(view, at + 0x08, "a section's flags"),
     offset: readSize(view, at + 0x18, "a section's offset"),
-    size: readSize(view, at + 0x20, "a section's size"),
+    size,
     link: view.getUint32(at + 0x28, true),
     info: view.getUint32(at + 0x2c, true),
     align: Math.max(align, 1),
@@ -103,11 +130,34 @@ function readSectionHeader(view: DataView, at: number): SectionHeader {
   };
 }
 
+/**
+ * gABI, "Sections": no byte of a file is in two sections. A reader can rely on it: what it makes of all sections is no
+ * larger than the file.
+ */
+function checkPlaces(sections: readonly SectionHeader[], table: number, length: number): void {
+  const places = [
+    { what: "the ELF header", offset: 0, end: EHDR_SIZE },
+    { what: "the section header table", offset: table, end: table + sections.length * SHDR_SIZE },
+  ];
+  for (const [index, { type, offset, size }] of sections.entries()) {
+    if (type === SHT_NULL || type === SHT_NOBITS) continue;
+    if (offset + size > length) truncated(`section ${index}`, offset, size, length);
+    if (size > 0) places.push({ what: `section ${index}`, offset, end: offset + size });
+  }
+  places.sort((a, b) => a.offset - b.offset);
+  for (const [index, { what, offset }] of places.entries()) {
+    const before = places[index - 1];
+    if (before && before.end > offset) {
+      invalid(`${before.what} and ${what} share bytes from byte ${offset} on: the object is damaged`);
+    }
+  }
+}
+
 /** A field of 64 bits as a number; what needs more than 53 bits is damage. */
 export function readSize(view: DataView, at: number, what: string): number {
-  const value = view.getBigUint64(at, true);
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) invalid(`${what} at byte ${at} is ${value}: the object is damaged`);
-  return Number(value);
+  const high = view.getUint32(at + 4, true);
+  if (high >= 0x20_0000) invalid(`${what} at byte ${at} is ${view.getBigUint64(at, true)}: the object is damaged`);
+  return high * 0x1_0000_0000 + view.getUint32(at, true);
 }
 
 function truncated(what: string, offset: number, size: number, length: number): never {

@@ -9,7 +9,7 @@ export interface ElfSection {
   readonly name: string;
   /** `SHT_PROGBITS`, `SHT_NOBITS`, … The null section, symbol, string and relocation tables are not listed. */
   readonly type: number;
-  /** `SHF_ALLOC`, `SHF_EXECINSTR`, … */
+  /** `SHF_ALLOC`, `SHF_EXECINSTR`, …; without those that would name another section, `SHF_LINK_ORDER` and `SHF_GROUP`. */
   readonly flags: number;
   /** Empty for `SHT_NOBITS`. */
   readonly data: Uint8Array;
@@ -35,7 +35,7 @@ export interface ElfSymbol {
 }
 
 export interface ElfRelocation {
-  /** Byte offset in the section that the relocation patches. */
+  /** Byte offset in the section that the relocation patches; of compressed data, before their compression. */
   readonly offset: number;
   /** `R_BPF_64_64` 1, `R_BPF_64_ABS64` 2, `R_BPF_64_ABS32` 3, `R_BPF_64_NODYLD32` 4, `R_BPF_64_32` 10. */
   readonly type: number;

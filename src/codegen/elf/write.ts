@@ -7,6 +7,7 @@
  * follow them. All names, of sections and of symbols, are in `.strtab`.
  */
 import { type StringTable, buildStringTable } from "../string-table.ts";
+import { patchableSize } from "./compressed.ts";
 import {
   EHDR_SIZE,
   ELFCLASS64,
@@ -17,6 +18,7 @@ import {
   RELOCATION_SIZES,
   REL_SIZE,
   SHDR_SIZE,
+  SHF_INFO_LINK,
   SHN_ABS,
   SHN_COMMON,
   SHN_LORESERVE,
@@ -107,25 +109,33 @@ export function writeElf(object: ElfObject): Uint8Array {
 function check({ sections, symbols }: ElfObject): void {
   if (sections.length >= SHN_LORESERVE / 2)
     invalid(`cannot write ${sections.length} sections: too many for one object`);
-  for (const { name, type, data, size, align, relocations } of sections) {
+  for (const section of sections) {
+    const { name, type, data, size, align, relocations } = section;
     const expected = type === SHT_NOBITS ? 0 : size;
     if (data.length !== expected)
       invalid(`section ${name} has ${data.length} bytes of data and should have ${expected}`);
     if (align < 1 || !Number.isInteger(Math.log2(align)))
       invalid(`section ${name} is aligned to ${align}, no power of two`);
+    if (relocations.length === 0) continue;
+    const patchable = patchableSize(section);
     for (const { offset, type: kind, symbol } of relocations) {
       const needed = RELOCATION_SIZES.get(kind) ?? 1;
-      if (offset < 0 || offset + needed > size)
-        invalid(`a relocation at ${offset} is outside section ${name} of ${size} bytes`);
+      if (!isSize(offset) || offset + needed > patchable)
+        invalid(`a relocation at ${offset} is outside section ${name} of ${patchable} bytes`);
       if (!symbols[symbol])
         invalid(`a relocation of section ${name} is to symbol ${symbol}; there are ${symbols.length}`);
     }
   }
-  for (const { name, section } of symbols) {
+  for (const { name, section, value, size } of symbols) {
     if (typeof section === "number" && !sections[section]) {
       invalid(`symbol ${name} is in section ${section}; there are ${sections.length}`);
     }
+    if (!isSize(value) || !isSize(size)) invalid(`symbol ${name} is ${size} bytes at ${value}: no place in a section`);
   }
+}
+
+function isSize(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }
 
 interface SymbolOrder {
@@ -153,8 +163,8 @@ function symbolBytes(symbols: readonly ElfSymbol[], names: StringTable): Uint8Ar
     view.setUint8(at + 4, (SYMBOL_BINDINGS.indexOf(symbol.binding) << 4) | SYMBOL_TYPES.indexOf(symbol.type));
     view.setUint8(at + 5, SYMBOL_VISIBILITIES.indexOf(symbol.visibility));
     view.setUint16(at + 6, sectionNumber(symbol.section), true);
-    view.setBigUint64(at + 8, BigInt(symbol.value), true);
-    view.setBigUint64(at + 16, BigInt(symbol.size), true);
+    setUint64(view, at + 8, symbol.value);
+    setUint64(view, at + 16, symbol.size);
   }
   return bytes;
 }
@@ -176,14 +186,14 @@ function relocationPart(section: ElfSection, target: number, symbolTable: number
   const data = new Uint8Array(section.relocations.length * REL_SIZE);
   const view = new DataView(data.buffer);
   for (const [index, { offset, type, symbol }] of section.relocations.entries()) {
-    view.setBigUint64(index * REL_SIZE, BigInt(offset), true);
+    setUint64(view, index * REL_SIZE, offset);
     view.setUint32(index * REL_SIZE + 8, type, true);
     view.setUint32(index * REL_SIZE + 12, numbers[symbol]!, true);
   }
   return {
     name: `.rel${section.name}`,
     type: SHT_REL,
-    flags: 0,
+    flags: SHF_INFO_LINK,
     data,
     size: data.length,
     link: symbolTable,
@@ -211,7 +221,7 @@ function assemble(parts: readonly Part[], names: StringTable): Uint8Array {
   view.setUint16(0x10, ET_REL, true);
   view.setUint16(0x12, EM_BPF, true);
   view.setUint32(0x14, EV_CURRENT, true);
-  view.setBigUint64(0x28, BigInt(table), true);
+  setUint64(view, 0x28, table);
   view.setUint16(0x34, EHDR_SIZE, true);
   view.setUint16(0x3a, SHDR_SIZE, true);
   view.setUint16(0x3c, parts.length, true);
@@ -219,18 +229,25 @@ function assemble(parts: readonly Part[], names: StringTable): Uint8Array {
   for (const [index, part] of parts.entries()) {
     const at = table + index * SHDR_SIZE;
     const offset = offsets[index]!;
-    bytes.set(part.data, offset);
+    // A section without bytes may lie past the end.
+    if (part.type !== SHT_NOBITS) bytes.set(part.data, offset);
     view.setUint32(at, names.offsetOf(part.name), true);
     view.setUint32(at + 0x04, part.type, true);
-    view.setBigUint64(at + 0x08, BigInt(part.flags), true);
-    view.setBigUint64(at + 0x18, BigInt(offset), true);
-    view.setBigUint64(at + 0x20, BigInt(part.size), true);
+    setUint64(view, at + 0x08, part.flags);
+    setUint64(view, at + 0x18, offset);
+    setUint64(view, at + 0x20, part.size);
     view.setUint32(at + 0x28, part.link, true);
     view.setUint32(at + 0x2c, part.info, true);
-    view.setBigUint64(at + 0x30, BigInt(part.align), true);
-    view.setBigUint64(at + 0x38, BigInt(part.entrySize), true);
+    setUint64(view, at + 0x30, part.align);
+    setUint64(view, at + 0x38, part.entrySize);
   }
   return bytes;
+}
+
+/** A `bigint` for each of a thousand fields costs more than the rest of the object. */
+function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value % 0x1_0000_0000, true);
+  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
 function alignUp(offset: number, align: number): number {

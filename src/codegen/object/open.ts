@@ -99,7 +99,7 @@ function functionSymbols(elf: ElfObject): FunctionSymbol[] {
     if (symbol.type !== "func" || typeof symbol.section !== "number") continue;
     const section = elf.sections[symbol.section];
     if (!section || (section.flags & SHF_EXECINSTR) === 0) continue;
-    if (symbol.size === 0 || symbol.value % 8 || symbol.size % 8 || symbol.value + symbol.size > section.size) {
+    if (symbol.size === 0 || symbol.value % 8 || symbol.size % 8 || symbol.value + symbol.size > section.data.length) {
       throw new XdpgenError(
         "object-invalid",
         `function ${symbol.name} at ${symbol.value}, ${symbol.size} bytes, does not fit section ${section.name} ` +
