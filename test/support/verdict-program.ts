@@ -74,7 +74,7 @@ function short(code: number): readonly Instruction[] {
 /** An object whose only function, in section `xdp`, has these instructions. */
 export function objectOf(symbol: string, instructions: readonly Instruction[]): Uint8Array {
   const lines = [{ index: 0, text: symbol }];
-  const unit = dispatcherUnit([{ symbol, returns: INT, instructions, lines }], undefined, "verdict-program.ts");
+  const unit = dispatcherUnit([{ symbol, returns: INT, instructions, lines }], "verdict-program.ts");
   return link({ units: [unit], section: "xdp", license: "GPL" }).elf;
 }
 

@@ -96,15 +96,14 @@ export function decide(
   const tests = candidates(possible);
   const memo = new Map<number, Best>();
 
+  // For each class, the classes that lead to the same label.
+  const alike = CLASSES.map((c) =>
+    CLASSES.reduce((set, other, i) => (edges[other.outcome] === edges[c.outcome] ? set | (1 << i) : set), 0),
+  );
   const commonLabel = (set: number): string | undefined => {
-    let common: string | undefined;
-    for (let i = 0; i < CLASSES.length; i++) {
-      if ((set & (1 << i)) === 0) continue;
-      const label = edges[CLASSES[i]!.outcome];
-      if (common !== undefined && common !== label) return undefined;
-      common = label;
-    }
-    return common;
+    if (set === 0) return undefined;
+    const first = 31 - Math.clz32(set & -set);
+    return (set & ~alike[first]!) === 0 ? edges[CLASSES[first]!.outcome] : undefined;
   };
   const weight = (set: number): number => CLASSES.reduce((sum, c, i) => sum + (set & (1 << i) ? c.weight : 0), 0);
 
@@ -116,10 +115,11 @@ export function decide(
     if (common !== undefined) {
       result = { cost: common === fallthrough ? 0 : INSTRUCTION };
     } else {
+      const step = INSTRUCTION + weight(set);
       for (const test of tests) {
         const taken = test.takes & set;
         if (taken === 0 || taken === set || commonLabel(taken) === undefined) continue;
-        const cost = INSTRUCTION + weight(set) + best(set & ~taken).cost;
+        const cost = step + best(set & ~taken).cost;
         if (cost < result.cost) result = { cost, test };
       }
     }

@@ -30,7 +30,7 @@ export function prototypeImage(program: ResolvedProgram): Prototype {
     instructions: [callSymbol(symbol), exit()],
     lines: [{ index: 0, text: `prototype of ${program.name}` }],
   };
-  const unit = dispatcherUnit([call, stubFunction(program, symbol)], undefined, "prototype");
+  const unit = dispatcherUnit([call, stubFunction(program, symbol)], "prototype");
   const { elf, types } = link({ units: [unit], section: "xdp", license: "Apache-2.0" });
   const slot = {
     program: program.name,

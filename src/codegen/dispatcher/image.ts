@@ -25,6 +25,6 @@ export interface DispatcherImage {
   readonly slots: readonly Slot[];
   /** Also in the object, as the frozen map `.rodata.xdpgen` that libbpf binds to the program. */
   readonly manifest: Manifest;
-  /** The dispatcher's own instructions as text. */
+  /** The dispatcher's own instructions as text, made when it is asked for. */
   readonly listing: string;
 }

@@ -36,8 +36,9 @@ import {
 import { identifier } from "../link/names.ts";
 import { canReturn, type ReturnCodes } from "../object/returns.ts";
 import { formatEdges } from "../plan/format.ts";
-import type { Outcome, Plan, PlanNode, Target } from "../plan/plan.ts";
+import { type Outcome, OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
+import type { DispatcherFunction } from "./function.ts";
 
 /** What the lowering must know of the slot of a node. */
 export interface SlotCode {
@@ -50,8 +51,8 @@ export interface SlotCode {
 export interface LoweredMain {
   /** With labels; not laid out. */
   readonly instructions: readonly Instruction[];
-  /** Index of the first instruction of each node, in the order of the plan. */
-  readonly starts: readonly number[];
+  /** What each node does, at the index where its block begins, in the order of the plan; then the returns. */
+  readonly lines: DispatcherFunction["lines"];
 }
 
 const JUMP: Record<Comparison, typeof jeq32Imm> = {
@@ -66,49 +67,49 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
 export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
   const slots = keepReachable(plan, declared);
   const verdicts = constantVerdicts(plan, slots);
-  const afterLast = verdicts[0] ?? "own";
-  const decideOnce = cachedDecide();
+  const labels = plan.nodes.map(nodeLabel);
+  const decideOnce = cachedDecide(labels);
 
   const blocks = plan.nodes.map((node, index) => {
-    const next = index + 1 < plan.nodes.length ? nodeLabel(plan.nodes[index + 1]!) : returnLabel(afterLast);
-    const decision = decideOnce(labelEdges(plan, node), slots[index]!.codes, next);
-    return { node, index, next, decision, call: slots[index]!.symbol };
+    const next = labels[index + 1] ?? returnLabel(verdicts[0] ?? "own");
+    return { node, next, decision: decideOnce(node.edges, slots[index]!.codes, next) };
   });
-  const entered = new Set(
-    blocks.flatMap(({ decision: d, next }) => [
-      ...d.tests.map((t) => t.target),
-      ...(d.otherwise === next ? [] : [d.otherwise]),
-    ]),
-  );
+  const entered = new Set<string>();
+  for (const { decision, next } of blocks) {
+    for (const test of decision.tests) entered.add(test.target);
+    if (decision.otherwise !== next) entered.add(decision.otherwise);
+  }
 
   const instructions: Instruction[] = [];
-  const starts: number[] = [];
+  const lines: { index: number; text: string }[] = [];
   const several = plan.nodes.length > 1;
-  for (const { node, index, next, decision, call } of blocks) {
-    const block: Instruction[] = [];
-    if (index > 0) block.push(mov64Reg(R1, R6));
-    else if (several) block.push(mov64Reg(R6, R1));
-    block.push(withComment(`${node.program.name}: ${formatEdges(plan, node)}`, callSymbol(call)));
-    for (const test of decision.tests) block.push(JUMP[test.comparison](R0, test.value, test.target));
-    if (decision.otherwise !== next) block.push(ja(decision.otherwise));
-    if (entered.has(nodeLabel(node))) block[0] = withLabel(nodeLabel(node), block[0]!);
-    starts.push(instructions.length);
-    instructions.push(...block);
+  for (const [index, { node, next, decision }] of blocks.entries()) {
+    const start = instructions.length;
+    const text = `${node.program.name}: ${formatEdges(plan, node)}`;
+    lines.push({ index: start, text });
+    if (index > 0) instructions.push(mov64Reg(R1, R6));
+    else if (several) instructions.push(mov64Reg(R6, R1));
+    instructions.push(withComment(text, callSymbol(slots[index]!.symbol)));
+    for (const test of decision.tests) instructions.push(JUMP[test.comparison](R0, test.value, test.target));
+    if (decision.otherwise !== next) instructions.push(ja(decision.otherwise));
+    if (entered.has(labels[index]!)) instructions[start] = withLabel(labels[index]!, instructions[start]!);
   }
   verdicts.forEach((verdict, i) => {
+    lines.push({ index: instructions.length, text: `return ${verdict}` });
     instructions.push(withLabel(returnLabel(verdict), mov64Imm(R0, actionCode(verdict))));
     if (i + 1 < verdicts.length) instructions.push(exit());
   });
+  lines.push({ index: instructions.length, text: "return" });
   instructions.push(entered.has(returnLabel("own")) ? withLabel(returnLabel("own"), exit()) : exit());
-  return { instructions, starts };
+  return { instructions, lines };
 }
 
 /** Whether nothing that the program can return is changed or goes on: then it needs no dispatcher. */
 export function leavesVerdictAlone({ program, edges }: PlanNode): boolean {
-  return (Object.entries(edges) as [Outcome, Target][]).every(
-    ([outcome, target]) =>
-      !outcomePossible(outcome, program.codes) || (target.kind === "return" && target.verdict === "own"),
-  );
+  return OUTCOMES.every((outcome) => {
+    const target = edges[outcome];
+    return !outcomePossible(outcome, program.codes) || (target.kind === "return" && target.verdict === "own");
+  });
 }
 
 /**
@@ -118,15 +119,22 @@ export function leavesVerdictAlone({ program, edges }: PlanNode): boolean {
 function keepReachable(plan: Plan, declared: readonly SlotCode[]): readonly SlotCode[] {
   const slots = [...declared];
   const leadsTo = (from: number, to: number, codes: ReturnCodes): boolean =>
-    (Object.entries(plan.nodes[from]!.edges) as [Outcome, Target][]).some(
-      ([outcome, target]) => target.kind === "node" && target.node === to && outcomePossible(outcome, codes),
-    );
+    OUTCOMES.some((outcome) => {
+      const target = plan.nodes[from]!.edges[outcome];
+      return target.kind === "node" && target.node === to && outcomePossible(outcome, codes);
+    });
+  const into = plan.nodes.map((): number[] => []);
+  for (const [from, { edges }] of plan.nodes.entries()) {
+    for (const outcome of OUTCOMES) {
+      const target = edges[outcome];
+      if (target.kind === "node" && into[target.node]!.at(-1) !== from) into[target.node]!.push(from);
+    }
+  }
   // Edges lead forward: when a node's turn comes, whatever can lead to it is settled.
-  for (let to = 1; to < plan.nodes.length; to++) {
-    const before = [...slots.keys()].slice(0, to);
-    if (before.some((from) => leadsTo(from, to, slots[from]!.codes))) continue;
-    const from = before.findLast((index) => leadsTo(index, to, "any"));
-    if (from !== undefined) slots[from] = { ...slots[from]!, codes: "any" };
+  for (const [to, froms] of into.entries()) {
+    if (froms.length === 0 || froms.some((from) => leadsTo(from, to, slots[from]!.codes))) continue;
+    const last = froms.at(-1)!;
+    slots[last] = { ...slots[last]!, codes: "any" };
   }
   return slots;
 }
@@ -140,31 +148,25 @@ function returnLabel(verdict: "own" | Action): string {
   return verdict === "own" ? "return" : `return_${verdict}`;
 }
 
-function targetLabel(plan: Plan, target: Target): string {
+function targetLabel(target: Target, nodeLabels: readonly string[]): string {
   switch (target.kind) {
     case "node":
-      return nodeLabel(plan.nodes[target.node]!);
+      return nodeLabels[target.node]!;
     case "return":
       return returnLabel(target.verdict);
   }
 }
 
-function labelEdges(plan: Plan, node: PlanNode): Record<Outcome, string> {
-  const labels = Object.entries(node.edges).map(([outcome, target]) => [outcome, targetLabel(plan, target)]);
-  return Object.fromEntries(labels) as Record<Outcome, string>;
-}
-
 /** The actions that some edge returns in place of the program's own, those of the last node first. */
 function constantVerdicts(plan: Plan, slots: readonly SlotCode[]): readonly Action[] {
   const found = new Set<Action>();
-  plan.nodes.toReversed().forEach((node, i) => {
-    const { codes } = slots[plan.nodes.length - 1 - i]!;
-    for (const [outcome, target] of Object.entries(node.edges) as [Outcome, Target][]) {
-      if (target.kind === "return" && target.verdict !== "own" && outcomePossible(outcome, codes)) {
-        found.add(target.verdict);
-      }
+  for (let i = plan.nodes.length - 1; i >= 0; i--) {
+    for (const outcome of OUTCOMES) {
+      const target = plan.nodes[i]!.edges[outcome];
+      if (target.kind !== "return" || target.verdict === "own") continue;
+      if (outcomePossible(outcome, slots[i]!.codes)) found.add(target.verdict);
     }
-  });
+  }
   return [...found];
 }
 
@@ -183,14 +185,24 @@ function outcomePossible(outcome: Outcome, codes: ReturnCodes): boolean {
  * `decide`, once for each shape. Nodes of a chain differ in the names of their targets and seldom in the shape of their
  * edges, so the search runs over numbered labels and the answer gets its names back.
  */
-function cachedDecide(): (edges: Readonly<Record<Outcome, string>>, codes: ReturnCodes, next: string) => Decision {
+function cachedDecide(
+  nodeLabels: readonly string[],
+): (edges: PlanNode["edges"], codes: ReturnCodes, next: string) => Decision {
   const cache = new Map<string, Decision>();
   return (edges, codes, next) => {
-    const labels = [...new Set([next, ...Object.values(edges)])];
-    const numbered = Object.fromEntries(Object.entries(edges).map(([o, l]) => [o, `${labels.indexOf(l)}`]));
-    const key = JSON.stringify([numbered, codes]);
+    const labels = [next];
+    // One octal digit for each outcome: beside `next` there are at most seven labels.
+    let shape = 0;
+    for (const outcome of OUTCOMES) {
+      const label = targetLabel(edges[outcome], nodeLabels);
+      const known = labels.indexOf(label);
+      shape = shape * 8 + (known >= 0 ? known : labels.push(label) - 1);
+    }
+    const key = `${shape} ${codes.toString()}`;
     let decision = cache.get(key);
     if (!decision) {
+      const number = (outcome: Outcome): number => labels.indexOf(targetLabel(edges[outcome], nodeLabels));
+      const numbered = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, `${number(outcome)}`]));
       decision = decide(numbered as Record<Outcome, string>, (first, last) => canReturn(codes, first, last), "0");
       cache.set(key, decision);
     }

@@ -8,10 +8,11 @@
  */
 import { ACTIONS, type Action, type Linkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { encode, layout } from "../asm/index.ts";
+import { encode } from "../asm/index.ts";
 import { shortHash } from "../hash.ts";
+import type { UnitFunction } from "../link/unit.ts";
+import { once } from "../once.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { DispatcherFunction } from "./function.ts";
 
 export interface ManifestProgram {
   readonly name: string;
@@ -42,7 +43,9 @@ const VERSION = 1;
 /** Bytes before the JSON. */
 export const MANIFEST_HEADER = 16;
 
-export function manifestOf(plan: Plan, functions: readonly DispatcherFunction[]): Manifest {
+/** @param functions the dispatcher's own */
+export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Manifest {
+  const encodeOnce = once(encode);
   return {
     chain: plan.chain,
     end: plan.end,
@@ -55,7 +58,7 @@ export function manifestOf(plan: Plan, functions: readonly DispatcherFunction[])
       linkage: p.linkage,
       hash: p.hash,
     })),
-    code: shortHash(...functions.map((f) => encode(layout(f.instructions)))),
+    code: shortHash(...functions.map((f) => encodeOnce(f.code))),
   };
 }
 

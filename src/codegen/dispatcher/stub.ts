@@ -8,7 +8,7 @@
  */
 import { NO_VERDICT } from "../../chain/chain.ts";
 import { BPF_FUNC_xdp_adjust_tail } from "../asm/constants.ts";
-import { callHelper, exit, jeqImm, mov64Imm, R0, R2, withLabel } from "../asm/index.ts";
+import { callHelper, exit, type Instruction, jeqImm, mov64Imm, R0, R2, withLabel } from "../asm/index.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { returnType } from "../object/signature.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
@@ -19,13 +19,20 @@ export function stubFunction(program: ResolvedProgram, symbol: string, code: num
   return {
     symbol,
     returns: returnType(program.object.btf, main.type) ?? INT,
-    instructions: [
-      mov64Imm(R0, code),
-      jeqImm(R0, code, "done"),
-      mov64Imm(R2, 0),
-      callHelper(BPF_FUNC_xdp_adjust_tail),
-      withLabel("done", exit()),
-    ],
+    instructions: code === NO_VERDICT ? UNBOUND : returning(code),
     lines: [{ index: 0, text: `${program.name}: replaced by ${program.function} of ${program.path}` }],
   };
 }
+
+function returning(code: number): readonly Instruction[] {
+  return [
+    mov64Imm(R0, code),
+    jeqImm(R0, code, "done"),
+    mov64Imm(R2, 0),
+    callHelper(BPF_FUNC_xdp_adjust_tail),
+    withLabel("done", exit()),
+  ];
+}
+
+/** One list for all stubs, see `once`. */
+const UNBOUND = returning(NO_VERDICT);

@@ -49,14 +49,11 @@ export function link({ units, section, license }: LinkInput): LinkedObject {
     const { bytes, relocations } = codeOf(name, placed, symbolIndex);
     return { ...plain(name, SHF_ALLOC | SHF_EXECINSTR, bytes, 8), relocations };
   };
-  const contents = (name: string): ElfSection => {
-    if (name === section || name === TEXT) return code(name);
-    if (name === MAPS) return plain(name, SHF_ALLOC | SHF_WRITE, new Uint8Array(mapsSize(maps)), 8);
-    const { kind, bytes, align } = data.find((d) => d.section === name)!;
-    return plain(name, SHF_ALLOC | (kind === "rodata" ? 0 : SHF_WRITE), bytes, align);
-  };
   const sections = [
-    ...names.map(contents),
+    code(section),
+    ...(placed.length > 1 ? [code(TEXT)] : []),
+    ...(maps.length > 0 ? [plain(MAPS, SHF_ALLOC | SHF_WRITE, new Uint8Array(mapsSize(maps)), 8)] : []),
+    ...data.map((d) => plain(d.section, SHF_ALLOC | (d.kind === "rodata" ? 0 : SHF_WRITE), d.bytes, d.align)),
     plain("license", SHF_ALLOC | SHF_WRITE, new TextEncoder().encode(`${license}\0`), 1),
     plain(".BTF", 0, encoded.btf, 4),
     plain(".BTF.ext", 0, encoded.ext!, 4),
@@ -66,8 +63,11 @@ export function link({ units, section, license }: LinkInput): LinkedObject {
 
 /** The units' names are final: two of one name are a mistake of the caller's, and would be silent in the object. */
 function refuseDuplicates(names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`linker: two units bring the name ${twice}`);
+  const seen = new Set<string>();
+  for (const name of names) {
+    if (seen.has(name)) throw new Error(`linker: two units bring the name ${name}`);
+    seen.add(name);
+  }
 }
 
 function plain(name: string, flags: number, data: Uint8Array, align: number): ElfSection {
@@ -80,25 +80,33 @@ function makeSymbols(
   maps: readonly PlacedMap[],
   sections: readonly string[],
 ): readonly ElfSymbol[] {
-  const base = { visibility: "default", binding: "global", value: 0, size: 0 } as const;
   return [
-    ...sections.map((_, section): ElfSymbol => ({ ...base, name: "", type: "section", binding: "local", section })),
+    ...sections.map((_, section): ElfSymbol => ({
+      name: "",
+      value: 0,
+      size: 0,
+      type: "section",
+      binding: "local",
+      visibility: "default",
+      section,
+    })),
     ...placed.map((p): ElfSymbol => ({
-      ...base,
       name: p.function.symbol,
       value: p.offset,
       size: p.size,
       type: "func",
       // libbpf knows the main function by its section; a local one there would be no program.
       binding: p.function.linkage === "global" || p.section !== TEXT ? "global" : "local",
+      visibility: "default",
       section: sections.indexOf(p.section),
     })),
     ...maps.map((m): ElfSymbol => ({
-      ...base,
       name: m.map.symbol,
       value: m.offset,
       size: m.map.size,
       type: "object",
+      binding: "global",
+      visibility: "default",
       section: sections.indexOf(MAPS),
     })),
   ];

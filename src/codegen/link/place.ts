@@ -1,8 +1,8 @@
 /** Where functions and maps lie in a linked object, and the bytes of its code sections. */
-import { encode, type Instruction, slots } from "../asm/index.ts";
-import { BPF_CALL, BPF_JMP } from "../asm/constants.ts";
+import { CALL, encode, type Instruction, slots } from "../asm/index.ts";
 import { R_BPF_64_32, R_BPF_64_64 } from "../elf/index.ts";
 import type { ElfRelocation } from "../elf/object.ts";
+import { once } from "../once.ts";
 import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
 
 /** libbpf takes subprograms from this section only. */
@@ -72,28 +72,38 @@ export interface Code {
  */
 export function codeOf(name: string, placed: readonly Placed[], symbolIndex: ReadonlyMap<string, number>): Code {
   const functions = new Map(placed.map((p) => [p.function.symbol, p]));
+  const inSection = placed.filter((p) => p.section === name);
+  const bytes = new Uint8Array(inSection.reduce((sum, p) => sum + p.size, 0));
   const relocations: ElfRelocation[] = [];
-  const code: Instruction[] = [];
+  const encodeOnce = once(encode);
   let offset = 0;
   const relocate = (type: number, symbol: string): void => {
     const index = symbolIndex.get(symbol);
     if (index === undefined) throw new Error(`linker: section ${name} refers to ${symbol}, which no unit defines`);
     relocations.push({ offset, type, symbol: index });
   };
-  for (const { symbol, ...instruction } of placed.filter((p) => p.section === name).flatMap((p) => p.function.code)) {
-    const target = symbol === undefined ? undefined : functions.get(symbol);
-    if (symbol === undefined) {
-      code.push(instruction);
-    } else if (instruction.opcode !== (BPF_JMP | BPF_CALL)) {
+  const link = (instruction: Instruction, symbol: string): Instruction => {
+    const target = functions.get(symbol);
+    if (instruction.opcode !== CALL) {
       relocate(R_BPF_64_64, target ? target.section : symbol);
-      code.push(target ? { ...instruction, imm: target.offset } : instruction);
-    } else if (target?.section === name) {
-      code.push({ ...instruction, imm: (target.offset - offset) / 8 - 1 });
-    } else {
-      relocate(R_BPF_64_32, symbol);
-      code.push(instruction);
+      return target ? { ...instruction, imm: target.offset } : instruction;
     }
-    offset += 8 * slots(instruction);
+    if (target?.section === name) return { ...instruction, imm: (target.offset - offset) / 8 - 1 };
+    relocate(R_BPF_64_32, symbol);
+    return instruction;
+  };
+  for (const { function: f, offset: start } of inSection) {
+    offset = start;
+    const refers = f.code.some((instruction) => instruction.symbol !== undefined);
+    const linked = !refers
+      ? f.code
+      : f.code.map((instruction) => {
+          const { symbol } = instruction;
+          const result = symbol === undefined ? instruction : link(instruction, symbol);
+          offset += 8 * slots(instruction);
+          return result;
+        });
+    bytes.set(encodeOnce(linked), start);
   }
-  return { bytes: encode(code), relocations };
+  return { bytes, relocations };
 }

@@ -115,9 +115,10 @@ function reachableFunctions(program: ResolvedProgram): readonly ReachedFunction[
     reached.set(f, { function: f, code });
     for (const { reference } of code) {
       if (reference?.kind === "function") visit(reference.function);
-      if (reference?.kind === "data" && !dataKind(object.elf.sections[reference.section]!)) {
-        throw unsupported(program, `refers to section ${object.elf.sections[reference.section]!.name}`);
-      }
+      if (reference?.kind !== "data") continue;
+      const section = object.elf.sections[reference.section]!;
+      if (!dataKind(section)) throw unsupported(program, `refers to section ${section.name}`);
+      if (section.size === 0) throw unsupported(program, `refers to section ${section.name}, which is empty`);
     }
   };
   visit(object.functions.find((f) => f.name === program.function)!);
@@ -151,7 +152,7 @@ function unitFunction(
     linkage: global ? "global" : "static",
     code: code.map(({ instruction, reference }): Instruction => {
       if (!reference) return instruction;
-      return { ...instruction, symbol: symbolOf(reference), imm: addend(reference, instruction) };
+      return { symbol: symbolOf(reference), ...instruction, imm: addend(reference, instruction) };
     }),
     type: f.type,
     lines,

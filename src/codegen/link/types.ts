@@ -11,11 +11,15 @@ export interface MergedTypes {
   readonly types: ReadonlyMap<string, TypeId>;
 }
 
-/** @throws XdpgenError `object-unsupported` where two units define a shared map differently */
+/**
+ * A unit that is alone keeps its types as they are.
+ *
+ * @throws XdpgenError `object-unsupported` where two units define a shared map differently
+ */
 export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], maps: readonly PlacedMap[]): MergedTypes {
-  const merged = mergeBtf(units.map((unit) => ({ btf: unit.btf, roots: rootsOf(unit) })));
-  const id = (unit: number, type: TypeId): TypeId => merged.ids[unit]!.get(type)!;
-  const btf = [...merged.btf.types];
+  const merged = units.length > 1 ? mergeBtf(units.map((u) => ({ btf: u.btf, roots: rootsOf(u) }))) : undefined;
+  const id = (unit: number, type: TypeId): TypeId => (merged ? merged.ids[unit]!.get(type)! : type);
+  const btf = [...(merged?.btf ?? units[0]!.btf).types];
 
   for (const p of placed) {
     const type = id(p.unit, p.function.type);

@@ -17,7 +17,9 @@ export function actionsByTarget(plan: Plan, node: PlanNode): ReadonlyMap<string,
   const groups = new Map<string, Action[]>();
   for (const action of ACTIONS) {
     const target = formatTarget(plan, node.edges[action]);
-    groups.set(target, [...(groups.get(target) ?? []), action]);
+    const group = groups.get(target);
+    if (group) group.push(action);
+    else groups.set(target, [action]);
   }
   return groups;
 }
@@ -28,10 +30,12 @@ export function actionsByTarget(plan: Plan, node: PlanNode): ReadonlyMap<string,
  */
 export function formatEdges(plan: Plan, node: PlanNode): string {
   const byTarget = actionsByTarget(plan, node);
-  const parts = [...byTarget].filter(([target]) => target !== "return");
-  const named = parts.map(([target, actions]) => `${actions.join("|")} -> ${target}`);
-  if (byTarget.has("return")) named.push(named.length > 0 ? "else return" : "return");
-  return named.join(", ");
+  let text = "";
+  for (const [target, actions] of byTarget) {
+    if (target !== "return") text += `${actions.join("|")} -> ${target}, `;
+  }
+  if (text === "") return "return";
+  return byTarget.has("return") ? `${text}else return` : text.slice(0, -2);
 }
 
 export function formatPlan(plan: Plan): string {

@@ -2,11 +2,13 @@
  * The plan: the control-flow graph that a chain means. Nodes are programs, edges are chosen by what a program returns.
  * A linear chain is one shape of it.
  */
-import type { Action } from "../../chain/chain.ts";
+import { type Action, ACTIONS } from "../../chain/chain.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 
 /** What a program can return, as far as control flow is concerned: an action, "no verdict of mine" (31), any other code. */
 export type Outcome = Action | "no-verdict" | "other";
+
+export const OUTCOMES: readonly Outcome[] = [...ACTIONS, "no-verdict", "other"];
 
 /** Where an edge leads. `own` is the code that the program just returned. */
 export type Target =
