@@ -21,10 +21,14 @@ export {
   type Kernel,
   KernelError,
   type MapInfo,
+  type ProgramCode,
   type ProgramInfo,
+  type RawProgram,
   type TestRunOptions,
   type TestRunResult,
+  type Verification,
 } from "./kernel.ts";
+export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program.ts";
 export { type Machine, thisMachine } from "./machine.ts";
 export { loadXdp, type MapHandle, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
 export { loadChain, resolveChain } from "./source.ts";

@@ -55,6 +55,24 @@ export interface ProgramInfo {
   readonly verifiedInstructions: number;
 }
 
+/** What the kernel keeps of a loaded program's code (`struct bpf_prog_info`), as it is and without any name. */
+export interface ProgramCode {
+  /** Slots of eight bytes, as the verifier left them; undefined where the kernel withholds them. */
+  readonly instructions: Uint8Array | undefined;
+  /** 0 for a program that was loaded without BTF. */
+  readonly btfId: number;
+  /** Where each function starts, the main function first, and the id of its FUNC type. Empty without BTF. */
+  readonly functions: readonly { readonly slot: number; readonly type: number }[];
+  /** Source lines; `file` and `text` are offsets into the strings of the BTF. */
+  readonly lines: readonly {
+    readonly slot: number;
+    readonly file: number;
+    readonly text: number;
+    readonly line: number;
+    readonly column: number;
+  }[];
+}
+
 /** What makes two maps interchangeable. */
 export interface MapDefinition {
   /** `enum bpf_map_type`. */
@@ -138,8 +156,18 @@ export interface RawProgram {
   /** fd of loaded BTF, and `bpf_func_info` records of 8 bytes. */
   readonly btf?: number;
   readonly funcInfo?: Uint8Array;
+  /** fds of the maps that instructions name by their index in this list (`BPF_PSEUDO_MAP_IDX`). */
+  readonly fdArray?: readonly number[];
   /** Extensions: the fd of the program and the FUNC type id to extend. */
   readonly target?: { readonly program: number; readonly btfId: number };
+}
+
+/** What the verifier made of a program. */
+export interface Verification {
+  /** One line for each instruction that the verifier walked, as often as it did, and what it knew of the registers. */
+  readonly log: string;
+  /** Why the program was refused, if it was. */
+  readonly refusal: KernelError | undefined;
 }
 
 export interface TestRunOptions {
@@ -171,12 +199,20 @@ export interface Kernel {
   openObject(elf: Uint8Array, name: string): BpfObject;
   loadBtf(btf: Uint8Array): Fd;
   loadProgram(program: RawProgram): Fd;
+  /** Has the verifier walk a program at log level 2 (`BPF_LOG_LEVEL2`); nothing stays loaded. */
+  verify(program: RawProgram): Verification;
 
   programInfo(program: number): ProgramInfo;
+  programCode(program: number): ProgramCode;
+  /** `xdp`, `sched_cls`, …: libbpf's word for an `enum bpf_prog_type`; `type N` for one that is newer than libbpf. */
+  programTypeName(type: number): string;
+  /** A whole `.BTF` section. */
+  btfBytes(btf: number): Uint8Array;
   mapInfo(map: number): MapInfo;
   linkInfo(link: number): LinkInfo;
   programById(id: number): Fd;
   mapById(id: number): Fd;
+  btfById(id: number): Fd;
   linkById(id: number): Fd;
   /** The next link's id after `id`; undefined at the end. Start with 0. */
   nextLinkId(id: number): number | undefined;

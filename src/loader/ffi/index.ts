@@ -3,14 +3,16 @@
  * goes out is the `Kernel` of ../kernel.ts. Every return value passes through `check`.
  */
 import type { Mode } from "../../chain/chain.ts";
-import type { Kernel, RawProgram, TestRunOptions, TestRunResult } from "../kernel.ts";
-import { KernelError, isErrno } from "../kernel.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "../kernel.ts";
+import { isErrno } from "../kernel.ts";
 import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
-import { addressOf, holding } from "./declare.ts";
+import { addressOf } from "./declare.ts";
+import { btfBytes, linkInfo, mapInfo, programCode, programInfo } from "./info.ts";
 import { flock, if_nametoindex, mount, syscall } from "./libc.ts";
 import { libbpf } from "./libbpf.ts";
 import { openObject } from "./object.ts";
+import { loadProgram, verify } from "./raw-program.ts";
 import * as S from "./structs.ts";
 
 const XDP_FLAGS: Readonly<Record<Mode, number>> = { native: K.XDP_FLAGS_DRV_MODE, generic: K.XDP_FLAGS_SKB_MODE };
@@ -27,29 +29,22 @@ export function openKernel(): Kernel {
 
 function throughLibbpf(): Kernel {
   const lib = libbpf();
-  const info = (fd: number, bytes: Uint8Array): Uint8Array => {
-    const length = new Uint8Array(new Uint32Array([bytes.length]).buffer);
-    check("bpf_obj_get_info_by_fd", lib.bpf_obj_get_info_by_fd(fd, bytes, length));
-    return bytes;
-  };
   return {
     libbpfVersion: lib.libbpf_version_string().replace(/^v/, ""),
     openObject,
     loadBtf: (btf) => checkFd("bpf_btf_load", lib.bpf_btf_load(btf, btf.length, null)),
     loadProgram,
+    verify,
 
-    programInfo(program) {
-      const count = S.progInfoMapCount(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
-      const ids = new Uint32Array(count);
-      const bytes = holding([ids], () =>
-        info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer)))),
-      );
-      return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
-    },
-    mapInfo: (map) => S.decodeMapInfo(info(map, new Uint8Array(S.SIZEOF_MAP_INFO))),
-    linkInfo: (link) => S.decodeLinkInfo(info(link, new Uint8Array(S.SIZEOF_LINK_INFO))),
+    programInfo,
+    programCode,
+    programTypeName: (type) => lib.libbpf_bpf_prog_type_str(type) ?? `type ${type}`,
+    btfBytes,
+    mapInfo,
+    linkInfo,
     programById: (id) => checkFd("bpf_prog_get_fd_by_id", lib.bpf_prog_get_fd_by_id(id)),
     mapById: (id) => checkFd("bpf_map_get_fd_by_id", lib.bpf_map_get_fd_by_id(id)),
+    btfById: (id) => checkFd("bpf_btf_get_fd_by_id", lib.bpf_btf_get_fd_by_id(id)),
     linkById: (id) => checkFd("bpf_link_get_fd_by_id", lib.bpf_link_get_fd_by_id(id)),
     nextLinkId(id) {
       const next = new Uint32Array(1);
@@ -120,36 +115,6 @@ function waitForPackets(): Promise<void> {
     };
     syscall.async(K.SYS_membarrier, K.MEMBARRIER_CMD_GLOBAL, 0, 0, done);
   });
-}
-
-const LOG_BYTES = 65536;
-
-function loadProgram(program: RawProgram) {
-  const log = new Uint8Array(LOG_BYTES);
-  const funcInfo = program.funcInfo && Uint8Array.from(program.funcInfo);
-  const opts = S.progLoadOpts({
-    expectedAttachType: program.type === "xdp" ? K.BPF_XDP : 0,
-    btf: program.btf ?? 0,
-    attachBtfId: program.target?.btfId ?? 0,
-    attachProgFd: program.target?.program ?? 0,
-    funcInfo: funcInfo ? addressOf(funcInfo) : 0n,
-    funcInfoCount: (funcInfo?.length ?? 0) / 8,
-    log: addressOf(log),
-    logSize: LOG_BYTES,
-  });
-  const type = program.type === "xdp" ? K.BPF_PROG_TYPE_XDP : K.BPF_PROG_TYPE_EXT;
-  const { name, instructions } = program;
-  const lib = libbpf();
-  const returned = holding([log, funcInfo], () =>
-    lib.bpf_prog_load(type, name, "GPL", instructions, instructions.length / 8, opts),
-  );
-  try {
-    return checkFd("bpf_prog_load", returned);
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    const text = Buffer.from(log.subarray(0, Math.max(0, log.indexOf(0)))).toString("utf8");
-    throw new KernelError(error.call, error.errno, error.errnoName, text);
-  }
 }
 
 /** Room for a frame that the program made longer. */

@@ -26,6 +26,7 @@ function openLibrary() {
   // prettier-ignore
   return {
     libbpf_version_string: c<() => string>("const char *libbpf_version_string(void)"),
+    libbpf_bpf_prog_type_str: c<(type: number) => string | null>("const char *libbpf_bpf_prog_type_str(enum bpf_prog_type t)"),
     libbpf_set_print: c<(fn: Pointer) => Pointer>("libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t fn)"),
 
     bpf_object__open_mem: c<(buf: Uint8Array, size: number, opts: Uint8Array) => Pointer>("struct bpf_object *bpf_object__open_mem(const void *obj_buf, size_t obj_buf_sz, const struct bpf_object_open_opts *opts)"),
@@ -60,6 +61,7 @@ function openLibrary() {
     bpf_obj_get_info_by_fd: c<(fd: number, info: Uint8Array, length: Uint8Array) => number>("int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)"),
     bpf_prog_get_fd_by_id: c<(id: number) => number>("int bpf_prog_get_fd_by_id(__u32 id)"),
     bpf_map_get_fd_by_id: c<(id: number) => number>("int bpf_map_get_fd_by_id(__u32 id)"),
+    bpf_btf_get_fd_by_id: c<(id: number) => number>("int bpf_btf_get_fd_by_id(__u32 id)"),
     bpf_link_get_fd_by_id: c<(id: number) => number>("int bpf_link_get_fd_by_id(__u32 id)"),
     bpf_link_get_next_id: c<(start: number, next: Uint8Array) => number>("int bpf_link_get_next_id(__u32 start_id, __u32 *next_id)"),
     bpf_map_lookup_elem: c<(fd: number, key: Uint8Array, value: Uint8Array) => number>("int bpf_map_lookup_elem(int fd, const void *key, void *value)"),

@@ -5,12 +5,16 @@
  * older or newer kernel or libbpf is no error: what it does not know stays 0.
  * Source: include/uapi/linux/bpf.h; bpf.h and libbpf.h of libbpf 1.1.
  */
-import type { LinkInfo, MapInfo, ProgramInfo } from "../kernel.ts";
+import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
 
 /** sizeof(struct bpf_prog_info) and its cousins, as of Linux 6.1. */
 export const SIZEOF_PROG_INFO = 232;
 export const SIZEOF_MAP_INFO = 88;
 export const SIZEOF_LINK_INFO = 64;
+export const SIZEOF_BTF_INFO = 32;
+/** The kernel refuses a record size that is not its own, and these two never grew. */
+export const SIZEOF_FUNC_INFO = 8;
+export const SIZEOF_LINE_INFO = 16;
 
 const LINK_TYPE_XDP = 6;
 
@@ -33,6 +37,86 @@ export function progInfoWithMapIds(count: number, address: bigint): Uint8Array {
 
 export function progInfoMapCount(bytes: Uint8Array): number {
   return view(bytes).getUint32(52, true);
+}
+
+/** How much code there is: bytes of instructions, and records. */
+export interface CodeSizes {
+  readonly xlatedLength: number;
+  readonly funcInfoCount: number;
+  readonly lineInfoCount: number;
+}
+
+export function progInfoCodeSizes(bytes: Uint8Array): CodeSizes {
+  const v = view(bytes);
+  return {
+    xlatedLength: v.getUint32(20, true),
+    funcInfoCount: v.getUint32(144, true),
+    lineInfoCount: v.getUint32(148, true),
+  };
+}
+
+/** What the second of the two calls that fetch the code finds in the struct: where to write how much. */
+export function progInfoWithCode(
+  sizes: CodeSizes & { readonly xlated: bigint; readonly funcInfo: bigint; readonly lineInfo: bigint },
+): Uint8Array {
+  const bytes = new Uint8Array(SIZEOF_PROG_INFO);
+  const v = view(bytes);
+  v.setUint32(20, sizes.xlatedLength, true);
+  v.setBigUint64(32, sizes.xlated, true);
+  v.setUint32(132, SIZEOF_FUNC_INFO, true);
+  v.setBigUint64(136, sizes.funcInfo, true);
+  v.setUint32(144, sizes.funcInfoCount, true);
+  v.setUint32(148, sizes.lineInfoCount, true);
+  v.setBigUint64(152, sizes.lineInfo, true);
+  v.setUint32(172, SIZEOF_LINE_INFO, true);
+  return bytes;
+}
+
+/** @param bytes of the struct, as the second call left it */
+export function decodeProgCode(
+  bytes: Uint8Array,
+  { xlated, funcInfo, lineInfo }: Readonly<Record<"xlated" | "funcInfo" | "lineInfo", Uint8Array>>,
+): ProgramCode {
+  const v = view(bytes);
+  const { xlatedLength } = progInfoCodeSizes(bytes);
+  // Without CAP_BPF the length is taken back; of a blinded program (net.core.bpf_jit_harden), the address.
+  const withheld = xlatedLength === 0 || v.getBigUint64(32, true) === 0n;
+  const functions = records(funcInfo, SIZEOF_FUNC_INFO);
+  const lines = records(lineInfo, SIZEOF_LINE_INFO);
+  return {
+    instructions: withheld ? undefined : xlated,
+    btfId: v.getUint32(128, true),
+    functions: functions.map((word) => ({ slot: word(0), type: word(1) })),
+    lines: lines.map((word) => ({
+      slot: word(0),
+      file: word(1),
+      text: word(2),
+      line: word(3) >>> 10,
+      column: word(3) & 0x3ff,
+    })),
+  };
+}
+
+/** Each record as a function from the index of a 32-bit word to its value. */
+function records(bytes: Uint8Array, size: number): ((word: number) => number)[] {
+  const v = view(bytes);
+  return Array.from(
+    { length: bytes.length / size },
+    (_, index) =>
+      (word): number =>
+        v.getUint32(index * size + word * 4, true),
+  );
+}
+
+export function btfInfo(address: bigint, size: number): Uint8Array {
+  const bytes = new Uint8Array(SIZEOF_BTF_INFO);
+  view(bytes).setBigUint64(0, address, true);
+  view(bytes).setUint32(8, size, true);
+  return bytes;
+}
+
+export function btfInfoSize(bytes: Uint8Array): number {
+  return view(bytes).getUint32(8, true);
 }
 
 export function decodeProgInfo(bytes: Uint8Array, mapIds: readonly number[]): ProgramInfo {
@@ -92,8 +176,10 @@ export function progLoadOpts(fields: {
   readonly btf: number;
   readonly attachBtfId: number;
   readonly attachProgFd: number;
+  readonly fdArray: bigint;
   readonly funcInfo: bigint;
   readonly funcInfoCount: number;
+  readonly logLevel: number;
   readonly log: bigint;
   readonly logSize: number;
 }): Uint8Array {
@@ -102,10 +188,11 @@ export function progLoadOpts(fields: {
     v.setUint32(16, fields.btf, true);
     v.setUint32(32, fields.attachBtfId, true);
     v.setUint32(36, fields.attachProgFd, true);
+    v.setBigUint64(48, fields.fdArray, true);
     v.setBigUint64(56, fields.funcInfo, true);
     v.setUint32(64, fields.funcInfoCount, true);
-    v.setUint32(68, fields.funcInfoCount > 0 ? 8 : 0, true);
-    v.setUint32(88, fields.logSize > 0 ? 1 : 0, true);
+    v.setUint32(68, fields.funcInfoCount > 0 ? SIZEOF_FUNC_INFO : 0, true);
+    v.setUint32(88, fields.logLevel, true);
     v.setUint32(92, fields.logSize, true);
     v.setBigUint64(96, fields.log, true);
   });

@@ -16,7 +16,9 @@ import {
   type MapInfo,
   type ObjectMap,
   type ObjectProgram,
+  type ProgramCode,
   type ProgramInfo,
+  type Verification,
 } from "../../../src/loader/kernel.ts";
 
 const ERRNOS = {
@@ -40,10 +42,11 @@ type Resource =
       readonly info: ProgramInfo;
       readonly extension: boolean;
       readonly functions: readonly string[];
+      readonly code?: ProgramCode;
     }
   | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array }
   | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string; moved?: boolean }
-  | { readonly kind: "btf" };
+  | { readonly kind: "btf"; readonly bytes: Uint8Array };
 
 export interface FakeOptions {
   /** Whether extensions load. Default true. */
@@ -119,6 +122,27 @@ export class FakeKernel implements Kernel {
     const id = this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] });
     const link = this.#add({ kind: "link", info: { type: 6, id: 0, programId: id, ifindex }, mode });
     this.#open(link);
+    return id;
+  }
+
+  /** A map of somebody else, with an fd that stays open. */
+  foreignMap(name: string): number {
+    const id = this.#add({ kind: "map", info: { ...DEFINITION, id: 0, name }, value: new Uint8Array() });
+    this.#open(id);
+    return id;
+  }
+
+  /** BTF of somebody else, with an fd that stays open. */
+  foreignBtf(bytes: Uint8Array): number {
+    const id = this.#add({ kind: "btf", bytes });
+    this.#open(id);
+    return id;
+  }
+
+  /** A loaded program with this code, with an fd that stays open. */
+  foreignCode(name: string, code: ProgramCode): number {
+    const id = this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [], code });
+    this.#open(id);
     return id;
   }
 
@@ -209,7 +233,7 @@ export class FakeKernel implements Kernel {
     };
   };
 
-  loadBtf = (): Fd => this.#open(this.#add({ kind: "btf" }));
+  loadBtf = (bytes: Uint8Array): Fd => this.#open(this.#add({ kind: "btf", bytes }));
   loadProgram = (raw: { readonly type: string; readonly name: string }): Fd => {
     const extension = raw.type === "extension";
     if (extension && this.options.freplace === false) throw failure("bpf_prog_load", "EPERM");
@@ -217,10 +241,15 @@ export class FakeKernel implements Kernel {
       this.#add({ kind: "program", info: programInfo(raw.name, []), extension, functions: [raw.name] }),
     );
   };
+  verify = (): Verification => ({ log: "", refusal: undefined });
 
   programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
   mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;
   linkInfo = (fd: number): LinkInfo => this.#resource(fd, "link").info;
+  programCode = (fd: number): ProgramCode => this.#resource(fd, "program").code ?? NO_CODE;
+  programTypeName = (type: number): string => (type === 6 ? "xdp" : `type ${type}`);
+  btfBytes = (fd: number): Uint8Array => this.#resource(fd, "btf").bytes;
+  btfById = (id: number): Fd => this.#byId(id, "btf");
   programById = (id: number): Fd => this.#byId(id, "program");
   mapById = (id: number): Fd => this.#byId(id, "map");
   linkById = (id: number): Fd => this.#byId(id, "link");
@@ -326,6 +355,8 @@ export class FakeKernel implements Kernel {
     );
   }
 }
+
+const NO_CODE: ProgramCode = { instructions: undefined, btfId: 0, functions: [], lines: [] };
 
 function programInfo(name: string, mapIds: readonly number[]): ProgramInfo {
   return { type: 6, id: 0, tag: "0123456789abcdef", name, loadTime: 1n, mapIds, verifiedInstructions: 1 };

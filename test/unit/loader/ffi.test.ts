@@ -49,6 +49,7 @@ describe("structs", () => {
       "offset(bpf_prog_load_opts, prog_btf_fd)",
       "offset(bpf_prog_load_opts, attach_btf_id)",
       "offset(bpf_prog_load_opts, attach_prog_fd)",
+      "offset(bpf_prog_load_opts, fd_array)",
       "offset(bpf_prog_load_opts, func_info)",
       "offset(bpf_prog_load_opts, func_info_cnt)",
       "offset(bpf_prog_load_opts, func_info_rec_size)",
@@ -56,8 +57,18 @@ describe("structs", () => {
       "offset(bpf_prog_load_opts, log_size)",
       "offset(bpf_prog_load_opts, log_buf)",
     ];
-    const fields = { expectedAttachType: 1, btf: 2, attachBtfId: 3, attachProgFd: 4, funcInfo: 5n, funcInfoCount: 6 };
-    const load = structs.progLoadOpts({ ...fields, log: 7n, logSize: 8 });
+    const load = structs.progLoadOpts({
+      expectedAttachType: 1,
+      btf: 2,
+      attachBtfId: 3,
+      attachProgFd: 4,
+      fdArray: 5n,
+      funcInfo: 6n,
+      funcInfoCount: 7,
+      logLevel: 8,
+      log: 9n,
+      logSize: 10,
+    });
     expect(wordsSet(load)).toEqual(offsetsFromHeaders(names));
 
     const link = structs.linkCreateOpts(1, 2);
@@ -119,6 +130,53 @@ describe("structs", () => {
       mapIds: [1],
       verifiedInstructions: 42,
     });
+  });
+
+  it("ask for code and find it where the headers have each field", () => {
+    const members = ["xlated_prog_len", "xlated_prog_insns", "func_info_rec_size", "func_info", "nr_func_info"];
+    members.push("nr_line_info", "line_info", "line_info_rec_size");
+    const offsets = offsetsFromHeaders([
+      ...members.map((member) => `offset(bpf_prog_info, ${member})`),
+      "offset(bpf_prog_info, btf_id)",
+      "sizeof(struct bpf_func_info)",
+      "sizeof(struct bpf_line_info)",
+      "sizeof(struct bpf_btf_info)",
+      "offset(bpf_btf_info, btf_size)",
+    ]);
+    const [btfId, ...sizes] = offsets.slice(members.length);
+    expect(sizes).toEqual([structs.SIZEOF_FUNC_INFO, structs.SIZEOF_LINE_INFO, structs.SIZEOF_BTF_INFO, 8]);
+    expect(structs.btfInfoSize(structs.btfInfo(1n, 99))).toBe(99);
+
+    const asked = { xlatedLength: 1, funcInfoCount: 2, lineInfoCount: 3, xlated: 4n, funcInfo: 5n, lineInfo: 6n };
+    const info = structs.progInfoWithCode(asked);
+    expect(wordsSet(info)).toEqual(offsets.slice(0, members.length));
+    expect(structs.progInfoCodeSizes(info)).toEqual({ xlatedLength: 1, funcInfoCount: 2, lineInfoCount: 3 });
+    new DataView(info.buffer).setUint32(btfId!, 88, true);
+    const words = (...values: number[]): Uint8Array => new Uint8Array(Uint32Array.from(values).buffer);
+    const xlated = words(0xb7, 0);
+    const funcInfo = words(0, 5, 7, 6);
+    const lineInfo = words(3, 10, 20, (0x3f_ffff << 10) | 1000);
+    expect(structs.decodeProgCode(info, { xlated, funcInfo, lineInfo })).toEqual({
+      instructions: xlated,
+      btfId: 88,
+      functions: [
+        { slot: 0, type: 5 },
+        { slot: 7, type: 6 },
+      ],
+      lines: [{ slot: 3, file: 10, text: 20, line: 0x3f_ffff, column: 1000 }],
+    });
+  });
+
+  it("tell code that is withheld: by its length, or by its address", () => {
+    const asked = { funcInfoCount: 0, lineInfoCount: 0, funcInfo: 0n, lineInfo: 0n };
+    const none = { xlated: new Uint8Array(8), funcInfo: new Uint8Array(), lineInfo: new Uint8Array() };
+    for (const [xlatedLength, xlated] of [
+      [0, 4n],
+      [8, 0n],
+    ] as const) {
+      const info = structs.progInfoWithCode({ ...asked, xlatedLength, xlated });
+      expect(structs.decodeProgCode(info, none).instructions).toBeUndefined();
+    }
   });
 
   it("tell the mode of a program on the hook, one or several", () => {

@@ -1,0 +1,45 @@
+/**
+ * What the kernel says of what it holds (BPF_OBJ_GET_INFO_BY_FD). In: an fd. Out: the part of its info struct that is used.
+ *
+ * Where the struct points to arrays there are two calls: the first tells how long they are, the second fills them.
+ */
+import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
+import { check } from "./check.ts";
+import { addressOf, holding } from "./declare.ts";
+import { libbpf } from "./libbpf.ts";
+import * as S from "./structs.ts";
+
+/** Fills `bytes`, the struct, as far as both sides know it. */
+function info(fd: number, bytes: Uint8Array): Uint8Array {
+  const length = new Uint8Array(new Uint32Array([bytes.length]).buffer);
+  check("bpf_obj_get_info_by_fd", libbpf().bpf_obj_get_info_by_fd(fd, bytes, length));
+  return bytes;
+}
+
+export const mapInfo = (map: number): MapInfo => S.decodeMapInfo(info(map, new Uint8Array(S.SIZEOF_MAP_INFO)));
+export const linkInfo = (link: number): LinkInfo => S.decodeLinkInfo(info(link, new Uint8Array(S.SIZEOF_LINK_INFO)));
+
+export function programInfo(program: number): ProgramInfo {
+  const count = S.progInfoMapCount(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
+  const ids = new Uint32Array(count);
+  const bytes = holding([ids], () => info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer)))));
+  return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
+}
+
+export function programCode(program: number): ProgramCode {
+  const sizes = S.progInfoCodeSizes(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
+  const xlated = new Uint8Array(sizes.xlatedLength);
+  const funcInfo = new Uint8Array(sizes.funcInfoCount * S.SIZEOF_FUNC_INFO);
+  const lineInfo = new Uint8Array(sizes.lineInfoCount * S.SIZEOF_LINE_INFO);
+  const bytes = holding([xlated, funcInfo, lineInfo], () => {
+    const at = { xlated: addressOf(xlated), funcInfo: addressOf(funcInfo), lineInfo: addressOf(lineInfo) };
+    return info(program, S.progInfoWithCode({ ...sizes, ...at }));
+  });
+  return S.decodeProgCode(bytes, { xlated, funcInfo, lineInfo });
+}
+
+export function btfBytes(btf: number): Uint8Array {
+  const bytes = new Uint8Array(S.btfInfoSize(info(btf, new Uint8Array(S.SIZEOF_BTF_INFO))));
+  holding([bytes], () => info(btf, S.btfInfo(addressOf(bytes), bytes.length)));
+  return bytes;
+}

@@ -1,0 +1,122 @@
+/**
+ * The claim that the kernel prints an instruction as `format` does and that `parse` reads it back, with its exceptions: what
+ * the verifier has already rewritten when it prints, and what kernels before some release do not know.
+ */
+import { release } from "node:os";
+import { isDeepStrictEqual } from "node:util";
+import {
+  BPF_ALU64,
+  BPF_ATOMIC,
+  BPF_DIV,
+  BPF_END,
+  BPF_JCOND,
+  BPF_LDX,
+  BPF_LOAD_ACQ,
+  BPF_MEMSX,
+  BPF_MOD,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  BPF_PSEUDO_MAP_IDX,
+  BPF_STX,
+  CALL,
+  LD_IMM64,
+  classOf,
+  encode,
+  formatInstruction,
+  type Instruction,
+  isAlu,
+  isJump,
+  modeOf,
+  operationOf,
+  parse,
+} from "../../src/codegen/asm/index.ts";
+import { complaint } from "../../src/codegen/asm/fields.ts";
+import { JA_LONG, JA_REGISTER } from "../../src/codegen/asm/opcodes.ts";
+import type { Shown } from "./verifier.ts";
+
+/** What the log shows of an instruction that is not as it was given, and why. */
+export function altered(i: Instruction): { readonly line: RegExp; readonly why: string } | undefined {
+  if (i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL) {
+    return { line: new RegExp(`^\\(85\\) call \\w+#${i.imm}$`), why: "the function has its name in front of the id" };
+  }
+  if (i.opcode !== LD_IMM64 || i.src === 0) return undefined;
+  if (i.src === BPF_PSEUDO_FUNC) {
+    const distance = (i.imm >>> 0).toString(16);
+    return { line: new RegExp(`^\\(18\\) r${i.dst} = 0x${distance}$`), why: "a distance is printed as any number is" };
+  }
+  return { line: new RegExp(`^\\(18\\) r${i.dst} = 0x[0-9a-f]{8,16}$`), why: "the address is already in its place" };
+}
+
+/** The first kernels that know an instruction; what is not in the list, 5.10 knows. */
+const SINCE: readonly (readonly [kernel: string, what: string, is: (i: Instruction) => boolean])[] = [
+  ["5.12", "atomic operations that fetch, or other than +=", (i) => isAtomic(i) && i.imm !== 0],
+  ["5.13", "calls of kernel functions", (i) => i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL],
+  ["5.13", "function addresses", (i) => i.opcode === LD_IMM64 && i.src === BPF_PSEUDO_FUNC],
+  ["5.14", "maps by index", (i) => i.opcode === LD_IMM64 && i.src >= BPF_PSEUDO_MAP_IDX],
+  ["6.6", "signed division and remainder", (i) => isDivision(i) && i.off === 1],
+  ["6.6", "moves that extend the sign", (i) => isAlu(i.opcode) && i.off >= 8],
+  ["6.6", "bswap", (i) => classOf(i.opcode) === BPF_ALU64 && operationOf(i.opcode) === BPF_END],
+  ["6.6", "loads that extend the sign", (i) => classOf(i.opcode) === BPF_LDX && modeOf(i.opcode) === BPF_MEMSX],
+  ["6.6", "gotol", (i) => i.opcode === JA_LONG],
+  ["6.9", "may_goto", (i) => isJump(i.opcode) && operationOf(i.opcode) === BPF_JCOND],
+  ["6.9", "addr_space_cast", (i) => isAlu(i.opcode) && !isDivision(i) && i.off === 1],
+  ["6.19", "gotox", (i) => i.opcode === JA_REGISTER],
+  ["6.15", "load_acquire and store_release", (i) => isAtomic(i) && i.imm >= BPF_LOAD_ACQ],
+];
+
+const isAtomic = (i: Instruction): boolean => classOf(i.opcode) === BPF_STX && modeOf(i.opcode) === BPF_ATOMIC;
+const isDivision = (i: Instruction): boolean =>
+  isAlu(i.opcode) && (operationOf(i.opcode) === BPF_DIV || operationOf(i.opcode) === BPF_MOD);
+
+/** Whether this kernel is that release, such as `6.6`, or a later one. */
+export const atLeast = (kernel: string): boolean => {
+  const [major = 0, minor = 0] = kernel.split(".").map(Number);
+  const [runningMajor = 0, runningMinor = 0] = release().split(/[.-]/).map(Number);
+  return runningMajor > major || (runningMajor === major && runningMinor >= minor);
+};
+
+/** Why the running kernel cannot show the instruction, if so. */
+export function tooNew(i: Instruction): string | undefined {
+  const newest = SINCE.findLast(([, , is]) => is(i));
+  return newest === undefined || atLeast(newest[0]) ? undefined : `${newest[1]} need Linux ${newest[0]}`;
+}
+
+/** How the log and our text differ; undefined where they agree. */
+export function disagreement({ instruction, line, log }: Shown): string | undefined {
+  const ours = formatInstruction(instruction, "kernel");
+  if (line === undefined) return `the kernel does not print \`${ours}\`, it says: ${log.trim().split("\n").at(-2)}`;
+  const exception = altered(instruction);
+  if (exception) return exception.line.test(line) ? undefined : `the kernel prints \`${line}\` for \`${ours}\``;
+  // A kernel has no name for a helper that is newer; since Linux 6.2 there are no new ones.
+  const nameless = instruction.opcode === CALL && line === `(85) call unknown#${instruction.imm}` && !atLeast("6.2");
+  if (line !== ours && !nameless) return `the kernel prints \`${line}\`, we \`${ours}\``;
+  const again = parse(line);
+  if (isDeepStrictEqual(encode(again), encode([instruction]))) return undefined;
+  return `\`${line}\` is read as ${JSON.stringify(again)}, and was ${JSON.stringify(instruction)}`;
+}
+
+/** One of each: every opcode, with every value of the other fields that makes it another instruction. */
+export function everyForm(): readonly Instruction[] {
+  const forms = new Map<string, Instruction>();
+  for (const opcode of range(0x100)) {
+    const immediates = classOf(opcode) === BPF_STX ? range(0x200) : [0, 16, 32, 64];
+    for (const dst of [1, 0] as const)
+      for (const src of [2, 0, 1, 3, 4, 5, 6])
+        for (const off of [0, 1, 8, 16, 32])
+          for (const imm of immediates) {
+            const i = { opcode, dst, src, off, imm, ...(opcode === LD_IMM64 ? { immHigh: 0 } : {}) };
+            if (complaint(i) === undefined && !forms.has(formOf(i))) forms.set(formOf(i), i);
+          }
+  }
+  return [...forms.values()];
+}
+
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
+
+/** What tells an instruction from another, other than its operands. */
+function formOf(i: Instruction): string {
+  const pseudo = i.opcode === CALL || i.opcode === LD_IMM64 ? i.src : "";
+  const off = isAlu(i.opcode) ? i.off : "";
+  const swap = isAlu(i.opcode) && operationOf(i.opcode) === BPF_END;
+  return [i.opcode, pseudo, off, swap || isAtomic(i) ? i.imm : ""].join(" ");
+}
