@@ -1,8 +1,10 @@
 /** The commands and options of `xdpgen`, assembled. */
 import { Command } from "commander";
 import { applyCommand } from "./commands/apply.ts";
+import { asmCommand } from "./commands/asm.ts";
 import { buildCommand } from "./commands/build.ts";
 import { detachCommand } from "./commands/detach.ts";
+import { disasmCommand } from "./commands/disasm.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { statusCommand } from "./commands/status.ts";
 import type { CommandResult } from "./common.ts";
@@ -32,7 +34,7 @@ Examples:
   $ xdpgen status
   $ xdpgen detach eth0`,
     );
-  const commands = [buildCommand, applyCommand, statusCommand, detachCommand, doctorCommand];
+  const commands = [buildCommand, applyCommand, statusCommand, detachCommand, doctorCommand, asmCommand, disasmCommand];
   for (const make of commands) root.addCommand(make(io, result));
   for (const command of [root, ...root.commands]) {
     command

@@ -1,6 +1,8 @@
 /** What a command may touch of the world around it, so that it can run in a test. */
-import { mkdir, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdirSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { nearest } from "../chain/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { type Library, library } from "./library.ts";
 
@@ -18,8 +20,16 @@ export interface Io {
   readonly now: () => Date;
   /** Makes the folders above the file. */
   readonly writeFile: (path: string, data: string | Uint8Array) => Promise<void>;
+  /** The whole of a file, or of standard input for `-`. */
+  readonly readInput: (path: string) => Promise<Uint8Array>;
   readonly library: Library;
 }
+
+/** The path that means standard input. */
+export const STDIN = "-";
+
+/** What messages call an input. */
+export const inputName = (path: string): string => (path === STDIN ? "<stdin>" : path);
 
 /** Where a line ends when nobody says how wide it may be; some terminals say 0. */
 const COLUMNS = 80;
@@ -36,6 +46,7 @@ export function processIo(): Io {
     env: process.env,
     now: () => new Date(),
     writeFile: writeWithFolders,
+    readInput,
     library,
   };
 }
@@ -47,5 +58,45 @@ async function writeWithFolders(path: string, data: string | Uint8Array): Promis
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new XdpgenError("usage", `cannot write ${path}: ${reason}; name another place with --output`, { cause });
+  }
+}
+
+async function readInput(path: string): Promise<Uint8Array> {
+  try {
+    return path === STDIN ? await readStdin() : await readFile(path);
+  } catch (cause) {
+    throw new XdpgenError("file-unreadable", `${inputName(path)} ${whyUnreadable(path, cause)}`, { cause });
+  }
+}
+
+async function readStdin(): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of process.stdin) parts.push(part as Uint8Array);
+  return Buffer.concat(parts);
+}
+
+function whyUnreadable(path: string, cause: unknown): string {
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case "ENOENT": {
+      const near = neighbour(path);
+      return `does not exist${near ? `; did you mean ${near}?` : ""}`;
+    }
+    case "EISDIR":
+      return "is a directory, not a file: name the file in it";
+    case "EACCES":
+    case "EPERM":
+      return "may not be read by this user: check its permissions";
+    case undefined:
+    default:
+      return `cannot be read: ${(cause as Error).message}`;
+  }
+}
+
+function neighbour(path: string): string | undefined {
+  try {
+    const name = nearest(basename(path), readdirSync(dirname(path)));
+    return name && (dirname(path) === "." ? name : join(dirname(path), name));
+  } catch {
+    return undefined;
   }
 }

@@ -4,7 +4,14 @@
  */
 import type { Chain } from "../chain/index.ts";
 import type { DispatcherImage, SynthesiseOptions } from "../codegen/index.ts";
-import type { AttachmentStatus, DetachResult, DoctorReport, SwapOptions, SwapResult } from "../loader/index.ts";
+import type {
+  AttachmentStatus,
+  DetachResult,
+  DoctorReport,
+  LiveProgram,
+  SwapOptions,
+  SwapResult,
+} from "../loader/index.ts";
 
 export interface Library {
   loadChain(path: string): Promise<Chain>;
@@ -19,6 +26,8 @@ export interface Library {
   doctor(): Promise<DoctorReport>;
   /** Why linkage `auto` is what it is on this machine; a clause. */
   autoReason(): Promise<string>;
+  /** A program in the kernel, as the verifier left it. */
+  readLiveProgram(id: number): Promise<LiveProgram>;
 }
 
 export const library: Library = {
@@ -59,5 +68,9 @@ export const library: Library = {
   async autoReason() {
     const { explainAuto } = await import("../loader/index.ts");
     return explainAuto();
+  },
+  async readLiveProgram(id) {
+    const { readLiveProgram } = await import("../loader/index.ts");
+    return readLiveProgram(id);
   },
 };

@@ -90,10 +90,15 @@ export interface World {
   readonly library?: Partial<Library>;
   readonly terminal?: boolean;
   readonly env?: Io["env"];
+  /** What is in each file, and in `-`. */
+  readonly inputs?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /** Runs a command line, split at spaces. */
-export async function run(line: string, { library = {}, terminal = false, env = {} }: World = {}): Promise<Run> {
+export async function run(
+  line: string,
+  { library = {}, terminal = false, env = {}, inputs = {} }: World = {},
+): Promise<Run> {
   const written = { out: "", err: "" };
   const stream = (name: "out" | "err"): Stream => ({
     write: (data) => void (written[name] += typeof data === "string" ? data : new TextDecoder("latin1").decode(data)),
@@ -107,6 +112,11 @@ export async function run(line: string, { library = {}, terminal = false, env = 
     env,
     now: () => new Date("2026-11-22T12:05:30"),
     writeFile: async (path, data) => void files.set(path, data),
+    readInput: async (path) => {
+      const content = inputs[path];
+      if (content === undefined) throw new Error(`the test did not expect ${path} to be read`);
+      return typeof content === "string" ? new TextEncoder().encode(content) : content;
+    },
     library: {
       loadChain: async () => chain,
       synthesise: async () => image,
@@ -117,6 +127,7 @@ export async function run(line: string, { library = {}, terminal = false, env = 
       requireInterfaces: async () => {},
       doctor: unexpected("doctor"),
       autoReason: unexpected("autoReason"),
+      readLiveProgram: unexpected("readLiveProgram"),
       ...library,
     },
   };

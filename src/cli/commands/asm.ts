@@ -1,0 +1,117 @@
+/** `xdpgen asm`: assembly text to an object, or to the bytes of its code. Asks nothing of the kernel. */
+import { readStatements } from "../../codegen/asm/index.ts";
+import { type ElfObject, SHF_EXECINSTR, writeElf } from "../../codegen/elf/index.ts";
+import { isBare, parseObject } from "../../codegen/source/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { choice, command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
+import { inputName, STDIN } from "../io.ts";
+import { describeObject, findSection } from "../render/object.ts";
+
+const FORMATS = ["object", "bytes"] as const;
+
+interface Options extends CommonOptions {
+  readonly output?: string;
+  readonly format: (typeof FORMATS)[number];
+  readonly section?: string;
+  readonly longJumps?: true;
+  readonly function?: string;
+  readonly license?: string;
+}
+
+/** What makes a text without directives loadable as it is. */
+const SECTION = "xdp";
+
+export const asmCommand: MakeCommand = (io) =>
+  command("asm", "Assembles BPF text; without directives it is one XDP program.", [
+    ["xdpgen asm prog.s -o prog.bpf.o", "what `clang -S` wrote, or a person did"],
+    ["printf 'r0 = 2\\nexit\\n' | xdpgen asm -o pass.bpf.o", "instructions alone are a program: load it with bpftool"],
+    ["xdpgen disasm prog.bpf.o | xdpgen asm -o same.bpf.o", "to text and back"],
+    ["xdpgen asm prog.s --format bytes | xxd", "the instructions as the kernel takes them"],
+  ])
+    .argument("[file]", "the text; - or nothing is standard input")
+    .option("-o, --output <path>", "the file to write; - or nothing is standard output")
+    .addOption(choice("--format <format>", "an object, or the bytes of one section's code", FORMATS).default("object"))
+    .option("--section <name>", "with --format bytes: which section, where several have code")
+    .option("--long-jumps", "write jumps that are too far with gotol, which the kernel knows since Linux 6.6")
+    .option(
+      "--function <name>",
+      "the program's name, for a text without directives (default: its first label, or xdp_prog)",
+    )
+    .option("--license <license>", "the program's license, for a text without directives, such as GPL")
+    .action(async (path: string = STDIN, options: Options) => {
+      const { output = "-", format, json } = options;
+      if (options.section !== undefined && format !== "bytes")
+        throw usage("--section chooses what --format bytes writes");
+      if (output === "-" && !json && io.out.isTerminal) {
+        throw usage(
+          `${format === "object" ? "an object is" : "instructions are"} no text for a terminal: name a file with --output`,
+        );
+      }
+      const object = assemble(await io.readInput(path), inputName(path), options);
+      const data = format === "object" ? writeElf(object) : codeOf(object, options.section);
+      if (output !== "-") await io.writeFile(output, data);
+      if (json)
+        printJson(io, {
+          ...describeObject(object),
+          ...(output !== "-" && { file: { path: output, bytes: data.length } }),
+        });
+      else if (output === "-") io.out.write(data);
+      else io.out.write(`${output}: ${data.length} bytes\n`);
+    });
+
+function assemble(bytes: Uint8Array, file: string, options: Options): ElfObject {
+  const text = textOf(bytes, file);
+  const { function: name, license } = options;
+  const given = name !== undefined ? "--function" : license !== undefined ? "--license" : undefined;
+  const { statements } = readStatements(text);
+  if (given && statements.length > 0 && !isBare(statements)) {
+    throw usage(`${given} is for a text without directives; ${file} has some: say there what ${given.slice(2)} it has`);
+  }
+  const object = parseObject(text, {
+    file,
+    longJumps: options.longJumps === true,
+    // Bytes are of one section: calls between functions are distances there.
+    ...(options.format === "object" && {
+      program: { section: SECTION, ...(name !== undefined && { name }), ...(license !== undefined && { license }) },
+    }),
+  });
+  if (object.sections.length > 0) return object;
+  throw new XdpgenError(
+    "asm-invalid",
+    `${file} holds nothing to assemble: begin with an instruction, such as \`r0 = 2\``,
+  );
+}
+
+function textOf(bytes: Uint8Array, file: string): string {
+  if (bytes[0] === 0x7f && bytes[1] === 0x45) {
+    throw new XdpgenError("asm-invalid", `${file} is an object, not assembly text: \`xdpgen disasm\` shows it as text`);
+  }
+  if (bytes.includes(0)) {
+    throw new XdpgenError("asm-invalid", `${file} is binary, not assembly text: byte ${bytes.indexOf(0)} is 0`);
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** The code of the only section that has any, or of the one that is asked for. */
+function codeOf(object: ElfObject, wanted: string | undefined): Uint8Array {
+  const withCode = object.sections.filter(({ flags, size }) => (flags & SHF_EXECINSTR) !== 0 && size > 0);
+  if (wanted === undefined && withCode.length !== 1) {
+    const names = withCode.map(({ name }) => name).join(", ");
+    throw usage(names ? `several sections have code, ${names}: choose one with --section` : "no section has code");
+  }
+  const section = wanted === undefined ? withCode[0]! : object.sections[findSection(object, wanted)]!;
+  const [relocation] = section.relocations;
+  if (relocation) {
+    const { name, section: of } = object.symbols[relocation.symbol]!;
+    const shown = name || (typeof of === "number" ? object.sections[of]!.name : "another section");
+    throw new XdpgenError(
+      "object-unsupported",
+      `section ${section.name} refers to ${shown} at byte ${relocation.offset}, which only an object can say: use --format object`,
+    );
+  }
+  return section.data;
+}
+
+function usage(message: string): XdpgenError {
+  return new XdpgenError("usage", message);
+}

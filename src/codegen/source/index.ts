@@ -1,0 +1,8 @@
+/**
+ * The assembly text of whole objects, in the syntax of GNU's and LLVM's assemblers: sections, symbols and data around the
+ * instructions that asm/ knows. In: text. Out: an `ElfObject`; and back. Nothing here reads files.
+ */
+export { type BareProgram, isBare } from "./bare.ts";
+export { formatObject, type FormatObjectOptions } from "./format.ts";
+export { parseObject, type ParseObjectOptions } from "./parse.ts";
+export { relocationName } from "./section-words.ts";
