@@ -1,31 +1,53 @@
-/** From a declared chain to the bytes of its dispatcher, warm, in milliseconds. */
+/**
+ * From a declared chain to the bytes of its dispatcher, warm: the whole way, objects read and hashed, and from the plan
+ * alone, as when a chain of resolved programs is planned anew.
+ */
 import { LINKAGES, type Linkage } from "../src/chain/index.ts";
-import { synthesise } from "../src/codegen/index.ts";
+import { buildDispatcher } from "../src/codegen/dispatcher/build.ts";
+import { planChain, synthesise } from "../src/codegen/dispatcher/synthesise.ts";
 import { chainOf } from "../test/support/chains.ts";
 import { verdictObject } from "../test/support/verdict-program.ts";
-import { type Spread, spread } from "./statistics.ts";
+import type { Section } from "./section.ts";
+import { milliseconds, showSpread, type Spread } from "./statistics.ts";
 
 export interface CodegenRow {
   readonly linkage: Linkage;
   readonly programs: number;
-  readonly milliseconds: Spread;
+  readonly fromPlan: Spread;
+  readonly fromChain: Spread;
+  /** Of the object. */
+  readonly bytes: number;
 }
 
-export function benchCodegen(lengths: readonly number[], rounds: number): readonly CodegenRow[] {
-  return lengths.flatMap((programs) =>
-    LINKAGES.map((linkage): CodegenRow => {
-      const declared = Array.from({ length: programs }, (_, k) => ({
-        name: `p${k}`,
-        object: `p${k}.bpf.o`,
-        bytes: verdictObject(k),
-      }));
-      const chain = chainOf(declared, { linkage });
-      const times = Array.from({ length: rounds + 3 }, () => {
-        const start = performance.now();
-        synthesise(chain);
-        return performance.now() - start;
-      });
-      return { linkage, programs, milliseconds: spread(times.slice(3)) };
-    }),
-  );
-}
+export const codegen: Section<CodegenRow> = {
+  measure({ smoke, progress }) {
+    const rounds = smoke ? 1 : 201;
+    return LINKAGES.flatMap((linkage) =>
+      (smoke ? [2] : [1, 10, 64, 255]).map((programs): CodegenRow => {
+        progress(`${programs} programs by ${linkage}`);
+        const declared = Array.from({ length: programs }, (_, k) => ({
+          name: `p${k}`,
+          object: `p${k}.bpf.o`,
+          bytes: verdictObject(k),
+        }));
+        const chain = chainOf(declared, { linkage });
+        const plan = planChain(chain);
+        return {
+          linkage,
+          programs,
+          fromPlan: milliseconds(rounds, rounds, () => buildDispatcher(plan)),
+          fromChain: milliseconds(rounds, rounds, () => synthesise(chain)),
+          bytes: buildDispatcher(plan).elf.length,
+        };
+      }),
+    );
+  },
+  show: (rows) => [
+    "From chain and from plan to object, warm, in ms: median (minimum to maximum)",
+    ...rows.map(
+      ({ linkage, programs, fromPlan, fromChain, bytes }) =>
+        `${`${programs}`.padStart(3)} by ${linkage.padEnd(9)} ${`${bytes}`.padStart(6)} bytes` +
+        `  plan ${showSpread(fromPlan, 2).padEnd(26)}  chain ${showSpread(fromChain, 2)}`,
+    ),
+  ],
+};

@@ -4,14 +4,14 @@
  * and cannot look at verdicts. The floor is one such program alone.
  */
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import type { Linkage } from "../src/chain/index.ts";
 import { setGlobals } from "../src/codegen/object/globals.ts";
 import { attach, type BpfObject, canFreplace, openKernel } from "../src/loader/index.ts";
 import { chainOf } from "../test/support/chains.ts";
 import { u32 } from "../test/support/samples.ts";
 import { veth } from "../test/support/veth.ts";
-import { type Spread, spread } from "./statistics.ts";
+import type { Section } from "./section.ts";
+import { showSpread, type Spread, spread } from "./statistics.ts";
 
 export interface DispatcherRow {
   readonly subject: string;
@@ -27,40 +27,51 @@ interface Subject {
 }
 
 const FRAME = new Uint8Array(64);
-const object = (name: string): Uint8Array =>
-  new Uint8Array(readFileSync(fileURLToPath(new URL(`../bpf/.output/${name}.bpf.o`, import.meta.url))));
+const object = (name: string): Uint8Array => new Uint8Array(readFileSync(`bpf/.output/${name}.bpf.o`));
 
-/** @param repeat runs behind one figure; @param rounds figures behind one median */
-export async function benchDispatcher(
-  lengths: readonly number[],
-  repeat: number,
-  rounds: number,
-): Promise<readonly DispatcherRow[]> {
-  const cleanUps: CleanUp[] = [];
-  try {
-    return await measure(lengths, repeat, rounds, cleanUps);
-  } finally {
-    for (const cleanUp of cleanUps.toReversed()) await cleanUp();
-  }
-}
+export const dispatcher: Section<DispatcherRow> = {
+  async measure({ smoke, progress }) {
+    const cleanUps: CleanUp[] = [];
+    try {
+      return smoke
+        ? await measure([1, 2], 1000, 1, cleanUps, progress)
+        : await measure([1, 2, 5, 10, 32], 200_000, 21, cleanUps, progress);
+    } finally {
+      for (const cleanUp of cleanUps.toReversed()) await cleanUp();
+    }
+  },
+  show: (rows) => [
+    "A run of a chain of programs that pass, in ns: median (minimum to maximum)",
+    ...rows.map(({ subject, programs, nanoseconds }) => {
+      const peer = rows.find((row) => row.subject === "tail calls" && row.programs === programs)!;
+      const ratio = (nanoseconds.median / peer.nanoseconds.median).toFixed(2);
+      const shown = showSpread(nanoseconds, 0).padEnd(28);
+      return `${`${programs}`.padStart(3)} by ${subject.padEnd(12)}${shown} ${ratio} of tail calls`;
+    }),
+  ],
+};
 
 type CleanUp = () => unknown;
 
+/** @param repeat runs behind one figure; @param rounds figures behind one median */
 async function measure(
   lengths: readonly number[],
   repeat: number,
   rounds: number,
   cleanUps: CleanUp[],
+  progress: (what: string) => void,
 ): Promise<readonly DispatcherRow[]> {
   const linkages: readonly Linkage[] = canFreplace(openKernel()) ? ["call", "freplace"] : ["call"];
   const subjects: Subject[] = [];
   for (const n of lengths) {
+    progress(`loading ${n} programs`);
     for (const linkage of linkages) subjects.push(await dispatched(cleanUps, n, linkage));
     subjects.push(tailCalled(cleanUps, n));
   }
   const figures = new Map(subjects.map((s) => [s, [] as number[]]));
   // In turn, so that a change of the machine's speed meets all of them.
   for (let round = 0; round < rounds; round++) {
+    progress(`round ${round + 1} of ${rounds}`);
     for (const [subject, list] of figures) list.push(await subject.run(repeat));
   }
   return [...figures].map(([{ name, programs }, list]) => ({ subject: name, programs, nanoseconds: spread(list) }));

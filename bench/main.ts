@@ -1,38 +1,82 @@
 /**
- * `npm run bench [-- --smoke] [--json]`: the numbers, measured side by side in one run. `--smoke` runs everything once and
- * briefly, to see that it works; its figures mean nothing.
+ * `npm run bench [-- SECTION…] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
+ * `dispatcher`, `codegen`, `asm`, `btf` and `memory`; without a name, all. `--smoke` runs everything once and briefly, to
+ * see that it works; its figures mean nothing.
+ *
+ * What is measured is what users run: the sources as `tsc` compiles them, not as tsx does. So this file compiles itself and
+ * what it imports, and each section is a process of its own that starts the compiled file with `--section`.
  */
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { benchCodegen } from "./codegen.ts";
-import { benchDispatcher } from "./dispatcher.ts";
-import type { Spread } from "./statistics.ts";
+import { asm } from "./asm.ts";
+import { btf } from "./btf.ts";
+import { codegen } from "./codegen.ts";
+import { dispatcher } from "./dispatcher.ts";
+import { memory } from "./memory.ts";
+import type { Section } from "./section.ts";
 
-const { values } = parseArgs({ options: { smoke: { type: "boolean" }, json: { type: "boolean" } } });
-const rounds = values.smoke ? 1 : 21;
-const dispatcher = await benchDispatcher(
-  values.smoke ? [1, 2] : [1, 2, 5, 10, 32],
-  values.smoke ? 1000 : 200_000,
-  rounds,
-);
-const codegen = benchCodegen(values.smoke ? [2] : [1, 10, 64, 255], rounds);
+const SECTIONS: Readonly<Record<string, Section<unknown>>> = { dispatcher, codegen, asm, btf, memory };
 
-const show = ({ min, median, max }: Spread, digits: number): string =>
-  `${median.toFixed(digits).padStart(8)}  (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
+/** Below node_modules, where packages are found from. */
+const COMPILED = "node_modules/.cache/xdpgen-bench";
 
-if (values.json) {
-  console.log(JSON.stringify({ dispatcher, codegen }, undefined, 2));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { smoke: { type: "boolean" }, json: { type: "boolean" }, section: { type: "string" } },
+});
+const smoke = values.smoke === true;
+
+if (values.section !== undefined) {
+  const rows = await SECTIONS[values.section]!.measure({ smoke, progress });
+  console.log(JSON.stringify(rows));
 } else {
-  console.log(`A run of a chain of programs that pass, in ns: median (minimum to maximum) of ${rounds} rounds`);
-  for (const { subject, programs, nanoseconds } of dispatcher) {
-    const peer = dispatcher.find((row) => row.subject === "tail calls" && row.programs === programs)!;
-    const ratio = (nanoseconds.median / peer.nanoseconds.median).toFixed(2);
-    console.log(
-      `  ${`${programs}`.padStart(3)} by ${subject.padEnd(12)}${show(nanoseconds, 0).padEnd(28)} ${ratio} of tail calls`,
-    );
+  process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+  process.exitCode = runAll(positionals.length > 0 ? positionals : Object.keys(SECTIONS));
+}
+
+function progress(what: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${values.section}: ${what}`);
+}
+
+/** @returns the exit status: 0, 1 where a section failed, 2 for a name that is none */
+function runAll(names: readonly string[]): number {
+  const unknown = names.find((name) => !(name in SECTIONS));
+  if (unknown !== undefined) {
+    console.error(`bench: there is no section ${unknown}; there are ${Object.keys(SECTIONS).join(", ")}`);
+    return 2;
   }
-  console.log(`\nFrom chain to object, warm, in ms: median (minimum to maximum) of ${rounds} rounds`);
-  for (const { linkage, programs, milliseconds } of codegen) {
-    console.log(`  ${`${programs}`.padStart(3)} by ${linkage.padEnd(12)}${show(milliseconds, 1)}`);
+  if (!compile()) return 1;
+  const results: Record<string, unknown> = {};
+  for (const name of names) {
+    const rows = runSection(name);
+    if (rows === undefined) return 1;
+    results[name] = rows;
+    if (!values.json) console.log(`${SECTIONS[name]!.show(rows).join("\n  ")}\n`);
   }
-  console.log("\nNot measured here: real network cards, other dispatchers, more than one processor at a time.");
+  if (values.json) console.log(JSON.stringify(results, undefined, 2));
+  else console.log("Not measured here: real network cards, other dispatchers, more than one processor at a time.");
+  return 0;
+}
+
+function compile(): boolean {
+  mkdirSync(COMPILED, { recursive: true });
+  writeFileSync(`${COMPILED}/package.json`, '{ "type": "module" }\n');
+  const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "bench/tsconfig.json"], { stdio: "inherit" });
+  return status === 0;
+}
+
+/** The rows that the section's process prints; undefined where it failed, which it has said itself. */
+function runSection(name: string): readonly unknown[] | undefined {
+  const words = ["--expose-gc", `${COMPILED}/bench/main.js`, "--section", name];
+  const { status, stdout } = spawnSync(process.execPath, [...words, ...(smoke ? ["--smoke"] : [])], {
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  if (status === 0) return JSON.parse(stdout) as unknown[];
+  console.error(`bench: section ${name} failed`);
+  return undefined;
 }

@@ -16,3 +16,22 @@ export function spread(values: readonly number[]): Spread {
   };
   return { min: at(0), median: at(sorted.length >> 1), max: at(sorted.length - 1) };
 }
+
+/** `median  (minimum to maximum)`. */
+export function showSpread({ min, median, max }: Spread, digits: number): string {
+  return `${median.toFixed(digits).padStart(8)}  (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
+}
+
+/**
+ * Milliseconds of one call, of as many calls as rounds.
+ * @param warmUp calls before, so that the engine has compiled what it will
+ */
+export function milliseconds(rounds: number, warmUp: number, run: () => unknown): Spread {
+  for (let call = 0; call < warmUp; call++) run();
+  const times = Array.from({ length: rounds }, () => {
+    const start = performance.now();
+    run();
+    return performance.now() - start;
+  });
+  return spread(times);
+}
