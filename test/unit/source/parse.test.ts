@@ -63,6 +63,7 @@ describe("the same as LLVM", () => {
       "symbols",
       ".globl a\n.type a,@function\n.size a, 1f - a\na: exit\n1: .weak b\n.hidden b\n.type b,%object\n.protected c\nc: exit\n.internal d\nd: exit\n.type e,STT_FUNC\n.size f, 8\n",
     ],
+    ["local said aloud", ".local l\ncall l\nr1 = l ll\nl: exit\n.data\n.quad l\n"],
     ["weak after global", ".globl a\n.weak a\na: exit\n"],
     [
       "other names",
