@@ -42,7 +42,7 @@ export const asm: Section<AsmRow> = {
     const text = format(labelled);
     const row = (step: string, calls: number, run: () => unknown): AsmRow => {
       progress(step);
-      return { step, instructions: laidOut.length, milliseconds: milliseconds(calls, calls, run) };
+      return { step, instructions: laidOut.length, milliseconds: milliseconds(calls, run) };
     };
     return [
       row("build", rounds, () => built(laidOut.length)),

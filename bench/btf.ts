@@ -20,7 +20,7 @@ export const btf: Section<BtfRow> = {
     const decoded = decodeBtf(bytes);
     const row = (step: string, run: () => unknown): BtfRow => {
       progress(step);
-      return { step, types: decoded.types.length, milliseconds: milliseconds(smoke ? 1 : 7, smoke ? 0 : 2, run) };
+      return { step, types: decoded.types.length, milliseconds: milliseconds(smoke ? 1 : 7, run) };
     };
     return [
       row("decode", () => decodeBtf(bytes)),

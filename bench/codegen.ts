@@ -35,8 +35,8 @@ export const codegen: Section<CodegenRow> = {
         return {
           linkage,
           programs,
-          fromPlan: milliseconds(rounds, rounds, () => buildDispatcher(plan)),
-          fromChain: milliseconds(rounds, rounds, () => synthesise(chain)),
+          fromPlan: milliseconds(rounds, () => buildDispatcher(plan)),
+          fromChain: milliseconds(rounds, () => synthesise(chain)),
           bytes: buildDispatcher(plan).elf.length,
         };
       }),

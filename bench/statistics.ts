@@ -22,12 +22,13 @@ export function showSpread({ min, median, max }: Spread, digits: number): string
   return `${median.toFixed(digits).padStart(8)}  (${min.toFixed(digits)} to ${max.toFixed(digits)})`;
 }
 
-/**
- * Milliseconds of one call, of as many calls as rounds.
- * @param warmUp calls before, so that the engine has compiled what it will
- */
-export function milliseconds(rounds: number, warmUp: number, run: () => unknown): Spread {
-  for (let call = 0; call < warmUp; call++) run();
+/** Long enough for the engine to have compiled what it will. */
+const WARM_UP = 500;
+
+/** Milliseconds of one call, of as many calls as rounds; of a single round, without warming up. */
+export function milliseconds(rounds: number, run: () => unknown): Spread {
+  const until = performance.now() + (rounds > 1 ? WARM_UP : 0);
+  while (performance.now() < until) run();
   const times = Array.from({ length: rounds }, () => {
     const start = performance.now();
     run();

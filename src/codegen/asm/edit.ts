@@ -13,9 +13,11 @@ export function withLabel(label: string, instruction: Instruction): Instruction 
       `cannot put label ${label} before an instruction that has label ${instruction.label}: aim the jumps at one of them`,
     );
   }
-  return { ...instruction, label };
+  // The new key first: a spread in front of it is slow on Node 20, and makes every later read slow.
+  return { label, ...instruction };
 }
 
 export function withComment(comment: string, instruction: Instruction): Instruction {
-  return { ...instruction, comment };
+  const { comment: _, ...rest } = instruction;
+  return { comment, ...rest };
 }

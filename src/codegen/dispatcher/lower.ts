@@ -30,7 +30,6 @@ import {
   R0,
   R1,
   R6,
-  withComment,
   withLabel,
 } from "../asm/index.ts";
 import { identifier } from "../link/names.ts";
@@ -68,11 +67,11 @@ export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
   const slots = keepReachable(plan, declared);
   const verdicts = constantVerdicts(plan, slots);
   const labels = plan.nodes.map(nodeLabel);
-  const decideOnce = cachedDecide(labels);
 
   const blocks = plan.nodes.map((node, index) => {
     const next = labels[index + 1] ?? returnLabel(verdicts[0] ?? "own");
-    return { node, next, decision: decideOnce(node.edges, slots[index]!.codes, next) };
+    const labelOf = (outcome: Outcome): string => targetLabel(node.edges[outcome], labels);
+    return { node, next, decision: decideByShape(labelOf, slots[index]!.codes, next) };
   });
   const entered = new Set<string>();
   for (const { decision, next } of blocks) {
@@ -89,10 +88,10 @@ export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
     lines.push({ index: start, text });
     if (index > 0) instructions.push(mov64Reg(R1, R6));
     else if (several) instructions.push(mov64Reg(R6, R1));
-    instructions.push(withComment(text, callSymbol(slots[index]!.symbol)));
+    instructions.push({ comment: text, ...callSymbol(slots[index]!.symbol) });
     for (const test of decision.tests) instructions.push(JUMP[test.comparison](R0, test.value, test.target));
     if (decision.otherwise !== next) instructions.push(ja(decision.otherwise));
-    if (entered.has(labels[index]!)) instructions[start] = withLabel(labels[index]!, instructions[start]!);
+    if (entered.has(labels[index]!)) instructions[start] = { label: labels[index]!, ...instructions[start]! };
   }
   verdicts.forEach((verdict, i) => {
     lines.push({ index: instructions.length, text: `return ${verdict}` });
@@ -181,34 +180,33 @@ function outcomePossible(outcome: Outcome, codes: ReturnCodes): boolean {
   }
 }
 
+/** Answers of `decide` by shape, for all chains: there are few, and the search takes longer than the rest of a short chain. */
+const decisions = new Map<string, Decision>();
+const MAX_DECISIONS = 1000;
+
 /**
  * `decide`, once for each shape. Nodes of a chain differ in the names of their targets and seldom in the shape of their
  * edges, so the search runs over numbered labels and the answer gets its names back.
  */
-function cachedDecide(
-  nodeLabels: readonly string[],
-): (edges: PlanNode["edges"], codes: ReturnCodes, next: string) => Decision {
-  const cache = new Map<string, Decision>();
-  return (edges, codes, next) => {
-    const labels = [next];
-    // One octal digit for each outcome: beside `next` there are at most seven labels.
-    let shape = 0;
-    for (const outcome of OUTCOMES) {
-      const label = targetLabel(edges[outcome], nodeLabels);
-      const known = labels.indexOf(label);
-      shape = shape * 8 + (known >= 0 ? known : labels.push(label) - 1);
-    }
-    const key = `${shape} ${codes.toString()}`;
-    let decision = cache.get(key);
-    if (!decision) {
-      const number = (outcome: Outcome): number => labels.indexOf(targetLabel(edges[outcome], nodeLabels));
-      const numbered = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, `${number(outcome)}`]));
-      decision = decide(numbered as Record<Outcome, string>, (first, last) => canReturn(codes, first, last), "0");
-      cache.set(key, decision);
-    }
-    return {
-      tests: decision.tests.map((t) => ({ ...t, target: labels[Number(t.target)]! })),
-      otherwise: labels[Number(decision.otherwise)]!,
-    };
+function decideByShape(labelOf: (outcome: Outcome) => string, codes: ReturnCodes, next: string): Decision {
+  const labels = [next];
+  // One octal digit for each outcome: beside `next` there are at most seven labels.
+  let shape = 0;
+  for (const outcome of OUTCOMES) {
+    const label = labelOf(outcome);
+    const known = labels.indexOf(label);
+    shape = shape * 8 + (known >= 0 ? known : labels.push(label) - 1);
+  }
+  const key = `${shape} ${codes.toString()}`;
+  let decision = decisions.get(key);
+  if (!decision) {
+    const numbered = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, `${labels.indexOf(labelOf(outcome))}`]));
+    decision = decide(numbered as Record<Outcome, string>, (first, last) => canReturn(codes, first, last), "0");
+    if (decisions.size >= MAX_DECISIONS) decisions.clear();
+    decisions.set(key, decision);
+  }
+  return {
+    tests: decision.tests.map((t) => ({ ...t, target: labels[Number(t.target)]! })),
+    otherwise: labels[Number(decision.otherwise)]!,
   };
 }

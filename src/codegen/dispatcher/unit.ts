@@ -31,10 +31,12 @@ export function dispatcherUnit(functions: readonly DispatcherFunction[], file: s
     return type;
   };
 
-  const layoutOnce = once((instructions: DispatcherFunction["instructions"]) => layout(instructions));
+  const layoutOnce = once((instructions: DispatcherFunction["instructions"]) => {
+    const code = layout(instructions);
+    return { code, offsets: slotOffsets(code) };
+  });
   const unitFunctions = functions.map((f): UnitFunction => {
-    const code = layoutOnce(f.instructions);
-    const offsets = slotOffsets(code);
+    const { code, offsets } = layoutOnce(f.instructions);
     return {
       symbol: f.symbol,
       linkage: "global",

@@ -87,7 +87,7 @@ export function writeElf(object: ElfObject): Uint8Array {
   return assemble(
     [
       NULL_PART,
-      ...object.sections.map((section): Part => ({ ...section, link: 0, info: 0 })),
+      ...object.sections.map((section): Part => ({ link: 0, info: 0, ...section })),
       ...patched.map((index) => relocationPart(object.sections[index]!, index + 1, symbolTable, order.numbers)),
       {
         name: ".symtab",

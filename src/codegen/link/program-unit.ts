@@ -80,7 +80,7 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
       name: program.name,
       btf: program.object.btf,
       functions: functions.map((f, i) => unitFunction(program, f, functionNames.get(f.function)!, i === 0, symbolOf)),
-      maps: maps.map((m): UnitMap => ({ ...m, symbol: mapNames.get(m.name)! })),
+      maps: maps.map((m): UnitMap => ({ symbol: mapNames.get(m.name)!, ...m })),
       data,
       mapNames: new Map([...mapNames, ...data.map((d): [string, string] => [d.ownName, d.section])]),
     };
