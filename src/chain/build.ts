@@ -1,5 +1,6 @@
 /** A checked document -> the frozen `Chain` value. */
-import { type Action, ACTIONS, type Chain, type Program } from "./chain.ts";
+import { type Action, ACTIONS, type Chain, type Group, type Program } from "./chain.ts";
+import { type LooseEdge, normalEdge, normalEdges } from "./edge.ts";
 import type { ChainDocument } from "./schema.ts";
 
 /** `object` paths become relative to the working directory, as `file` is. */
@@ -11,11 +12,16 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     mode: document.mode,
     linkage: document.linkage,
     end: document.end,
+    ...(document.groups && { groups: normalGroups(document.groups) }),
     programs: document.programs.map((program): Program => ({
       name: program.name,
       object: joinPath(folder, program.object),
       ...(program.function !== undefined && { function: program.function }),
       ...(program.priority !== undefined && { priority: program.priority }),
+      ...(program.before && { before: program.before }),
+      ...(program.after && { after: program.after }),
+      ...(program.group !== undefined && { group: program.group }),
+      ...(program.on && { on: normalEdges(program.on) }),
       ...(program["proceed-on"] && { proceedOn: inCodeOrder(program["proceed-on"]) }),
       ...(program.linkage !== undefined && { linkage: program.linkage }),
       ...(program.globals && { globals: program.globals }),
@@ -26,6 +32,12 @@ export function buildChain(document: ChainDocument, file: string): Chain {
 /** A set of actions has one spelling, so that equal chains are equal values. */
 export function inCodeOrder(actions: readonly Action[]): readonly Action[] {
   return ACTIONS.filter((action) => actions.includes(action));
+}
+
+export function normalGroups(groups: Readonly<Record<string, { end?: LooseEdge | undefined }>>): Record<string, Group> {
+  const normal = ({ end }: { end?: LooseEdge | undefined }): Group =>
+    end === undefined ? {} : { end: normalEdge(end) };
+  return Object.fromEntries(Object.entries(groups).map(([name, group]) => [name, normal(group)]));
 }
 
 /** Freezes a value and what it holds; bytes are left alone, since a typed array cannot be frozen. */

@@ -14,6 +14,11 @@ export function actionCode(action: Action): number {
   return ACTIONS.indexOf(action);
 }
 
+/** `XDP_PASS`, `Pass`, `pass`: the one spelling of an action, or of whatever else it is. */
+export function plainAction(text: string): string {
+  return text.toLowerCase().replace(/^xdp_/, "");
+}
+
 /** "No verdict of mine": the code that runs on to the next program whatever the edges say; what an unbound stub returns. */
 export const NO_VERDICT = 31;
 
@@ -27,6 +32,27 @@ export type Mode = (typeof MODES)[number];
 /** The value of a `const volatile` variable of a program. Arrays fill an array variable from its first element. */
 export type GlobalValue = number | bigint | boolean | string | readonly GlobalValue[];
 
+/**
+ * Where control flow goes after a program, as chain.yaml spells it:
+ *
+ *     next               the next program in order; behind the last one, the chain's `end` or the group's `end`
+ *     NAME               that program, or the first program of that group
+ *     return             end with the program's own verdict
+ *     return ACTION      end with an action
+ *     return kept        end with the verdict that an earlier edge kept; the own one where nothing was kept on the way
+ *     {to, keep}         to `next` or a name; `keep: verdict` remembers the action that took this edge
+ */
+export type Edge = string | { readonly to: string; readonly keep?: "verdict" };
+
+/** Edges by action. `default` is for the actions that are not named; without it they end the chain with themselves. */
+export type Edges = Readonly<Partial<Record<Action | "default", Edge>>>;
+
+/** A named sub-chain: edges enter it by its name, and its programs run in their own order. */
+export interface Group {
+  /** Where running off its end leads: any edge but `next`. Default `return`. */
+  readonly end?: Edge;
+}
+
 /** One XDP program of a chain. */
 export interface Program {
   /** Unique in the chain, `[a-z][a-z0-9-]*`. */
@@ -37,10 +63,21 @@ export interface Program {
   readonly bytes?: Uint8Array;
   /** The XDP function in the object. Needed only where the object has several. */
   readonly function?: string;
-  /** Lower runs first. Without it: the object's own `.xdp_run_config`, else 50. */
-  readonly priority?: number;
+  /**
+   * Lower runs first. Without it: the object's own `.xdp_run_config`, else 50. `none`: the program has no place in the
+   * order, and runs only where an edge names it.
+   */
+  readonly priority?: number | "none";
+  /** Programs that run later than this one. */
+  readonly before?: readonly string[];
+  /** Programs that run earlier than this one. */
+  readonly after?: readonly string[];
+  /** The group that the program is in; without it, the chain itself. */
+  readonly group?: string;
   /** Actions after which the next program runs. Without it: the object's own `.xdp_run_config`, else `["pass"]`. */
   readonly proceedOn?: readonly Action[];
+  /** Edges by action, the general form of `proceedOn`. A program has one or the other. */
+  readonly on?: Edges;
   /** Overrides the chain's linkage. */
   readonly linkage?: Linkage | "auto";
   /** Values for the object's `const volatile` variables, set before the program is loaded. */
@@ -57,5 +94,8 @@ export interface Chain {
   readonly linkage: Linkage | "auto";
   /** What running off the end returns: the last program's own verdict, or an action. */
   readonly end: "verdict" | Action;
+  readonly groups?: Readonly<Record<string, Group>>;
   readonly programs: readonly Program[];
+  /** The text that the chain was read from, so that what is found later can be shown in its place. */
+  readonly source?: { readonly file: string; readonly text: string };
 }

@@ -3,8 +3,9 @@
  * nothing here changes one.
  */
 import { XdpgenError } from "../errors.ts";
-import { freeze, inCodeOrder } from "./build.ts";
+import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
+import { normalEdges } from "./edge.ts";
 import { checkDocument, type Mistake } from "./mistakes.ts";
 import { nearest } from "./nearest.ts";
 
@@ -21,10 +22,20 @@ export function validateChain(chain: Chain): readonly Mistake[] {
 export function checkedChain(chain: Chain): Chain {
   const mistakes = validateChain(chain);
   if (mistakes.length === 0) {
-    return freeze({ ...chain, interfaces: [...chain.interfaces], programs: chain.programs.map(normal) });
+    return freeze({
+      ...chain,
+      interfaces: [...chain.interfaces],
+      ...(chain.groups && { groups: normalGroups(chain.groups) }),
+      programs: chain.programs.map(normal),
+    });
   }
+  throw chainError(chain, mistakes);
+}
+
+/** All mistakes of a chain that has no text, one in a line. */
+export function chainError(chain: Chain, mistakes: readonly Mistake[]): XdpgenError {
   const lines = mistakes.map(({ message, hint }) => `  ${message}${hint ? ` (${hint})` : ""}`);
-  throw new XdpgenError("chain-invalid", [`chain \`${chain.name}\` is not valid:`, ...lines].join("\n"));
+  return new XdpgenError("chain-invalid", [`chain \`${chain.name}\` is not valid:`, ...lines].join("\n"));
 }
 
 /**
@@ -35,7 +46,7 @@ export function checkedChain(chain: Chain): Chain {
 export function withProgram(chain: Chain, program: Program): Chain {
   const index = chain.programs.findIndex(({ name }) => name === program.name);
   const programs = index < 0 ? [...chain.programs, program] : chain.programs.with(index, program);
-  return checkedChain({ ...chain, programs });
+  return edited(chain, programs);
 }
 
 /**
@@ -54,7 +65,16 @@ export function withoutProgram(chain: Chain, name: string): Chain {
     const message = `program \`${name}\` is the last of chain \`${chain.name}\`: detach the chain to take it out`;
     throw new XdpgenError("chain-invalid", message);
   }
-  return checkedChain({ ...chain, programs: chain.programs.filter((program) => program.name !== name) });
+  return edited(
+    chain,
+    chain.programs.filter((program) => program.name !== name),
+  );
+}
+
+/** The text that a chain was read from does not say what it is now. */
+function edited(chain: Chain, programs: readonly Program[]): Chain {
+  const { source: _, ...rest } = chain;
+  return checkedChain({ ...rest, programs });
 }
 
 /** A chain whose next chains are a method call away. Its own fields are exactly those of the plain chain. */
@@ -81,9 +101,10 @@ export function editable(chain: Chain): EditableChain {
 
 /** A copy: the caller's own values are not frozen with it. */
 function normal(program: Program): Program {
-  const { proceedOn, globals } = program;
+  const { proceedOn, globals, on } = program;
   return {
     ...program,
+    ...(on && { on: normalEdges(on) }),
     ...(proceedOn && { proceedOn: inCodeOrder(proceedOn) }),
     ...(globals && { globals: structuredClone(globals) }),
   };
@@ -92,7 +113,7 @@ function normal(program: Program): Program {
 /** A chain as chain.yaml would spell it. Keys that nobody knows stay, so that they are found. */
 function documentOf(chain: Chain): unknown {
   if (typeof chain !== "object" || chain === null) return chain;
-  const { name, programs, ...rest } = chain as Chain & Record<string, unknown>;
+  const { name, programs, source: _, ...rest } = chain as Chain & Record<string, unknown>;
   const renamed = Array.isArray(programs) ? (programs as readonly Program[]).map(programDocument) : programs;
   return defined({ chain: name, ...rest, programs: renamed });
 }

@@ -3,8 +3,10 @@
  * lines; `parse.ts` finds the places in a file, `edit.ts` speaks to callers of the library.
  */
 import type { z } from "zod";
+import { ACTIONS, plainAction } from "./chain.ts";
 import { nearest } from "./nearest.ts";
-import { CHAIN_KEYS, type ChainDocument, chainSchema, PROGRAM_KEYS } from "./schema.ts";
+import { referenceMistakes } from "./references.ts";
+import { CHAIN_KEYS, type ChainDocument, chainSchema, EDGE_KEYS, GROUP_KEYS, ON_KEYS, PROGRAM_KEYS } from "./schema.ts";
 
 export type MistakeCode =
   | "syntax"
@@ -15,7 +17,17 @@ export type MistakeCode =
   | "missing-key"
   | "wrong-type"
   | "bad-value"
-  | "equal-names";
+  | "equal-names"
+  /** A name that is nobody's, or that cannot stand there. */
+  | "bad-reference"
+  /** Two things that cannot both hold. */
+  | "contradiction"
+  /** Edges that lead in a circle. */
+  | "cycle"
+  /** A program that no edge leads to. */
+  | "unreachable"
+  /** `return kept` where no edge before it keeps anything. */
+  | "nothing-kept";
 
 /** Keys and list indices from the top of the document. */
 export type Path = readonly (string | number)[];
@@ -42,7 +54,8 @@ export interface Checked {
 export function checkDocument(value: unknown): Checked {
   const result = chainSchema.safeParse(value);
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
-  const mistakes = [...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))), ...repeated(value)];
+  const wellFormed = [...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))), ...repeated(value)];
+  const mistakes = result.success ? [...wellFormed, ...referenceMistakes(result.data)] : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
 }
 
@@ -52,7 +65,8 @@ type Issue = z.core.$ZodIssue;
 function flatten(issue: Issue, prefix: Path): Issue[] {
   const path = [...prefix, ...(issue.path as Path)];
   if (issue.code === "invalid_union") {
-    const deepest = issue.errors.find((branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0));
+    const within = (inner: Issue): boolean => inner.path.length > 0 || inner.code === "unrecognized_keys";
+    const deepest = issue.errors.find((branch) => branch.length > 0 && branch.every(within));
     if (deepest) return deepest.flatMap((inner) => flatten(inner, path));
   }
   return [{ ...issue, path: path }];
@@ -81,10 +95,18 @@ function wrong(code: MistakeCode, path: Path, at: "key" | "value", message: stri
 
 function unknownKey(path: Path, root: unknown): Mistake {
   const key = String(path.at(-1));
-  const known = path[0] === "programs" && path.length > 1 ? PROGRAM_KEYS : CHAIN_KEYS;
+  const known = keysAt(path);
   const near = nearest(key, known);
   const hint = near ? `did you mean \`${near}\`?` : `known keys: ${known.join(", ")}`;
   return wrong("unknown-key", path, "key", `unknown key \`${key}\` in ${owner(path.slice(0, -1), root)}`, hint);
+}
+
+/** The keys that the map may have in which a path's last key stands. */
+function keysAt(path: Path): readonly string[] {
+  if (path.length === 1) return CHAIN_KEYS;
+  if (path[0] === "groups") return path.length === 3 ? GROUP_KEYS : EDGE_KEYS;
+  if (path.length <= 3) return PROGRAM_KEYS;
+  return path.length === 4 && path[2] === "on" ? ON_KEYS : EDGE_KEYS;
 }
 
 const MISSING: Readonly<Record<string, string>> = {
@@ -92,6 +114,7 @@ const MISSING: Readonly<Record<string, string>> = {
   programs: "list them: `programs:`, then `- name: NAME`",
   name: "give every program a name of its own",
   object: "say where its ELF object is: `object: PATH`",
+  to: "say where it goes: `to: NAME`",
 };
 
 function missingKey(path: Path, root: unknown): Mistake {
@@ -105,9 +128,7 @@ function withoutMisspelt(mistakes: readonly Mistake[]): Mistake[] {
   const meant = new Set(
     mistakes
       .filter((mistake) => mistake.code === "unknown-key")
-      .map(
-        ({ path }) => `${parentKey(path)} ${nearest(String(path.at(-1)), path.length > 1 ? PROGRAM_KEYS : CHAIN_KEYS)}`,
-      ),
+      .map(({ path }) => `${parentKey(path)} ${nearest(String(path.at(-1)), keysAt(path))}`),
   );
   return mistakes.filter(({ code, path }) => code !== "missing-key" || !meant.has(`${parentKey(path)} ${path.at(-1)}`));
 }
@@ -121,6 +142,10 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
   if (issue.code === "invalid_value" && typeof value === "string") {
     const near = nearest(value.replace(/^xdp_/i, ""), issue.values.map(String));
     return near ? `did you mean \`${near}\`?` : undefined;
+  }
+  if (typeof value === "string" && path.includes("on")) {
+    const near = nearest(value, ["next", "return", "return kept", ...ACTIONS.map((action) => `return ${action}`)]);
+    if (near) return `did you mean \`${near}\`?`;
   }
   if ((key === "proceed-on" || key === "interfaces") && typeof value === "string") return `write \`[${value}]\``;
   if (key === "proceed-on" && Array.isArray(value)) {
@@ -158,7 +183,7 @@ function twice(paths: readonly Path[], root: unknown, message: (value: string) =
   for (const path of paths) {
     const value = valueAt(root, path);
     if (typeof value !== "string") continue;
-    const key = path.includes("proceed-on") ? value.toLowerCase().replace(/^xdp_/, "") : value;
+    const key = path.includes("proceed-on") ? plainAction(value) : value;
     const earlier = first.get(key);
     if (!earlier) {
       first.set(key, path);
@@ -191,9 +216,12 @@ function owner(path: Path, root: unknown): string {
 
 function valueAt(root: unknown, path: Path): unknown {
   let value = root;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string | number, unknown>)[key];
+  for (const [depth, key] of path.entries()) {
+    if (typeof value !== "object" || value === null) return undefined;
+    // Actions have one spelling in paths, and several in the text.
+    const spelt = path[depth - 1] === "on" && depth > 0 ? Object.keys(value).find((k) => plainAction(k) === key) : key;
+    if (spelt === undefined || !Object.hasOwn(value, spelt)) return undefined;
+    value = (value as Record<string | number, unknown>)[spelt];
   }
   return value;
 }

@@ -8,9 +8,10 @@
 import { parseDocument } from "yaml";
 import { type Diagnostic, Mistakes, type Span, spanOf } from "../diagnostic.ts";
 import { XdpgenError } from "../errors.ts";
-import { buildChain } from "./build.ts";
-import type { Chain } from "./chain.ts";
-import { plainDocument, type PlainDocument, type Range } from "./document.ts";
+import { buildChain, freeze } from "./build.ts";
+import { type Chain, plainAction } from "./chain.ts";
+import { type Place, plainDocument, type PlainDocument, type Range } from "./document.ts";
+import { chainError } from "./edit.ts";
 import { checkDocument, type Mistake, type Path } from "./mistakes.ts";
 import { syntaxOf, type SyntaxMistake } from "./syntax.ts";
 
@@ -26,15 +27,11 @@ export interface Parsed {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+const YAML = { intAsBigInt: true, merge: true, prettyErrors: false, uniqueKeys: false, logLevel: "error" } as const;
+
 /** Parses the text of a chain.yaml. Never throws for what a user wrote. */
 export function parseChain(text: string, options: ParseOptions): Parsed {
-  const document = parseDocument(text, {
-    intAsBigInt: true,
-    merge: true,
-    prettyErrors: false,
-    uniqueKeys: false,
-    logLevel: "error",
-  });
+  const document = parseDocument(text, YAML);
   const syntax = syntaxOf(document, text);
   const found = syntax.mistakes.map((mistake) => syntaxDiagnostic(mistake, text));
   if (document.contents === null || emptyScalar(document.contents)) {
@@ -56,7 +53,7 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
     const { start } = rangeFor(mistake, plain);
     if (!syntax.damaged.some((range) => range.start <= start && start < range.end)) found.push(locate(mistake));
   }
-  const diagnostics = unique(found).toSorted((a, b) => a.line - b.line || a.column - b.column);
+  const diagnostics = unique(found).toSorted(byPlace);
   const sound = diagnostics.every(({ severity }) => severity === "warning") && !distorted;
   return checked.document && sound
     ? { chain: buildChain(checked.document, options.file), diagnostics }
@@ -70,10 +67,30 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
  */
 export function requireChain(text: string, file: string): Chain {
   const { chain, diagnostics } = parseChain(text, { file });
-  if (chain) return chain;
+  if (chain) return freeze({ ...chain, source: { file, text } });
+  return refuseText(diagnostics, text, file);
+}
+
+/**
+ * Refuses a chain for what was found once its programs were known: in place where it was read from a file, else by the
+ * names of what is wrong.
+ *
+ * @throws XdpgenError `chain-invalid`, always
+ */
+export function refuseChain(chain: Chain, mistakes: readonly Mistake[]): never {
+  if (!chain.source) throw chainError(chain, mistakes);
+  const { text, file } = chain.source;
+  const plain = plainDocument(parseDocument(text, YAML));
+  const diagnostics = mistakes.map((mistake) => toDiagnostic(mistake, plain, text));
+  return refuseText(diagnostics.toSorted(byPlace), text, file);
+}
+
+function refuseText(diagnostics: readonly Diagnostic[], text: string, file: string): never {
   const cause = new Mistakes(diagnostics, text, file);
   throw new XdpgenError("chain-invalid", cause.message, { cause });
 }
+
+const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;
 
 function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Diagnostic {
   const { code, message, hint, other } = mistake;
@@ -94,13 +111,28 @@ function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Dia
 /** The exact token where there is one; the key for a list or map that spans lines; else what is around it. */
 function rangeFor({ path, at }: Pick<Mistake, "path" | "at">, plain: PlainDocument): Range {
   for (let length = path.length; length >= 0; length--) {
-    const place = plain.places.get(JSON.stringify(path.slice(0, length)));
+    const place = placeOf(path.slice(0, length), plain);
     const whole = length === path.length;
     const range =
       whole && at === "value" ? (valueRange(place) ?? place?.key ?? place?.value) : (place?.key ?? place?.value);
     if (range) return range;
   }
   return { start: 0, end: 0 };
+}
+
+/** Actions may be spelt in several ways in the text, and have one in paths. */
+function placeOf(path: Path, plain: PlainDocument): Place | undefined {
+  const exact = plain.places.get(JSON.stringify(path));
+  if (exact || path[2] !== "on" || path.length < 4) return exact;
+  const wanted = JSON.stringify(path);
+  const spelling = [...plain.places.keys()].find((key) => actionSpelling(key) === wanted);
+  return spelling === undefined ? undefined : plain.places.get(spelling);
+}
+
+/** The fourth part of a path, as an action. */
+function actionSpelling(key: string): string {
+  const path = JSON.parse(key) as Path;
+  return JSON.stringify(path.map((part, index) => (index === 3 ? plainAction(String(part)) : part)));
 }
 
 /** An empty value has no token of its own: the key stands for it. */

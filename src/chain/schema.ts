@@ -5,7 +5,7 @@
  * two fields to judge (equal names) is in `mistakes.ts` as well.
  */
 import { z } from "zod";
-import { ACTIONS, type GlobalValue, LINKAGES, MODES } from "./chain.ts";
+import { ACTIONS, type GlobalValue, LINKAGES, MODES, plainAction } from "./chain.ts";
 
 /** The largest priority: 32 bits, as libxdp stores it. */
 export const MAX_PRIORITY = 0xffffffff;
@@ -14,7 +14,8 @@ const NAME = "a name: small letters, digits and hyphens, a letter first";
 const IDENTIFIER = "a C identifier";
 const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
 const PATH = "a path";
-const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}`;
+const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or none`;
+const EDGE = "`next`, a name, `return`, `return ACTION`, `return kept` or `{to: NAME, keep: verdict}`";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
@@ -26,9 +27,8 @@ const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTI
 // The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
 const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);
 
-/** `XDP_PASS`, `Pass`, `pass`: one spelling. */
 function lowerCase(value: unknown): unknown {
-  return typeof value === "string" ? value.toLowerCase().replace(/^xdp_/, "") : value;
+  return typeof value === "string" ? plainAction(value) : value;
 }
 
 /** `auto, native or generic` */
@@ -41,6 +41,62 @@ function choice<const T extends readonly [string, ...string[]]>(...values: T) {
 }
 
 const action = z.preprocess(lowerCase, choice(...ACTIONS));
+
+/** `Return XDP_DROP`: one spelling, `return drop`. Names are left as they are. */
+function edgeSpelling(value: unknown): unknown {
+  if (typeof value !== "string") return value;
+  const words = value.trim().split(/\s+/);
+  const [first, second] = words.map((word) => word.toLowerCase());
+  if (first === "next" && words.length === 1) return "next";
+  if (first !== "return" || words.length > 2) return value;
+  return second === undefined ? "return" : `return ${plainAction(second)}`;
+}
+
+const target = z.preprocess(edgeSpelling, z.string(EDGE).regex(/^(?:next|[a-z][a-z0-9-]*)$/, "`next` or a name"));
+const edge = z.preprocess(
+  edgeSpelling,
+  z.union(
+    [
+      z.string(EDGE).regex(new RegExp(`^(?:[a-z][a-z0-9-]*|return (?:kept|${ACTIONS.join("|")}))$`), EDGE),
+      z.strictObject({ to: target, keep: choice("verdict").optional() }, EDGE),
+    ],
+    EDGE,
+  ),
+);
+
+/** `XDP_TX` and `tx` are one key. What is no action keeps its spelling, so that it is found under it. */
+function actionKeys(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const known: readonly string[] = [...ACTIONS, "default"];
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      const plain = plainAction(key);
+      return [known.includes(plain) && !Object.hasOwn(value, plain) ? plain : key, inner];
+    }),
+  );
+}
+
+const edges = z.preprocess(
+  actionKeys,
+  z
+    .strictObject(
+      {
+        aborted: edge.optional(),
+        drop: edge.optional(),
+        pass: edge.optional(),
+        tx: edge.optional(),
+        redirect: edge.optional(),
+        default: edge.optional(),
+      },
+      "a map of actions and edges",
+    )
+    .refine((map) => Object.keys(map).length > 0, "a map with at least one edge"),
+);
+
+const names = z.preprocess(
+  (value) => (typeof value === "string" ? [value] : value),
+  z.array(name, "a name or a list of names").min(1, "a name or a list of at least one name"),
+);
 const linkage = choice("auto", ...LINKAGES);
 
 const globalValue: z.ZodType<GlobalValue> = z.lazy(() =>
@@ -53,16 +109,20 @@ export const programSchema = z.strictObject(
     object: z.string(PATH).min(1, PATH).describe("Path of the ELF object, relative to the folder of this file."),
     function: identifier.optional().describe("The XDP function; needed only where the object has several."),
     priority: z
-      .int(PRIORITY)
-      .min(0, PRIORITY)
-      .max(MAX_PRIORITY, PRIORITY)
+      .union([z.int(PRIORITY).min(0, PRIORITY).max(MAX_PRIORITY, PRIORITY), z.literal("none", PRIORITY)], PRIORITY)
       .optional()
-      .describe("Lower runs first. Default: the object's own, else 50."),
+      .describe("Lower runs first; none: runs only where an edge names it. Default: the object's own, else 50."),
+    before: names.optional().describe("Programs that run later than this one, whatever the priorities' defaults say."),
+    after: names.optional().describe("Programs that run earlier than this one, whatever the priorities' defaults say."),
+    group: name.optional().describe("The group of `groups` that the program is in."),
     "proceed-on": z
       .array(action, "a list of actions")
       .min(1, "a list of at least one action")
       .optional()
       .describe("Actions after which the next program runs. Default: the object's own, else [pass]."),
+    on: edges
+      .optional()
+      .describe("Where each action leads, the general form of proceed-on; `default` is for those not named."),
     linkage: linkage.optional().describe("How the slot is bound to the program's code; overrides the chain's."),
     globals: z
       .record(identifier, globalValue, "a map of variables and values")
@@ -70,6 +130,11 @@ export const programSchema = z.strictObject(
       .describe("Values of the object's `const volatile` variables, set before the program is loaded."),
   },
   "a map with the keys `name` and `object`",
+);
+
+export const groupSchema = z.strictObject(
+  { end: edge.optional().describe("Where running off the group's end leads. Default: return.") },
+  "a map, empty or with the key `end`",
 );
 
 export const chainSchema = z.strictObject(
@@ -84,6 +149,10 @@ export const chainSchema = z.strictObject(
       .preprocess(lowerCase, choice("verdict", ...ACTIONS))
       .default("verdict")
       .describe("What running off the end returns: the last program's own verdict, or an action."),
+    groups: z
+      .record(name, groupSchema, "a map of group names")
+      .optional()
+      .describe("Named sub-chains, which edges can enter; programs join with `group`."),
     programs: z.array(programSchema, "a list of programs").min(1, "a list of at least one program"),
   },
   "a map with the keys `chain` and `programs`",
@@ -93,3 +162,6 @@ export type ChainDocument = z.infer<typeof chainSchema>;
 
 export const CHAIN_KEYS: readonly string[] = Object.keys(chainSchema.shape);
 export const PROGRAM_KEYS: readonly string[] = Object.keys(programSchema.shape);
+export const GROUP_KEYS: readonly string[] = Object.keys(groupSchema.shape);
+export const EDGE_KEYS: readonly string[] = ["to", "keep"];
+export const ON_KEYS: readonly string[] = [...ACTIONS, "default"];

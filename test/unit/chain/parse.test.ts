@@ -18,9 +18,23 @@ programs:
     globals: { rate: 0x10, big: 18446744073709551615, on: true, text: hello, list: [1, [2, -3]] }
   - name: counter
     object: /opt/counter.bpf.o
+    group: tenant
+    after: [sampler]
+    before: [last]
+    on: { XDP_TX: { to: ids, keep: verdict }, pass: Next, drop: { to: next }, aborted: Return XDP_DROP, default: return kept }
+  - { name: sampler, object: s.bpf.o, group: tenant }
+  - { name: last, object: s.bpf.o, group: tenant }
+  - { name: ids, object: i.bpf.o, priority: none }
+groups:
+  tenant: { end: { to: ids } }
 `;
 
-const chainOf = (text: string, file = "chain.yaml"): Chain => requireChain(text, file);
+/** Without the text that it was read from. */
+function chainOf(text: string, file = "chain.yaml"): Chain {
+  const { source, ...chain } = requireChain(text, file);
+  expect(source).toEqual({ text, file });
+  return chain;
+}
 const programs = (body: string): string => `chain: a\nprograms:\n${body}`;
 
 describe("parseChain", () => {
@@ -41,8 +55,25 @@ describe("parseChain", () => {
           linkage: "freplace",
           globals: { rate: 16, big: 18446744073709551615n, on: true, text: "hello", list: [1, [2, -3]] },
         },
-        { name: "counter", object: "/opt/counter.bpf.o" },
+        {
+          name: "counter",
+          object: "/opt/counter.bpf.o",
+          group: "tenant",
+          after: ["sampler"],
+          before: ["last"],
+          on: {
+            aborted: "return drop",
+            drop: "next",
+            pass: "next",
+            tx: { to: "ids", keep: "verdict" },
+            default: "return kept",
+          },
+        },
+        { name: "sampler", object: "s.bpf.o", group: "tenant" },
+        { name: "last", object: "s.bpf.o", group: "tenant" },
+        { name: "ids", object: "i.bpf.o", priority: "none" },
       ],
+      groups: { tenant: { end: "ids" } },
     });
   });
 
@@ -58,7 +89,7 @@ describe("parseChain", () => {
   });
 
   it("freezes the chain and all that it holds", () => {
-    const chain = chainOf(FULL);
+    const chain = requireChain(FULL, "chain.yaml");
     const held = [chain, chain.programs, chain.interfaces, chain.programs[0], chain.programs[0]?.globals];
     expect(held.every((value) => Object.isFrozen(value))).toBe(true);
   });
