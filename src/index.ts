@@ -13,9 +13,12 @@ export {
   type Action,
   ACTIONS,
   type Chain,
+  type Edge,
+  type Edges,
   editable,
   type EditableChain,
   type GlobalValue,
+  type Group,
   type Linkage,
   LINKAGES,
   type Mode,
@@ -29,6 +32,7 @@ export {
 } from "./chain/index.ts";
 export {
   type DispatcherImage,
+  formatEdge,
   formatPlan,
   type Manifest,
   type ManifestProgram,

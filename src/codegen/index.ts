@@ -16,5 +16,5 @@ export {
 export { synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
 export type { ResolvedProgram } from "./object/program.ts";
 export { planToDot } from "./plan/dot.ts";
-export { actionsByTarget, formatEdges, formatPlan } from "./plan/format.ts";
+export { actionsByTarget, formatEdge, formatEdges, formatPlan } from "./plan/format.ts";
 export type { Outcome, Plan, PlanNode, Target } from "./plan/plan.ts";

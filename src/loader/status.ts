@@ -1,6 +1,6 @@
 /** What runs, as a person wants to see it: read from the kernel, changed by nothing. */
 import { existsSync, readFileSync } from "node:fs";
-import type { Action, Linkage, Mode } from "../chain/chain.ts";
+import type { Action, Edge, Linkage, Mode } from "../chain/chain.ts";
 import type { ManifestProgram } from "../codegen/index.ts";
 import { findBpffs, publicPath } from "./bpffs.ts";
 import { openKernel } from "./ffi/index.ts";
@@ -21,13 +21,14 @@ export interface MapStatus {
 }
 
 export interface ProgramStatus {
-  /** 1 runs first. */
+  /** 1 sees each packet. Edges lead to later programs. */
   readonly order: number;
   readonly name: string;
   readonly object: string;
   readonly function: string;
-  readonly priority: number;
-  readonly proceedOn: readonly Action[];
+  readonly priority: number | "none";
+  /** Where actions lead, and 31 (`no-verdict`), in the words of chain.yaml. What is not named is `return`. */
+  readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
   readonly linkage: Linkage;
   readonly hash: string;
   /** `freplace` only: a `call` program is part of the dispatcher. */

@@ -2,9 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { LINKAGES, parseChain, requireChain } from "../../src/chain/index.ts";
+import { LINKAGES, requireChain } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { withBytes } from "../support/chains.ts";
+import { verdictObject } from "../support/verdict-program.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const templates = readdirSync(`${root}templates`).filter((file) => file.endsWith(".yaml"));
@@ -20,10 +21,30 @@ describe.each(templates)("templates/%s", (file) => {
 
 describe("docs/chain.md", () => {
   const text = readFileSync(`${root}docs/chain.md`, "utf8");
-  const example = /```yaml\n([^]*?)```/.exec(text)![1]!;
+  const examples = [...text.matchAll(/```yaml\n([^]*?)```/g)].map((match) => match[1]!);
+  const example = examples[0]!;
 
-  it("has an example without a mistake", () => {
-    expect(parseChain(example, { file: "chain.yaml" }).diagnostics).toEqual([]);
+  it("has only examples without a mistake", () => {
+    expect(examples.length).toBeGreaterThan(3);
+    for (const yaml of examples) {
+      const chain = requireChain(yaml, "chain.yaml");
+      // Which program is behind a name makes no difference to the graph; one without variables takes no globals.
+      const programs = chain.programs.map((program, slot) => {
+        const { globals: _, function: __, ...rest } = program;
+        return { ...rest, bytes: verdictObject(slot) };
+      });
+      expect(synthesise({ ...chain, programs }).plan.nodes.length).toBe(programs.length);
+    }
+  });
+
+  it("runs programs in the order that it says", () => {
+    const chain = requireChain(
+      examples.find((yaml) => yaml.includes("chain: ordered"))!,
+      "chain.yaml",
+    );
+    const programs = chain.programs.map((program, slot) => ({ ...program, bytes: verdictObject(slot) }));
+    const { plan } = synthesise({ ...chain, programs });
+    expect(plan.nodes.map((node) => node.program.name)).toEqual(["early", "middle", "late"]);
   });
 
   it("describes each key of its example", () => {

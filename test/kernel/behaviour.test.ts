@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ACTIONS, type Action, type Program } from "../../src/chain/index.ts";
 import { attach, type Attachment } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
+import { chainOfGraph, graphs } from "../support/graphs.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { runModel } from "../support/model.ts";
 import { boundedObject, SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
@@ -114,6 +115,28 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
         );
       }),
       { numRuns: process.env["XDPGEN_VM"] === undefined ? 40 : 10 },
+    );
+  });
+
+  it("agrees with the model on random graphs", async () => {
+    const bounded = fc.array(fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })));
+    const rows = fc.array(fc.infiniteStream(fc.nat(1000)), { minLength: 5, maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(graphs(40), bounded, rows, async (graph, codes, packets) => {
+        const chain = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), linkage };
+        await live.update(chain);
+        for (const packet of packets) {
+          const row = Array.from({ length: graph.programs.length }, (_, rank) => {
+            const possible = codes[rank] ?? CODES;
+            return possible[packet.next().value % possible.length]!;
+          });
+          const expected = runModel(chain, new Map(row.map((code, rank) => [`p${rank}`, code])));
+          const { retval, dataOut } = await live.testRun({ data: verdictPacket(row) });
+          const path = visited(dataOut).map((k) => `p${k}`);
+          expect({ row, path, verdict: retval >>> 0 }).toEqual({ row, ...expected });
+        }
+      }),
+      { numRuns: process.env["XDPGEN_VM"] === undefined ? 60 : 10 },
     );
   });
 

@@ -1,41 +1,56 @@
 /**
- * The flow of a linear chain as a picture in text.
+ * The flow of a chain as a picture in text. What leads to the program below goes down, everything else to the right.
  *
  *     packet
  *       │
  *       ▼
- *     denylist ──▶ return aborted, drop, tx, redirect
- *       │ pass
+ *     firewall ──▶ aborted, drop: return
+ *              ──▶ tx: ids (verdict kept)
+ *       │ pass, redirect
  *       ▼
- *     counter ───▶ return its own verdict
+ *     counter ───▶ any action: return
  */
-import { ACTIONS, type Action } from "../../chain/index.ts";
+import { ACTIONS, type Action, type Edge } from "../../chain/index.ts";
+import { formatEdge } from "../../codegen/index.ts";
 import type { Style } from "./style.ts";
+
+/** An action that is not named ends the chain with itself. */
+type Edges = Readonly<Partial<Record<Action, Edge>>>;
 
 export interface FlowProgram {
   readonly name: string;
-  readonly proceedOn: readonly Action[];
+  readonly edges: Edges;
 }
 
-/** Lines without line feeds, for programs in the order in which they run. */
-export function renderFlow(programs: readonly FlowProgram[], end: "verdict" | Action, paint: Style): readonly string[] {
+/** The actions that share a target, by its text, in the order of the actions' codes. */
+export function edgesByTarget(edges: Edges): readonly (readonly [target: string, actions: readonly Action[]])[] {
+  const targetOf = (action: Action): string => formatEdge(edges[action] ?? "return");
+  const targets = [...new Set(ACTIONS.map(targetOf))];
+  return targets.map((target) => [target, ACTIONS.filter((action) => targetOf(action) === target)]);
+}
+
+/** Lines without line feeds, for programs in the order of the plan. */
+export function renderFlow(programs: readonly FlowProgram[], paint: Style): readonly string[] {
   const widest = Math.max(...programs.map(({ name }) => name.length));
-  const exit = (name: string, verdict: string): string =>
-    `${paint.bold(name)} ${paint.dim(`${"─".repeat(widest - name.length + 2)}▶`)} return ${verdict}`;
-  const down = (label: string): string[] => [`  ${paint.dim("│")}${label && ` ${label}`}`, `  ${paint.dim("▼")}`];
-  const lines = ["packet", ...down("")];
-  for (const [index, { name, proceedOn }] of programs.entries()) {
-    const stops = ACTIONS.filter((action) => !proceedOn.includes(action));
-    if (index < programs.length - 1) {
-      lines.push(stops.length === 0 ? paint.bold(name) : exit(name, stops.join(", ")));
-      lines.push(...down(proceedOn.length === ACTIONS.length ? "any action" : proceedOn.join(", ")));
-    } else if (end === "verdict") {
-      lines.push(exit(name, "its verdict"));
-    } else {
-      if (stops.length > 0) lines.push(exit(name, stops.join(", ")));
-      else lines.push(paint.bold(name));
-      lines.push(...down(proceedOn.join(", ")), `return ${end}`);
-    }
+  const text = (actions: readonly Action[]): string =>
+    actions.length === ACTIONS.length ? "any action" : actions.join(", ");
+  const lines = ["packet", `  ${paint.dim("│")}`, `  ${paint.dim("▼")}`];
+  for (const [index, { name, edges }] of programs.entries()) {
+    const below = programs[index + 1]?.name;
+    const byTarget = edgesByTarget(edges);
+    const aside = byTarget.filter(([target]) => target !== below);
+    aside.forEach(([target, actions], k) => {
+      const start = k === 0 ? paint.bold(name) : " ".repeat(name.length);
+      lines.push(`${start} ${paint.dim(`${"─".repeat(widest - name.length + 2)}▶`)} ${text(actions)}: ${target}`);
+    });
+    if (aside.length === 0) lines.push(paint.bold(name));
+    if (below === undefined) continue;
+    const down = byTarget.find(([target]) => target === below)?.[1] ?? [];
+    // Without an action only "no verdict of mine" leads down, or nothing at all.
+    lines.push(
+      down.length > 0 ? `  ${paint.dim("│")} ${text(down)}` : "",
+      ...(down.length > 0 ? [`  ${paint.dim("▼")}`] : []),
+    );
   }
   return lines;
 }

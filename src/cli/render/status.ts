@@ -1,8 +1,8 @@
 /** The report of `xdpgen status` as a person wants to read it. */
-import { type Action, ACTIONS } from "../../chain/index.ts";
+import { ACTIONS } from "../../chain/index.ts";
 import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
-import { renderFlow } from "./flow.ts";
+import { edgesByTarget, renderFlow } from "./flow.ts";
 import type { Style } from "./style.ts";
 import { type Column, renderTable, tableWidth } from "./table.ts";
 
@@ -48,10 +48,10 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
 /** Programs that a picture can hold and still be one. */
 const MOST_DRAWN = 20;
 
-function picture({ programs: list, end }: AttachmentStatus, { paint }: StatusView): readonly string[] {
+function picture({ programs: list }: AttachmentStatus, { paint }: StatusView): readonly string[] {
   if (list.length > MOST_DRAWN)
     return [paint.dim(`${list.length} programs: \`xdpgen build CHAIN --emit dot\` draws them`)];
-  return renderFlow(list, end, paint);
+  return renderFlow(list, paint);
 }
 
 /** One table where the width allows it, else what the chain does apart from what the kernel knows it by. */
@@ -60,13 +60,15 @@ function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, p
   const table = (chosen: readonly Field[]): readonly string[] =>
     renderTable(
       chosen.map((field) => ({ ...field, ...(field.strong && { paint: paint.bold }) })),
-      list.map((program) => chosen.map(({ cell }) => cell(program))),
+      list.map((program, i) => chosen.map(({ cell }) => cell(program, list[i + 1]?.name))),
       width,
       paint.dim,
     );
   // A column that says nothing of any program leaves its room to the others.
-  const known = [...DECLARED, ...LOADED].filter(({ cell }) => list.some((program) => cell(program) !== NOTHING));
-  const rows = list.map((program) => known.map(({ cell }) => cell(program)));
+  const known = [...DECLARED, ...LOADED].filter(({ cell }) =>
+    list.some((program) => cell(program, undefined) !== NOTHING),
+  );
+  const rows = list.map((program, i) => known.map(({ cell }) => cell(program, list[i + 1]?.name)));
   const lines =
     tableWidth(known, rows, width) <= width
       ? table(known)
@@ -77,7 +79,8 @@ function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, p
 }
 
 interface Field extends Column {
-  readonly cell: (program: ProgramStatus) => string;
+  /** @param below the name of the program in the next row */
+  readonly cell: (program: ProgramStatus, below: string | undefined) => string;
   readonly strong?: true;
 }
 
@@ -88,7 +91,7 @@ const DECLARED: readonly Field[] = [
   { title: "prio", align: "right", cell: ({ priority }) => String(priority) },
   { title: "program", strong: true, cell: ({ name }) => name },
   { title: "linkage", cell: ({ linkage }) => linkage },
-  { title: "proceed on", min: "redirect".length, cell: ({ proceedOn }) => actions(proceedOn) },
+  { title: "edges", min: "redirect".length, cell: ({ edges }, below) => edgeText(edges, below) },
 ];
 const LOADED: readonly Field[] = [
   { title: "id", align: "right", cell: ({ id }) => String(id ?? NOTHING) },
@@ -96,8 +99,14 @@ const LOADED: readonly Field[] = [
   { title: "function", cell: (program) => program.function },
 ];
 
-function actions(proceedOn: readonly Action[]): string {
-  return proceedOn.length === ACTIONS.length ? "any action" : proceedOn.join(" ");
+/** `pass ↓, tx: ids`: down to the next row, and elsewhere. What ends the chain with the program's own verdict is left out. */
+function edgeText(edges: ProgramStatus["edges"], below: string | undefined): string {
+  const leading = edgesByTarget(edges).filter(([target]) => target !== "return");
+  const parts = leading.map(([target, from]) => {
+    const actions = from.length === ACTIONS.length ? "any action" : from.join(" ");
+    return target === below ? `${actions} ↓` : `${actions}: ${target}`;
+  });
+  return parts.join(", ");
 }
 
 /** Pins share a long beginning, which is said once. */

@@ -6,12 +6,13 @@
  *     0        4         8            12       16
  *     "xdpg"   version   generation   length   JSON of `length` bytes, then zeros
  */
-import { ACTIONS, type Action, type Linkage } from "../../chain/chain.ts";
+import { ACTIONS, type Action, type Edge, type Linkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { encode } from "../asm/index.ts";
 import { shortHash } from "../hash.ts";
 import type { UnitFunction } from "../link/unit.ts";
 import { once } from "../once.ts";
+import { edgeOf } from "../plan/format.ts";
 import type { Plan } from "../plan/plan.ts";
 
 export interface ManifestProgram {
@@ -19,8 +20,9 @@ export interface ManifestProgram {
   /** Path as declared; for people, never read again. */
   readonly object: string;
   readonly function: string;
-  readonly priority: number;
-  readonly proceedOn: readonly Action[];
+  readonly priority: number | "none";
+  /** Where actions lead, and 31 (`no-verdict`), as the plan has it: `next` is resolved. What is not named is `return`. */
+  readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
   readonly linkage: Linkage;
   /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program. */
   readonly hash: string;
@@ -29,7 +31,7 @@ export interface ManifestProgram {
 export interface Manifest {
   readonly chain: string;
   readonly end: "verdict" | Action;
-  /** In the order in which they run. */
+  /** Sorted so that every edge leads to a later one; the first sees each packet. */
   readonly programs: readonly ManifestProgram[];
   /** Sixteen hex digits over the dispatcher's own instructions: another xdpgen may make others of the same chain. */
   readonly code: string;
@@ -39,7 +41,7 @@ export interface Manifest {
 export const MANIFEST_SECTION = ".rodata.xdpgen";
 
 const MAGIC = 0x67706478; // "xdpg", little endian
-const VERSION = 1;
+const VERSION = 2;
 /** Bytes before the JSON. */
 export const MANIFEST_HEADER = 16;
 
@@ -49,12 +51,16 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
   return {
     chain: plan.chain,
     end: plan.end,
-    programs: plan.nodes.map(({ program: p }) => ({
+    programs: plan.nodes.map(({ program: p, edges }) => ({
       name: p.name,
       object: p.path,
       function: p.function,
       priority: p.priority,
-      proceedOn: ACTIONS.filter((action) => p.proceedOn.includes(action)),
+      edges: Object.fromEntries(
+        ([...ACTIONS, "no-verdict"] as const)
+          .map((outcome) => [outcome, edgeOf(plan, edges[outcome])])
+          .filter(([, edge]) => edge !== "return"),
+      ) as ManifestProgram["edges"],
       linkage: p.linkage,
       hash: p.hash,
     })),

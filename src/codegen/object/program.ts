@@ -19,7 +19,7 @@ export interface ResolvedProgram {
   /** `bytes`, opened. */
   readonly object: XdpObject;
   readonly function: string;
-  readonly priority: number;
+  readonly priority: number | "none";
   readonly proceedOn: readonly Action[];
   readonly linkage: Linkage;
   /** Declared in section `xdp.frags`: takes packets of several buffers. */

@@ -17,11 +17,15 @@ export function planToDot(plan: Plan): string {
     const { name, priority, linkage } = node.program;
     lines.push(`  ${quote(name)} [label=${quote(`${name}\npriority ${priority}, ${linkage}`)}];`);
     for (const [target, actions] of actionsByTarget(plan, node)) {
-      const isReturn = node.edges[actions[0]!].kind === "return";
-      if (isReturn) returns.add(target);
-      edges.push(
-        `  ${quote(name)} -> ${quote(isReturn ? `(${target})` : target)} [label=${quote(actions.join(", "))}];`,
-      );
+      const edge = node.edges[actions[0]!];
+      const label = actions.join(", ");
+      if (edge.kind === "return") {
+        returns.add(target);
+        edges.push(`  ${quote(name)} -> ${quote(`(${target})`)} [label=${quote(label)}];`);
+      } else {
+        const text = edge.keep ? `${label}\nverdict kept` : label;
+        edges.push(`  ${quote(name)} -> ${quote(plan.nodes[edge.node]!.program.name)} [label=${quote(text)}];`);
+      }
     }
   }
   for (const target of returns) {

@@ -1,15 +1,27 @@
 /** A plan as text, one line for each program: `denylist (10): pass -> ratelimit, else return`. */
-import { ACTIONS, type Action } from "../../chain/chain.ts";
+import { ACTIONS, type Action, type Edge } from "../../chain/chain.ts";
+import { edgeMeaning } from "../../chain/edge.ts";
 import type { Plan, PlanNode, Target } from "./plan.ts";
 
-/** `return`, `return drop`, or the name of the program that runs next. */
+/** A target in the words of chain.yaml, with `return kept-or-own` and `return kept-or-pass` besides. */
+export function edgeOf(plan: Plan, target: Target): Edge {
+  if (target.kind === "return") return target.verdict === "own" ? "return" : `return ${target.verdict}`;
+  const { name } = plan.nodes[target.node]!.program;
+  if (target.keep) return { to: name, keep: "verdict" };
+  // As a word of its own `return` is no program.
+  return name === "return" ? { to: name } : name;
+}
+
+/** `ratelimit`, `ids (verdict kept)`, `return`, `return drop`, `return kept or own`. */
+export function formatEdge(edge: Edge): string {
+  const meaning = edgeMeaning(edge);
+  if (meaning.kind === "enter") return meaning.keep ? `${meaning.name} (verdict kept)` : meaning.name;
+  return String(edge).replaceAll("-", " ");
+}
+
+/** `formatEdge` of a target. */
 export function formatTarget(plan: Plan, target: Target): string {
-  switch (target.kind) {
-    case "node":
-      return plan.nodes[target.node]!.program.name;
-    case "return":
-      return target.verdict === "own" ? "return" : `return ${target.verdict}`;
-  }
+  return formatEdge(edgeOf(plan, target));
 }
 
 /** The actions of a node by the text of the target that they share, in the order of the actions' codes. */

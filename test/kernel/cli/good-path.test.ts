@@ -209,8 +209,12 @@ it("YAML anchors and merges mean what they mean in YAML", async () => {
       "  - { <<: *first, name: again }\n  - { name: p2, object: v2.bpf.o, proceed-on: *go }\n",
   );
   await apply(path);
-  const programs = (await shown()).programs.map(({ name, proceedOn }) => [name, ...proceedOn]);
-  expect(programs).toEqual(["p1", "again", "p2"].map((name) => [name, "pass", "tx"]));
+  const programs = (await shown()).programs.map(({ name, edges }) => [name, edges.pass, edges.tx, edges.drop]);
+  expect(programs).toEqual([
+    ["p1", "again", "again", undefined],
+    ["again", "p2", "p2", undefined],
+    ["p2", undefined, undefined, undefined],
+  ]);
 });
 
 function bpftool(...args: readonly string[]): string {

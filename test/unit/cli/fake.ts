@@ -18,7 +18,7 @@ export const chain: Chain = {
   ],
 };
 
-const manifestProgram = { function: "xdp_x", priority: 50, proceedOn: ["pass"], linkage: "call", hash: "0" } as const;
+const manifestProgram = { function: "xdp_x", priority: 50, edges: {}, linkage: "call", hash: "0" } as const;
 
 export const image = {
   elf: Uint8Array.from([0x7f, 0x45, 0x4c, 0x46]),
@@ -50,7 +50,7 @@ export const attachment: AttachmentStatus = {
       object: "denylist.bpf.o",
       function: "xdp_denylist",
       priority: 10,
-      proceedOn: ["pass"],
+      edges: { pass: "counter", "no-verdict": "counter" },
       linkage: "freplace",
       hash: "d3c2e04e8ba0fc02",
       id: 97,
@@ -65,7 +65,7 @@ export const attachment: AttachmentStatus = {
       object: "counter.bpf.o",
       function: "xdp_counter",
       priority: 50,
-      proceedOn: ["aborted", "drop", "pass", "tx", "redirect"],
+      edges: { "no-verdict": "return pass" },
       linkage: "call",
       hash: "32a150512c1606f1",
       maps: [{ name: "totals", id: 12, pin: "/sys/fs/bpf/xdpgen/4026531833-2/programs/counter-32a1/maps/totals" }],

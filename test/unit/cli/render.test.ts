@@ -27,7 +27,14 @@ describe("status", () => {
       function: "xdp_function_with_a_long_name",
       id: 1234567,
     };
-    const programs = [{ ...long, proceedOn: ["aborted", "drop", "pass", "tx"] as const, priority: 4294967295 }, long];
+    const programs = [
+      {
+        ...long,
+        edges: { ...long.edges, tx: { to: "another-program", keep: "verdict" as const } },
+        priority: 4294967295,
+      },
+      long,
+    ];
     const shown = renderStatus([{ ...attachment, programs }], view);
     const wide = shown.split("\n").filter((line) => line.length > 80);
     expect(wide).toEqual([]);
@@ -35,7 +42,13 @@ describe("status", () => {
   });
 
   it("draws no picture that nobody could take in", () => {
-    const programs = Array.from({ length: 255 }, (_, i) => ({ ...attachment.programs[0]!, order: i + 1, maps: [] }));
+    const programs = Array.from({ length: 255 }, (_, i) => ({
+      ...attachment.programs[0]!,
+      name: `p${i}`,
+      edges: { pass: `p${i + 1}` },
+      order: i + 1,
+      maps: [],
+    }));
     const shown = renderStatus([{ ...attachment, programs }], view);
     expect(shown).not.toContain("▼");
     expect(shown.split("\n").length).toBeLessThan(270);
@@ -57,33 +70,29 @@ it("says of a chain that moved away where it runs, and no mode", () => {
 });
 
 describe("flow", () => {
-  const flow = (proceedOn: readonly Action[][], end: "verdict" | Action): string =>
-    renderFlow(
-      proceedOn.map((actions, i) => ({ name: "abc".slice(0, i + 1), proceedOn: actions })),
-      end,
-      plain,
-    ).join("\n");
-
-  it("is drawn for an end that is a verdict, and for one that is an action", () => {
-    expect(flow([["pass"], [...ACTIONS], ["tx"]], "verdict")).toBe(
+  it("goes down where the next program is, and to the right everywhere else", () => {
+    const all = Object.fromEntries(ACTIONS.map((action) => [action, "abc"]));
+    const programs = [
+      { name: "a", edges: { pass: "ab", tx: { to: "abc", keep: "verdict" as const }, redirect: "return drop" } },
+      { name: "ab", edges: all },
+      { name: "abc", edges: {} },
+    ];
+    expect(renderFlow(programs, plain).join("\n")).toBe(
       [
         "packet",
         "  │",
         "  ▼",
-        "a ────▶ return aborted, drop, tx, redirect",
+        "a ────▶ aborted, drop: return",
+        "  ────▶ tx: abc (verdict kept)",
+        "  ────▶ redirect: return drop",
         "  │ pass",
         "  ▼",
         "ab",
         "  │ any action",
         "  ▼",
-        "abc ──▶ return its verdict",
+        "abc ──▶ any action: return",
       ].join("\n"),
     );
-    expect(
-      flow([["pass", "tx"]], "drop")
-        .split("\n")
-        .slice(3),
-    ).toEqual(["a ──▶ return aborted, drop, redirect", "  │ pass, tx", "  ▼", "return drop"]);
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { ACTIONS, type Action, LINKAGES, type Program } from "../../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { chainOf } from "../../support/chains.ts";
+import { chainOfGraph, graphs } from "../../support/graphs.ts";
 import { dispatcherCode } from "../../support/dispatcher-code.ts";
 import { run } from "../../support/interpreter.ts";
 import { type Outcome, runModel } from "../../support/model.ts";
@@ -75,6 +76,28 @@ describe("the emitted dispatcher", () => {
         for (const packet of packets) {
           const codes = new Map(packet.map((code, k) => [`p${k}`, code]));
           expect(interpret(image, codes)).toEqual(runModel({ end, programs }, codes));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it.each(LINKAGES)("does so on any graph, linkage %s", (auto) => {
+    // Of some programs any code can come; of others their objects show which.
+    const bounded = fc.array(fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })));
+    const rows = fc.array(fc.infiniteStream(fc.nat(1000)), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(graphs(64), bounded, rows, (graph, codes, packets) => {
+        const chain = chainOfGraph(graph, (rank) => codes[rank] ?? undefined);
+        const image = synthesise(chain, { auto });
+        for (const packet of packets) {
+          const returned = new Map(
+            graph.programs.map(({ name, rank }) => {
+              const possible = codes[rank] ?? CODES;
+              return [name, possible[packet.next().value % possible.length]!];
+            }),
+          );
+          expect(interpret(image, returned)).toEqual(runModel(chain, returned));
         }
       }),
       { numRuns: 300 },

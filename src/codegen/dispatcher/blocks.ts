@@ -1,0 +1,182 @@
+/**
+ * Plan -> basic blocks, in the order in which they will lie.
+ *
+ *     to_denylist     r1 = r6; call denylist      then by what it returned
+ *     keep_ids        w7 = w0                     falls into to_ids
+ *     to_ids          r1 = r6; call ids
+ *     return_drop     r0 = 1; exit                a verdict of the chain's own
+ *     return_kept     w0 = w7
+ *     return          exit                        the code that the last program returned
+ *
+ * Nodes lie in the order of the plan, so that the `next` edge falls through. What keeps a verdict is a block of its own in
+ * front of the node that it leads to, or part of the node where no other edge leads there. Nothing here knows whether a
+ * jump is needed between two blocks: that is the next pass, `lower.ts`.
+ */
+import { ACTIONS, type Action, actionCode } from "../../chain/chain.ts";
+import {
+  callSymbol,
+  exit,
+  type Instruction,
+  jslt32Imm,
+  mov32Imm,
+  mov32Reg,
+  mov64Imm,
+  mov64Reg,
+  R0,
+  R1,
+  R6,
+  R7,
+  withComment,
+} from "../asm/index.ts";
+import { identifier } from "../link/names.ts";
+import type { ReturnCodes } from "../object/returns.ts";
+import { formatEdges } from "../plan/format.ts";
+import { OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
+import { possibleTargets, type SlotCode } from "./reach.ts";
+
+export interface Block {
+  readonly label: string;
+  /** What it does, for line records. */
+  readonly line: string;
+  readonly body: readonly Instruction[];
+  /** How it ends: by what R0 holds, on to another block, or with `exit` in its body. */
+  readonly end:
+    | {
+        readonly kind: "decide";
+        /** In the order of `OUTCOMES`. */ readonly labels: readonly string[];
+        readonly codes: ReturnCodes;
+      }
+    | { readonly kind: "goto"; readonly label: string }
+    | { readonly kind: "exit" };
+}
+
+type Verdict = (Target & { kind: "return" })["verdict"];
+
+/** `w7` where nothing was kept: no action has this code. */
+const NOTHING_KEPT = -1;
+
+/** @param slots one for each node, every node reachable */
+export function blocksOf(plan: Plan, slots: readonly SlotCode[]): readonly Block[] {
+  const targets = plan.nodes.map((node, i) => possibleTargets(node, slots[i]!.codes));
+  const verdicts = verdictsOf(targets);
+  const { inline, aside } = nodeBlocks(plan, slots, targets, verdicts);
+  return [...inline, ...aside, ...returnBlocks(verdicts, verdictsOf(targets.slice(-1)))];
+}
+
+interface NodeBlocks {
+  readonly inline: readonly Block[];
+  /** Behind the nodes, with a jump back to theirs. */
+  readonly aside: readonly Block[];
+}
+
+function nodeBlocks(
+  plan: Plan,
+  slots: readonly SlotCode[],
+  targets: readonly (readonly Target[])[],
+  verdicts: ReadonlySet<Verdict>,
+): NodeBlocks {
+  const inline: Block[] = [];
+  const aside: Block[] = [];
+  const plainLabels = plan.nodes.map((node) => nodeLabel(node, false));
+  const keptLabels = plan.nodes.map((node) => nodeLabel(node, true));
+  const enteredPlain = new Set([0]);
+  const enteredKept = new Set<number>();
+  for (const target of targets.flat()) {
+    if (target.kind === "node") (target.keep ? enteredKept : enteredPlain).add(target.node);
+  }
+  const labelOf = (target: Target): string =>
+    target.kind === "return" ? returnLabel(target.verdict) : (target.keep ? keptLabels : plainLabels)[target.node]!;
+  const several = plan.nodes.length > 1;
+  plan.nodes.forEach((node, index) => {
+    const { symbol, codes } = slots[index]!;
+    const { name } = node.program;
+    const line = `${name}: ${formatEdges(plan, node)}`;
+    const call = withComment(line, callSymbol(symbol));
+    const body: Instruction[] = index > 0 ? [mov64Reg(R1, R6), call] : several ? [mov64Reg(R6, R1), call] : [call];
+    if (index === 0 && (verdicts.has("kept-or-own") || verdicts.has("kept-or-pass"))) {
+      body.unshift(mov32Imm(R7, NOTHING_KEPT));
+    }
+    const plain = enteredPlain.has(index);
+    if (enteredKept.has(index)) {
+      const keep = mov32Reg(R7, R0);
+      if (plain) {
+        // The edge that falls through must not fall into the block that keeps.
+        const before = targets[index - 1] ?? [];
+        const fallsThrough = before.some((t) => t.kind === "node" && t.node === index && !t.keep);
+        const end = { kind: "goto", label: plainLabels[index]! } as const;
+        const keeper = { label: keptLabels[index]!, line: `keep the verdict for ${name}`, body: [keep], end };
+        (fallsThrough ? aside : inline).push(keeper);
+      } else body.unshift(keep);
+    }
+    const label = (plain ? plainLabels : keptLabels)[index]!;
+    inline.push({
+      label,
+      line,
+      body,
+      end: { kind: "decide", labels: OUTCOMES.map((o) => labelOf(node.edges[o])), codes },
+    });
+  });
+  return { inline, aside };
+}
+
+/**
+ * The blocks that end the chain. Kept verdicts fall from one block into the next, down to `return`. What the last node
+ * returns lies first, so that it falls into it.
+ */
+function returnBlocks(verdicts: ReadonlySet<Verdict>, ofLast: ReadonlySet<Verdict>): readonly Block[] {
+  const kept = keptBlocks(verdicts);
+  const own = returnBlock("own", [exit()], { kind: "exit" });
+  const isAction = (verdict: Verdict): verdict is Action => ACTIONS.some((action) => action === verdict);
+  const constants = [...verdicts].filter(isAction);
+  const keptFirst = kept.length > 0 && ![...ofLast].some(isAction);
+  const falls = kept.length === 0;
+  const actions = constants.map((action, i): Block => {
+    const set = mov64Imm(R0, actionCode(action));
+    const last = i === constants.length - 1;
+    return last && falls
+      ? returnBlock(action, [set], goto("own"))
+      : returnBlock(action, [set, exit()], { kind: "exit" });
+  });
+  return keptFirst ? [...kept, own, ...actions] : [...actions, ...kept, own];
+}
+
+function keptBlocks(verdicts: ReadonlySet<Verdict>): readonly Block[] {
+  const pass = verdicts.has("kept-or-pass");
+  const own = pass || verdicts.has("kept-or-own");
+  return [
+    ...(pass ? [returnBlock("kept-or-pass", [mov64Imm(R0, actionCode("pass"))], goto("kept-or-own"))] : []),
+    ...(own ? [returnBlock("kept-or-own", [jslt32Imm(R7, 0, returnLabel("own"))], goto("kept"))] : []),
+    ...(own || verdicts.has("kept") ? [returnBlock("kept", [mov32Reg(R0, R7)], goto("own"))] : []),
+  ];
+}
+
+function goto(verdict: Verdict): Block["end"] {
+  return { kind: "goto", label: returnLabel(verdict) };
+}
+
+function returnBlock(verdict: Verdict, body: readonly Instruction[], end: Block["end"]): Block {
+  return {
+    label: returnLabel(verdict),
+    line: verdict === "own" ? "return" : `return ${verdict.replaceAll("-", " ")}`,
+    body,
+    end,
+  };
+}
+
+/** What some edge returns, those of the last node first. */
+function verdictsOf(targets: readonly (readonly Target[])[]): ReadonlySet<Verdict> {
+  const found = new Set<Verdict>();
+  for (let node = targets.length - 1; node >= 0; node--) {
+    for (const target of targets[node]!) if (target.kind === "return") found.add(target.verdict);
+  }
+  return found;
+}
+
+/** Labels have a prefix each, so that a program may be called `return`. */
+function nodeLabel(node: PlanNode, keep: boolean): string {
+  return `${keep ? "keep" : "to"}_${identifier(node.program.name)}`;
+}
+
+function returnLabel(verdict: Verdict): string {
+  return verdict === "own" ? "return" : `return_${verdict.replaceAll("-", "_")}`;
+}
