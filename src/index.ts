@@ -23,7 +23,6 @@ export {
   LINKAGES,
   type Mode,
   MODES,
-  nearest,
   parseChain,
   type Program,
   requireChain,
@@ -47,6 +46,7 @@ export {
   type Target,
 } from "./codegen/index.ts";
 export { type Diagnostic, formatDiagnostics, Mistakes } from "./diagnostic.ts";
+export { nearest } from "./nearest.ts";
 export { type ErrorCode, XdpgenError } from "./errors.ts";
 export {
   attach,

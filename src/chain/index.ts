@@ -7,6 +7,5 @@ export * from "./chain.ts";
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export { type EdgeMeaning, edgeMeaning } from "./edge.ts";
 export type { Mistake, MistakeCode } from "./mistakes.ts";
-export { distance, nearest } from "./nearest.ts";
 export { parseChain, type Parsed, type ParseOptions, refuseChain, requireChain } from "./parse.ts";
 export { type ChainDocument, chainSchema } from "./schema.ts";

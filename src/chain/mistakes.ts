@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { ACTIONS, plainAction } from "./chain.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import { referenceMistakes } from "./references.ts";
 import { CHAIN_KEYS, type ChainDocument, chainSchema, EDGE_KEYS, GROUP_KEYS, ON_KEYS, PROGRAM_KEYS } from "./schema.ts";
 

@@ -5,7 +5,7 @@
 import type { z } from "zod";
 import { type EdgeMeaning, edgeMeaning, normalEdge, type LooseEdge } from "./edge.ts";
 import type { Mistake, Path } from "./mistakes.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 import type { chainSchema } from "./schema.ts";
 
 type Document = z.infer<typeof chainSchema>;

@@ -1,6 +1,6 @@
 /** What every command has: `--json`, `--color`, a result and options that know their values. */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { nearest } from "../chain/index.ts";
+import { nearest } from "../nearest.ts";
 import type { Io, Stream } from "./io.ts";
 
 /** What a command leaves behind for whoever ends the process. */

@@ -2,7 +2,7 @@
 import { readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { nearest } from "../chain/index.ts";
+import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import { type Library, library } from "./library.ts";
 

@@ -1,6 +1,6 @@
 /** Interfaces of this process's network namespace, by name. */
 import { readFileSync, statSync } from "node:fs";
-import { nearest } from "../chain/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
 

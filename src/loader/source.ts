@@ -3,7 +3,8 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Chain, Program } from "../chain/chain.ts";
-import { editable, nearest, requireChain, type EditableChain } from "../chain/index.ts";
+import { editable, requireChain, type EditableChain } from "../chain/index.ts";
+import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import { isErrno } from "./kernel.ts";
 

@@ -1,6 +1,6 @@
 /** The words of `npm run fuzz`. In: the command line. Out: what to do, or a `UsageError` that explains. */
 import { parseArgs } from "node:util";
-import { nearest } from "../../src/chain/index.ts";
+import { nearest } from "../../src/nearest.ts";
 import { TARGETS, targetNames } from "./targets.ts";
 
 export const USAGE = `npm run fuzz -- [TARGET…] [options]

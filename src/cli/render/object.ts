@@ -1,5 +1,5 @@
 /** An object as JSON, and its sections by name. */
-import { nearest } from "../../chain/index.ts";
+import { nearest } from "../../nearest.ts";
 import type { ElfObject, ElfSymbol } from "../../codegen/elf/index.ts";
 import { relocationName } from "../../codegen/source/index.ts";
 import { XdpgenError } from "../../errors.ts";

@@ -96,6 +96,7 @@ function secondSlot(opcode: number, immHigh: number | undefined): string | undef
 
 function meaningless(opcode: number, dst: number, src: number, off: number, imm: number): string | undefined {
   const rule = ruleOf(opcode, src, off);
+  if (opcode === CALL_REGISTER) return "opcode 0x8d, callx, calls through a register, which no kernel takes";
   if (rule === undefined) return `opcode ${hex(opcode)} is not in the instruction set`;
   return (
     unlisted("dst", dst, rule.dst, opcode) ??
@@ -136,6 +137,9 @@ function ruleOf(opcode: number, src: number, off: number): Rule | undefined {
   if (opcode === CALL && src === BPF_PSEUDO_KFUNC_CALL) return KERNEL_CALL;
   return RULES[opcode];
 }
+
+/** What LLVM makes of a call through a function pointer; RFC 9669 has no such instruction. */
+const CALL_REGISTER = CALL | BPF_X;
 
 const RULES: readonly (Rule | undefined)[] = Array.from({ length: 0x100 }, (_, opcode) => {
   if (isAlu(opcode)) return arithmetic(opcode);

@@ -1,7 +1,7 @@
 /** A program of a chain joined with what its object says of itself. */
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 import type { Action, Chain, Linkage, Program } from "../../chain/chain.ts";
-import { nearest } from "../../chain/nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
 import { setGlobals } from "./globals.ts";

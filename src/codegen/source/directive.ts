@@ -1,6 +1,6 @@
 /** What the files of directives share: their type, their limits, their hints. */
 import type { Span } from "../../diagnostic.ts";
-import { nearest } from "../../chain/nearest.ts";
+import { nearest } from "../../nearest.ts";
 import type { Assembly } from "./assembly.ts";
 import { Problem } from "./expression.ts";
 import type { Operands } from "./operands.ts";

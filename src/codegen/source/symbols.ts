@@ -2,7 +2,7 @@
  * The symbols of an object: those that the text defines or speaks of, and the sections' own where a relocation needs them.
  * Temporary names are left out unless a relocation is to them.
  */
-import { nearest } from "../../chain/nearest.ts";
+import { nearest } from "../../nearest.ts";
 import type { Span } from "../../diagnostic.ts";
 import type { ElfSymbol } from "../elf/index.ts";
 import { type Assembly, type Section, type Symbol, isTemporary, spelling } from "./assembly.ts";

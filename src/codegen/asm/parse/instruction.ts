@@ -37,6 +37,9 @@ const QUOTE = code('"');
 const SHAPES =
   "an instruction is `r1 = …`, `r1 += …`, `*(u64 *)(r1 + 0) = …`, or begins with if, goto, call, lock or exit";
 
+/** clang makes it of a function pointer that it cannot see through, mostly at -O0. */
+const CALLX_HINT = "compile with -O2, or call the function by its name";
+
 /** What each word does that begins a statement; it is taken already. `opcode` is what stood in front, or -1. */
 const BEGINNINGS: Readonly<Record<(typeof STATEMENTS)[number], (s: Scanner, opcode: number) => Instruction>> = {
   if: condition,
@@ -79,6 +82,7 @@ export function readInstruction(s: Scanner, opcode: number): Instruction {
   if (s.takes(STAR)) return store(s);
   const word = s.word();
   if (word === "") s.fail("an instruction is expected here", "syntax", SHAPES);
+  if (word === "callx") s.fail("callx calls through a register, which no kernel takes", "syntax", CALLX_HINT);
   const begin = BY_BEGINNING.get(word);
   return begin
     ? begin(s, opcode)
@@ -97,6 +101,9 @@ const aluClass = (dst: ReadRegister): number => (dst.wide ? BPF_ALU64 : BPF_ALU)
 function arithmetic(s: Scanner, dst: ReadRegister, operation: number, off: number, src?: ReadRegister): Instruction {
   const opcode = aluClass(dst) | operation;
   if (src) {
+    // clang writes `r2 = w0` for the 32-bit move, which clears the upper half of r2.
+    const clears = operation === BPF_MOV && dst.wide && !src.wide;
+    if (clears) return { opcode: BPF_ALU | BPF_MOV | BPF_X, dst: dst.number, src: src.number, off: 0, imm: 0 };
     sameWidth(s, dst.wide, src);
     return { opcode: opcode | BPF_X, dst: dst.number, src: src.number, off, imm: 0 };
   }

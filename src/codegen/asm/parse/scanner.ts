@@ -5,7 +5,7 @@
  * A statement ends at a line feed, a `;` or a comment: `# …` or `// …` to the end of the line. A comment between slash-star
  * and star-slash is a blank. (LLVM's rules for BPF: AsmLexer.cpp.)
  */
-import { nearest } from "../../../chain/nearest.ts";
+import { nearest } from "../../../nearest.ts";
 import type { Register } from "../instruction.ts";
 import { type AsmMistakeCode, Refusal, shown } from "./mistakes.ts";
 

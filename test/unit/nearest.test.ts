@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { distance, nearest } from "../../../src/chain/index.ts";
+import { distance, nearest } from "../../src/nearest.ts";
 
 describe("nearest", () => {
   const keys = ["chain", "interfaces", "mode", "linkage", "end", "programs", "priority", "proceed-on", "object"];
