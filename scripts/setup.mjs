@@ -48,6 +48,9 @@ const tools = [
   tool("run", "iputils-ping", "sends pings over IPv4 and IPv6", () => command("ping")),
   tool("run", "bpftool", "reads what was loaded, as a witness", () => command("bpftool")),
   tool("test", "xdp-tools", "programs that others wrote", () => library("bpf/xdpfilt_dny_ip.o")),
+  tool("test", "python3-jsonschema", "validates chains, as a witness", () =>
+    existsSync("/usr/lib/python3/dist-packages/jsonschema"),
+  ),
   tool("test", "tcpdump", "reads frames, as a witness", () => command("tcpdump")),
   tool("vm", "qemu-system-x86", "the virtual machine", () => command("qemu-system-x86_64")),
   tool("vm", "busybox-static", "the guest's first programs", () => command("busybox")),

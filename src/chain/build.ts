@@ -13,6 +13,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     linkage: document.linkage,
     end: document.end,
     ...(document.groups && { groups: normalGroups(document.groups) }),
+    ...(document.allow && { allow: document.allow }),
     programs: document.programs.map((program): Program => ({
       name: program.name,
       object: joinPath(folder, program.object),
@@ -23,6 +24,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
       ...(program.group !== undefined && { group: program.group }),
       ...(program.on && { on: normalEdges(program.on) }),
       ...(program["proceed-on"] && { proceedOn: inCodeOrder(program["proceed-on"]) }),
+      ...(program.allow && { allow: program.allow }),
       ...(program.linkage !== undefined && { linkage: program.linkage }),
       ...(program.globals && { globals: program.globals }),
     })),

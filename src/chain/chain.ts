@@ -4,6 +4,7 @@
  * Plain immutable values. Nothing here has looked into an object file: what an object says of itself (its functions, its
  * `.xdp_run_config`) is joined with the declaration by the plan.
  */
+import type { Allow } from "./allow.ts";
 
 /** XDP actions in the order of their codes: `ACTIONS[2] === "pass"` (include/uapi/linux/bpf.h, enum xdp_action). */
 export const ACTIONS = ["aborted", "drop", "pass", "tx", "redirect"] as const;
@@ -78,6 +79,8 @@ export interface Program {
   readonly proceedOn?: readonly Action[];
   /** Edges by action, the general form of `proceedOn`. A program has one or the other. */
   readonly on?: Edges;
+  /** Warnings about this program that are meant. */
+  readonly allow?: Allow;
   /** Overrides the chain's linkage. */
   readonly linkage?: Linkage | "auto";
   /** Values for the object's `const volatile` variables, set before the program is loaded. */
@@ -96,6 +99,8 @@ export interface Chain {
   readonly end: "verdict" | Action;
   readonly groups?: Readonly<Record<string, Group>>;
   readonly programs: readonly Program[];
+  /** Warnings about any of its programs that are meant. */
+  readonly allow?: Allow;
   /** The text that the chain was read from, so that what is found later can be shown in its place. */
   readonly source?: { readonly file: string; readonly text: string };
 }

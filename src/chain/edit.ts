@@ -25,6 +25,7 @@ export function checkedChain(chain: Chain): Chain {
     return freeze({
       ...chain,
       interfaces: [...chain.interfaces],
+      ...(chain.allow && { allow: { ...chain.allow } }),
       ...(chain.groups && { groups: normalGroups(chain.groups) }),
       programs: chain.programs.map(normal),
     });
@@ -101,12 +102,13 @@ export function editable(chain: Chain): EditableChain {
 
 /** A copy: the caller's own values are not frozen with it. */
 function normal(program: Program): Program {
-  const { proceedOn, globals, on } = program;
+  const { proceedOn, globals, on, allow } = program;
   return {
     ...program,
     ...(on && { on: normalEdges(on) }),
     ...(proceedOn && { proceedOn: inCodeOrder(proceedOn) }),
     ...(globals && { globals: structuredClone(globals) }),
+    ...(allow && { allow: { ...allow } }),
   };
 }
 

@@ -3,9 +3,20 @@
  * every mistake in it with its place. What a chain means is the plan's affair (`codegen/plan`), and no object file is
  * opened here. No file system, no clock, no kernel.
  */
+export { type Allow, type WarningCode, WARNINGS } from "./allow.ts";
 export * from "./chain.ts";
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export { type EdgeMeaning, edgeMeaning } from "./edge.ts";
+export { chainJsonSchema } from "./json-schema.ts";
 export type { Mistake, MistakeCode } from "./mistakes.ts";
-export { parseChain, type Parsed, type ParseOptions, refuseChain, requireChain } from "./parse.ts";
+export {
+  parseChain,
+  type Parsed,
+  type ParseOptions,
+  type PlacedWarning,
+  refuseChain,
+  requireChain,
+  warningsIn,
+} from "./parse.ts";
 export { type ChainDocument, chainSchema } from "./schema.ts";
+export type { JsonSchema } from "./spelling.ts";

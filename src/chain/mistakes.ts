@@ -5,6 +5,7 @@
 import type { z } from "zod";
 import { ACTIONS, plainAction } from "./chain.ts";
 import { nearest } from "../nearest.ts";
+import { WARNINGS } from "./allow.ts";
 import { referenceMistakes } from "./references.ts";
 import { CHAIN_KEYS, type ChainDocument, chainSchema, EDGE_KEYS, GROUP_KEYS, ON_KEYS, PROGRAM_KEYS } from "./schema.ts";
 
@@ -54,7 +55,11 @@ export interface Checked {
 export function checkDocument(value: unknown): Checked {
   const result = chainSchema.safeParse(value);
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
-  const wellFormed = [...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))), ...repeated(value)];
+  const wellFormed = [
+    ...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))),
+    ...repeated(value),
+    ...unreadable(value),
+  ];
   const mistakes = result.success ? [...wellFormed, ...referenceMistakes(result.data)] : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
 }
@@ -104,6 +109,7 @@ function unknownKey(path: Path, root: unknown): Mistake {
 /** The keys that the map may have in which a path's last key stands. */
 function keysAt(path: Path): readonly string[] {
   if (path.length === 1) return CHAIN_KEYS;
+  if (path.at(-2) === "allow") return WARNINGS;
   if (path[0] === "groups") return path.length === 3 ? GROUP_KEYS : EDGE_KEYS;
   if (path.length <= 3) return PROGRAM_KEYS;
   return path.length === 4 && path[2] === "on" ? ON_KEYS : EDGE_KEYS;
@@ -193,6 +199,18 @@ function twice(paths: readonly Path[], root: unknown, message: (value: string) =
     mistakes.push({ ...mistake, other: { path: earlier, at: "value", message: "the first one is here" } });
   }
   return mistakes;
+}
+
+/** zod passes `__proto__` over where any name may be a key. */
+function unreadable(root: unknown): Mistake[] {
+  const maps: Path[] = [
+    ["groups"],
+    ...list(valueAt(root, ["programs"])).map((_, i): Path => ["programs", i, "globals"]),
+  ];
+  return maps
+    .map((map): Path => [...map, "__proto__"])
+    .filter((path) => valueAt(root, path) !== undefined)
+    .map((path) => wrong("bad-value", path, "key", `${label(path, root)} cannot be a name`, "choose another name"));
 }
 
 /** What a path leads to, as the subject of a sentence: "item 2 of `proceed-on` of program `ids`". */

@@ -85,6 +85,23 @@ export function refuseChain(chain: Chain, mistakes: readonly Mistake[]): never {
   return refuseText(diagnostics.toSorted(byPlace), text, file);
 }
 
+/**
+ * Warnings about a chain, in the places of the text that it was read from, in their order.
+ *
+ * @param source `Chain.source`
+ */
+export function warningsIn(
+  source: NonNullable<Chain["source"]>,
+  warnings: readonly PlacedWarning[],
+): readonly Diagnostic[] {
+  const plain = plainDocument(parseDocument(source.text, YAML));
+  const placed = warnings.map((warning) => toDiagnostic(warning, plain, source.text, "warning"));
+  return placed.toSorted(byPlace);
+}
+
+/** A warning with the path of chain.yaml that it is about. */
+export type PlacedWarning = Omit<Mistake, "code"> & { readonly code: string };
+
 function refuseText(diagnostics: readonly Diagnostic[], text: string, file: string): never {
   const cause = new Mistakes(diagnostics, text, file);
   throw new XdpgenError("chain-invalid", cause.message, { cause });
@@ -92,7 +109,12 @@ function refuseText(diagnostics: readonly Diagnostic[], text: string, file: stri
 
 const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;
 
-function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Diagnostic {
+function toDiagnostic(
+  mistake: PlacedWarning,
+  plain: PlainDocument,
+  text: string,
+  severity: Diagnostic["severity"] = "error",
+): Diagnostic {
   const { code, message, hint, other } = mistake;
   const place = (of: Pick<Mistake, "path" | "at">): Span => {
     const { start, end } = rangeFor(of, plain);
@@ -100,7 +122,7 @@ function toDiagnostic(mistake: Mistake, plain: PlainDocument, text: string): Dia
   };
   return {
     code,
-    severity: "error",
+    severity,
     message,
     ...place(mistake),
     ...(hint !== undefined && { hint }),

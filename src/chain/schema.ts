@@ -5,7 +5,20 @@
  * two fields to judge (equal names) is in `mistakes.ts` as well.
  */
 import { z } from "zod";
+import { type WarningCode, WARNINGS } from "./allow.ts";
 import { ACTIONS, type GlobalValue, LINKAGES, MODES, plainAction } from "./chain.ts";
+import {
+  ACTION_KEY,
+  ACTION_WORD,
+  alsoOne,
+  alsoPattern,
+  EDGE_OFFER,
+  EDGE_WORDS,
+  END_WORD,
+  keysAlso,
+  spellings,
+  TARGET_WORDS,
+} from "./spelling.ts";
 
 /** The largest priority: 32 bits, as libxdp stores it. */
 export const MAX_PRIORITY = 0xffffffff;
@@ -16,13 +29,15 @@ const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
 const PATH = "a path";
 const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or none`;
 const EDGE = "`next`, a name, `return`, `return ACTION`, `return kept` or `{to: NAME, keep: verdict}`";
+const REASON = "the reason, in words";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
 const name = z
   .string(NAME)
   .regex(/^[a-z][a-z0-9-]*$/, NAME)
-  .max(64, "a name of at most 64 characters");
+  .max(64, "a name of at most 64 characters")
+  .meta({ id: "name" });
 const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTIFIER);
 // The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
 const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);
@@ -40,7 +55,9 @@ function choice<const T extends readonly [string, ...string[]]>(...values: T) {
   return z.enum(values, oneOf(values));
 }
 
-const action = z.preprocess(lowerCase, choice(...ACTIONS));
+const action = z
+  .preprocess(lowerCase, choice(...ACTIONS).register(spellings, alsoPattern(ACTION_WORD)))
+  .meta({ id: "action", description: "An XDP action, in any case, with or without XDP_ in front." });
 
 /** `Return XDP_DROP`: one spelling, `return drop`. Names are left as they are. */
 function edgeSpelling(value: unknown): unknown {
@@ -52,26 +69,51 @@ function edgeSpelling(value: unknown): unknown {
   return second === undefined ? "return" : `return ${plainAction(second)}`;
 }
 
-const target = z.preprocess(edgeSpelling, z.string(EDGE).regex(/^(?:next|[a-z][a-z0-9-]*)$/, "`next` or a name"));
-const edge = z.preprocess(
+const target = z.preprocess(
   edgeSpelling,
-  z.union(
-    [
-      z.string(EDGE).regex(new RegExp(`^(?:[a-z][a-z0-9-]*|return (?:kept|${ACTIONS.join("|")}))$`), EDGE),
-      z.strictObject({ to: target, keep: choice("verdict").optional() }, EDGE),
-    ],
-    EDGE,
-  ),
+  z
+    .string(EDGE)
+    .regex(/^(?:next|[a-z][a-z0-9-]*)$/, "`next` or a name")
+    .register(spellings, alsoPattern(TARGET_WORDS)),
 );
+const edge = z
+  .preprocess(
+    edgeSpelling,
+    z.union(
+      [
+        z
+          .string(EDGE)
+          .regex(new RegExp(`^(?:[a-z][a-z0-9-]*|return (?:kept|${ACTIONS.join("|")}))$`), EDGE)
+          .register(spellings, alsoPattern(EDGE_WORDS, EDGE_OFFER)),
+        z.strictObject(
+          {
+            to: target.describe("`next`, a program or a group."),
+            keep: choice("verdict")
+              .optional()
+              .describe("Remembers the action that takes this edge, for `return kept`."),
+          },
+          EDGE,
+        ),
+      ],
+      EDGE,
+    ),
+  )
+  .meta({
+    id: "edge",
+    description: "next, a program or a group, return, return ACTION, return kept, or {to: NAME, keep: verdict}.",
+  });
 
-/** `XDP_TX` and `tx` are one key. What is no action keeps its spelling, so that it is found under it. */
+/** `XDP_TX` and `tx` are one key. What is no action, or is one again, keeps its spelling, so that it is found under it. */
 function actionKeys(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const known: readonly string[] = [...ACTIONS, "default"];
+  const taken = new Set(Object.keys(value));
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
       const plain = plainAction(key);
-      return [known.includes(plain) && !Object.hasOwn(value, plain) ? plain : key, inner];
+      if (!known.includes(plain) || taken.has(plain)) return [key, inner];
+      taken.add(plain);
+      return [plain, inner];
     }),
   );
 }
@@ -90,18 +132,40 @@ const edges = z.preprocess(
       },
       "a map of actions and edges",
     )
-    .refine((map) => Object.keys(map).length > 0, "a map with at least one edge"),
+    .refine((map) => Object.keys(map).length > 0, "a map with at least one edge")
+    .register(spellings, keysAlso(ACTION_KEY)),
 );
 
 const names = z.preprocess(
   (value) => (typeof value === "string" ? [value] : value),
-  z.array(name, "a name or a list of names").min(1, "a name or a list of at least one name"),
+  z
+    .array(name, "a name or a list of names")
+    .min(1, "a name or a list of at least one name")
+    .register(spellings, alsoOne),
 );
-const linkage = choice("auto", ...LINKAGES);
+const reason = z.string(REASON).regex(/\S/, REASON);
+const allow = z
+  .strictObject(
+    Object.fromEntries(WARNINGS.map((code) => [code, reason.exactOptional()])) as Record<
+      WarningCode,
+      z.ZodExactOptional<typeof reason>
+    >,
+    "a map of warnings and reasons",
+  )
+  .meta({
+    id: "allow",
+    description: "Warnings that are known and meant: codes of `xdpgen lint`, each with the reason.",
+  });
+const linkage = choice("auto", ...LINKAGES).meta({ id: "linkage" });
 
-const globalValue: z.ZodType<GlobalValue> = z.lazy(() =>
-  z.union([z.int(GLOBAL), z.bigint(GLOBAL), z.boolean(GLOBAL), z.string(GLOBAL), z.array(globalValue, GLOBAL)], GLOBAL),
-);
+const globalValue: z.ZodType<GlobalValue> = z
+  .lazy(() =>
+    z.union(
+      [z.int(GLOBAL), z.bigint(GLOBAL), z.boolean(GLOBAL), z.string(GLOBAL), z.array(globalValue, GLOBAL)],
+      GLOBAL,
+    ),
+  )
+  .meta({ id: "global" });
 
 export const programSchema = z.strictObject(
   {
@@ -123,6 +187,7 @@ export const programSchema = z.strictObject(
     on: edges
       .optional()
       .describe("Where each action leads, the general form of proceed-on; `default` is for those not named."),
+    allow: allow.optional(),
     linkage: linkage.optional().describe("How the slot is bound to the program's code; overrides the chain's."),
     globals: z
       .record(identifier, globalValue, "a map of variables and values")
@@ -146,13 +211,14 @@ export const chainSchema = z.strictObject(
       .describe("Where packets meet the dispatcher; auto is native, and says so when it falls back."),
     linkage: linkage.default("auto").describe("The linkage of all programs that name none."),
     end: z
-      .preprocess(lowerCase, choice("verdict", ...ACTIONS))
+      .preprocess(lowerCase, choice("verdict", ...ACTIONS).register(spellings, alsoPattern(END_WORD)))
       .default("verdict")
       .describe("What running off the end returns: the last program's own verdict, or an action."),
     groups: z
       .record(name, groupSchema, "a map of group names")
       .optional()
       .describe("Named sub-chains, which edges can enter; programs join with `group`."),
+    allow: allow.optional(),
     programs: z.array(programSchema, "a list of programs").min(1, "a list of at least one program"),
   },
   "a map with the keys `chain` and `programs`",

@@ -1,0 +1,28 @@
+/** Warnings about chains by name, and how a chain silences one: in place, with a reason. */
+
+/**
+ * What `src/codegen/lint` warns of:
+ *
+ *     never-runs          no code that a program can return leads to this program
+ *     runs-on-31-only     only "no verdict of mine" leads to this program
+ *     verdict-unused      what this program returns makes no difference
+ *     redirect-replaced   REDIRECT goes on to a program that redirects as well
+ *     drop-becomes-pass   DROP goes on, and the chain can let the packet through
+ *     edge-never-taken    the program cannot return what takes this edge
+ *     edge-says-default   an edge that says what `default` says
+ *     order-says-nothing  `before` or `after` where declared priorities, or another of these, say so already
+ */
+export const WARNINGS = [
+  "never-runs",
+  "runs-on-31-only",
+  "verdict-unused",
+  "redirect-replaced",
+  "drop-becomes-pass",
+  "edge-never-taken",
+  "edge-says-default",
+  "order-says-nothing",
+] as const;
+export type WarningCode = (typeof WARNINGS)[number];
+
+/** Warnings that are known and meant, each with the reason. */
+export type Allow = Readonly<Partial<Record<WarningCode, string>>>;
