@@ -11,6 +11,14 @@ export {
   type DetachResult,
   open,
 } from "./attachment.ts";
+export {
+  type Change,
+  type Difference,
+  type EdgeChange,
+  type MapForecast,
+  type ProgramChanges,
+  type ProgramDifference,
+} from "./difference.ts";
 export { doctor, type DoctorEntry, type DoctorReport, explainAuto } from "./doctor.ts";
 export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
 export { openKernel } from "./ffi/index.ts";
@@ -31,6 +39,7 @@ export {
 export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program.ts";
 export { type Machine, thisMachine } from "./machine.ts";
 export { loadXdp, type MapHandle, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
+export { type Occupant, type Present, preview, type Preview, type PreviewOptions } from "./preview.ts";
 export { loadChain, resolveChain } from "./source.ts";
 export { type AttachmentStatus, type MapStatus, type ProgramStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";

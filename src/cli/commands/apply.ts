@@ -2,8 +2,11 @@
 import { type Chain, LINKAGES, type Linkage, MODES, type Mode } from "../../chain/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { SwapResult } from "../../loader/index.ts";
-import { choice, collect, command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
+import { choice, collect, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
 import { progress } from "../progress.ts";
+import { renderPlan } from "../render/plan.ts";
+import { style } from "../render/style.ts";
+import { warn } from "../render/warnings.ts";
 
 interface Options extends CommonOptions {
   readonly dev?: readonly string[];
@@ -28,31 +31,35 @@ export const applyCommand: MakeCommand = (io, result) =>
       const applied: object[] = [];
       using shown = progress(io.err);
       const chain = await io.library.loadChain(path);
-      const devices = [...new Set(options.dev ?? chain.interfaces)];
-      if (devices.length === 0) {
-        throw new XdpgenError(
-          "usage",
-          `chain \`${chain.name}\` lists no interfaces: name one with --dev, or in ${path}`,
-        );
-      }
+      const devices = devicesOf(chain, options.dev, path);
       // One that does not exist is an answer before the others are changed.
       if (devices.length > 1) await io.library.requireInterfaces(devices);
-      const auto = (options.linkage ?? chain.linkage) === "auto";
+      await warn(io, chain, options.color);
+      const given = {
+        ...(options.linkage && { linkage: options.linkage }),
+        ...(options.mode && { mode: options.mode }),
+        ...(options.replace && { replace: true }),
+      };
+      const view = { columns: io.err.columns, paint: style(useColor(options.color, io, io.err)) };
       const done = { chain: chain.name, applied, messages: said };
       result.done = done;
       for (const device of devices) {
-        shown.step(`${device}: loading ${count(chain.programs.length)} of chain ${chain.name}`);
+        const step = `${device}: loading ${count(chain.programs.length)} of chain ${chain.name}`;
+        shown.step(step);
+        const preview = options.json ? undefined : await io.library.preview(chain, device, given).catch(leaveToApply);
+        // What is in the way is said by the error that follows.
+        if (preview && preview.outcome !== "unchanged" && preview.obstacle === undefined) {
+          shown.note(renderPlan(preview, view).trimEnd());
+          if (io.err.isTerminal) shown.step(step);
+        }
         const swapped = await io.library.apply(chain, device, {
-          ...(options.linkage && { linkage: options.linkage }),
-          ...(options.mode && { mode: options.mode }),
-          ...(options.replace && { replace: true }),
+          ...given,
           report: (message) => {
             said.push(message);
             shown.note(message);
           },
         });
-        const byAuto = swapped.image.manifest.programs.find(({ name }) => auto && !ownLinkage(chain, name));
-        if (byAuto?.linkage === "call" && device === devices[0]) {
+        if (device === devices[0] && linkedByAuto(chain, options.linkage, swapped.image.manifest.programs)) {
           const reason = `linkage auto is call here: ${await io.library.autoReason()}`;
           said.push(reason);
           shown.note(reason);
@@ -64,8 +71,30 @@ export const applyCommand: MakeCommand = (io, result) =>
       if (options.json) printJson(io, done);
     });
 
-function ownLinkage(chain: Chain, name: string): boolean {
-  return (chain.programs.find((program) => program.name === name)?.linkage ?? "auto") !== "auto";
+/** What cannot be looked at cannot be changed either, and the error of the change says more. */
+function leaveToApply(error: unknown): undefined {
+  if (!(error instanceof XdpgenError)) throw error;
+}
+
+/**
+ * The interfaces that a command is about.
+ * @throws XdpgenError `usage` where neither the command line nor the chain names one
+ */
+export function devicesOf(chain: Chain, dev: readonly string[] | undefined, path: string): readonly string[] {
+  const devices = [...new Set(dev ?? chain.interfaces)];
+  if (devices.length > 0) return devices;
+  throw new XdpgenError("usage", `chain \`${chain.name}\` lists no interfaces: name one with --dev, or in ${path}`);
+}
+
+/** Whether a linkage that the user left to `auto` came out as `call`, which is worth a reason. */
+export function linkedByAuto(
+  chain: Chain,
+  override: Linkage | "auto" | undefined,
+  programs: readonly { readonly name: string; readonly linkage: Linkage }[],
+): boolean {
+  if ((override ?? chain.linkage) !== "auto") return false;
+  const own = new Map(chain.programs.map(({ name, linkage = "auto" }) => [name, linkage]));
+  return programs.find(({ name }) => own.get(name) === "auto")?.linkage === "call";
 }
 
 function sentence({ outcome, generation, mode, image }: SwapResult): string {
@@ -78,7 +107,7 @@ function sentence({ outcome, generation, mode, image }: SwapResult): string {
     case "swapped":
       return `swapped to ${what}`;
     case "unchanged":
-      return `unchanged: ${what}`;
+      return `nothing to change: ${what}`;
   }
 }
 

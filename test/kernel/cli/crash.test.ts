@@ -163,7 +163,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const renamed = (await statusOf()).filter(({ ifindex }) => ifindex === index);
     expect(renamed).toMatchObject([{ interface: "xe-renamed", generation: 1, defunct: false }]);
     expectRefusal(await run(["status", pair.far]), 1, `no interface ${pair.far}`);
-    expect((await apply(path, "xe-renamed")).out).toMatch(/^xe-renamed: unchanged: /);
+    expect((await apply(path, "xe-renamed")).out).toMatch(/^xe-renamed: nothing to change: /);
     expect((await run(["detach", "xe-renamed"])).out).toBe("detached the chain from xe-renamed\n");
     expect(snapshot().pins).toEqual(before.pins);
   });

@@ -124,7 +124,7 @@ it(
       out: expect.stringMatching(/attached chain xe, generation 1/) as string,
     });
     expect(created!.err).toMatch(/^mounted bpffs at \/sys\/fs\/bpf$/m);
-    expect(again!.out).toContain("unchanged");
+    expect(again!.out).toContain("nothing to change");
     expect(again!.err).not.toContain("mounted");
     expect(detached).toMatchObject({ status: 0, out: `detached the chain from ${free}\n` });
     await expectUnchanged(before);

@@ -119,7 +119,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 
     const text = await run(["status", pair.far]);
     expect(text.out).toMatch(
-      /generation 2, native mode[\s\S]*count[\s\S]*deny[\s\S]*ping.* pass tx[\s\S]*packet[\s\S]*│ pass\n/,
+      /generation 2, native mode[\s\S]*count.* pass ↓[\s\S]*deny.* pass ↓[\s\S]*ping[\s\S]*packet[\s\S]*│ pass\n[\s\S]*ping .*▶ any action: return\n/,
     );
     expect(text.out).not.toContain("\u001B");
 
@@ -173,7 +173,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     expect((await shown()).programs).toHaveLength(255);
     await using live = await open(pair.far);
     expect(visited((await live.testRun({ data: verdictPacket(all.map(() => 2)) })).dataOut)).toEqual(all);
-    expect((await run(["status", pair.far])).out).toContain("255 programs: `xdpgen build CHAIN --emit dot` draws them");
+    expect((await run(["status", pair.far])).out).toContain(
+      `255 programs: \`xdpgen graph --dev ${pair.far} -o xe.svg\` draws them`,
+    );
     expect(await run(["detach", pair.far])).toMatchObject({ status: 0 });
     await expectUnchanged(before);
   });

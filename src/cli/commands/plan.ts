@@ -1,0 +1,60 @@
+/** `xdpgen plan`: what `apply` would do, and nothing done. */
+import { LINKAGES, type Linkage, MODES, type Mode } from "../../chain/index.ts";
+import type { Preview } from "../../loader/index.ts";
+import { choice, collect, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
+import { renderPlan } from "../render/plan.ts";
+import { style } from "../render/style.ts";
+import { warn } from "../render/warnings.ts";
+import { devicesOf, linkedByAuto } from "./apply.ts";
+
+interface Options extends CommonOptions {
+  readonly dev?: readonly string[];
+  readonly linkage?: Linkage | "auto";
+  readonly mode?: Mode | "auto";
+  readonly replace?: true;
+  readonly exitCode?: true;
+}
+
+/** With `--exit-code`. 1 and 2 are taken: the world said no, and wrong input. */
+const DIFFERS = 3;
+const REFUSED = 1;
+
+export const planCommand: MakeCommand = (io, result) =>
+  command("plan", "Compares a chain with what interfaces run: what apply would do. Changes nothing.", [
+    ["xdpgen plan chain.yaml", "on the interfaces that the file lists"],
+    ["xdpgen plan chain.yaml --dev eth0 --exit-code", "for a script: 0 nothing to change, 3 something"],
+    ["xdpgen plan chain.yaml --json | jq '.planned[].outcome'", "created, swapped or unchanged"],
+  ])
+    .argument("<chain>", "path of a chain.yaml")
+    .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
+    .addOption(choice("--linkage <linkage>", "as for apply: auto, freplace or call", ["auto", ...LINKAGES]))
+    .addOption(choice("--mode <mode>", "as for apply: auto, native or generic", ["auto", ...MODES]))
+    .option("--replace", "as for apply: take the interface over from a program that is not xdpgen's")
+    .option(
+      "--exit-code",
+      "exit with 3 where something would change, 0 where nothing; 1 is where apply would refuse, 2 for wrong input",
+    )
+    .action(async (path: string, options: Options) => {
+      const { linkage, mode, replace } = options;
+      const given = { ...(linkage && { linkage }), ...(mode && { mode }), ...(replace && { replace }) };
+      const chain = await io.library.loadChain(path);
+      await warn(io, chain, options.color);
+      const planned: Preview[] = [];
+      const view = { columns: io.out.columns, paint: style(useColor(options.color, io, io.out)) };
+      result.done = { chain: chain.name, planned };
+      for (const device of devicesOf(chain, options.dev, path)) {
+        const preview = await io.library.preview(chain, device, given);
+        if (!options.json) io.out.write(`${planned.length > 0 ? "\n" : ""}${renderPlan(preview, view)}`);
+        planned.push(preview);
+      }
+      const differs = planned.some(({ outcome }) => outcome !== "unchanged");
+      const declared = planned[0]!.difference.programs.flatMap(({ kind, program }) =>
+        kind === "out" ? [] : [program],
+      );
+      if (differs && linkedByAuto(chain, linkage, declared)) {
+        io.err.write(`linkage auto is call here: ${await io.library.autoReason()}\n`);
+      }
+      if (options.json) printJson(io, result.done);
+      if (planned.some(({ obstacle }) => obstacle !== undefined)) result.status = REFUSED;
+      else if (options.exitCode && differs) result.status = DIFFERS;
+    });

@@ -1,0 +1,99 @@
+/**
+ * What a swap would do to the contents of maps. The rules are those of `maps.ts` and no copy of them: the next generation's
+ * objects are opened and never loaded, and its maps are bound by the same binder to stand-ins that only take note.
+ */
+import { existsSync } from "node:fs";
+import { type DispatcherImage, extensionObject, type Manifest, type ResolvedProgram } from "../codegen/index.ts";
+import type { MapForecast } from "./difference.ts";
+import type { Kernel, MapInfo, ObjectMap } from "./kernel.ts";
+import { openObject } from "./load.ts";
+import { type BoundMap, isReadOnlyData, mapBinder } from "./maps.ts";
+import { list, MAP_FOLDERS, mapPin, mapsDir, pinName, type ProgramKey, programPin } from "./store.ts";
+
+/**
+ * @param dir the attachment's folder; its pins are read
+ * @param live what the next generation builds upon, if anything
+ * @throws XdpgenError as the swap would, where a map cannot be bound
+ */
+export function forecastMaps(
+  kernel: Kernel,
+  dir: string,
+  live: Manifest | undefined,
+  image: DispatcherImage,
+): readonly MapForecast[] {
+  const standIns = new Map<number, MapInfo>();
+  const asking: Kernel = { ...kernel, mapInfo: (fd) => standIns.get(fd) ?? kernel.mapInfo(fd) };
+  const binder = mapBinder(asking, dir, live, image.manifest);
+  const found: MapForecast[] = [];
+  const note = (program: string, name: string, id: number): void => {
+    if (isReadOnlyData(name)) return;
+    const known = id === 0 ? ({ contents: "empty" } as const) : ({ contents: "kept", id } as const);
+    found.push({ program, name: pinName(name), ...known });
+  };
+
+  const bind = (program: ProgramKey, name: string, map: ObjectMap): BoundMap => {
+    // No fd of this process is negative.
+    const fd = -1 - standIns.size;
+    standIns.set(fd, { ...map, id: 0 });
+    const reuse = (other: number): void => void standIns.set(fd, { ...map, id: asking.mapInfo(other).id });
+    const bound = binder.bind(program, name, { ...map, reuse, fd: () => fd });
+    note(program.name, name, standIns.get(fd)!.id);
+    return bound;
+  };
+
+  const extension = (program: ResolvedProgram): void => {
+    using object = openObject(kernel, extensionObject(program), `program ${program.name}`, program.name);
+    if (!runsOn(dir, live, program)) {
+      binder.loaded(object.maps.map((map) => bind(program, map.name, map)));
+      return;
+    }
+    for (const { name, pinnedByName } of object.maps) {
+      note(program.name, name, pinnedMap(kernel, mapPin(dir, program, { name, shared: pinnedByName })));
+    }
+  };
+
+  for (const { program } of image.plan.nodes) if (program.linkage === "freplace") extension(program);
+  if (image.slots.some(({ linkage }) => linkage === "call")) {
+    using object = openObject(kernel, image.elf, `the dispatcher of chain ${image.manifest.chain}`, "forecast");
+    for (const slot of image.slots) {
+      const key = image.manifest.programs.find(({ name }) => name === slot.program)!;
+      for (const [name, linkedName] of slot.maps) {
+        const map = object.map(linkedName);
+        if (map) bind(key, name, map);
+      }
+    }
+  }
+  return [...found, ...lostMaps(kernel, dir, live, found)];
+}
+
+/** Whether the extension that is loaded goes on, and its maps with it. */
+function runsOn(dir: string, live: Manifest | undefined, { name, hash }: ProgramKey): boolean {
+  const before = live?.programs.find((p) => p.name === name && p.hash === hash);
+  return before?.linkage === "freplace" && existsSync(programPin(dir, { name, hash }));
+}
+
+/** Maps that are pinned now and that nobody takes over. One that its program makes anew is told as `empty`. */
+function lostMaps(
+  kernel: Kernel,
+  dir: string,
+  live: Manifest | undefined,
+  found: readonly MapForecast[],
+): readonly MapForecast[] {
+  const kept = new Set(found.map(({ id }) => id));
+  const made = new Set(found.map(({ program, name }) => `${program}/${name}`));
+  return (live?.programs ?? []).flatMap((program) =>
+    MAP_FOLDERS.flatMap((folder) => {
+      const path = mapsDir(dir, program, folder);
+      return list(path).flatMap((name): MapForecast[] => {
+        const id = pinnedMap(kernel, `${path}/${name}`);
+        if (kept.has(id) || made.has(`${program.name}/${name}`)) return [];
+        return [{ program: program.name, name, contents: "lost", id }];
+      });
+    }),
+  );
+}
+
+function pinnedMap(kernel: Kernel, path: string): number {
+  using fd = kernel.openPin(path);
+  return kernel.mapInfo(fd.number).id;
+}
