@@ -6,6 +6,10 @@ import { buildCommand } from "./commands/build.ts";
 import { detachCommand } from "./commands/detach.ts";
 import { disasmCommand } from "./commands/disasm.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { graphCommand } from "./commands/graph.ts";
+import { planCommand } from "./commands/plan.ts";
+import { lintCommand } from "./commands/lint.ts";
+import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
 import type { CommandResult } from "./common.ts";
 import type { Io } from "./io.ts";
@@ -29,12 +33,25 @@ export function commandLine(io: Io, result: CommandResult, onError: (message: st
 Examples:
   # what this machine can do
   $ xdpgen doctor
-  # run a chain, look at it, take it off
+  # see what would change, run a chain, look at it, take it off
+  $ xdpgen plan chain.yaml --dev eth0
   $ xdpgen apply chain.yaml --dev eth0
   $ xdpgen status
   $ xdpgen detach eth0`,
     );
-  const commands = [buildCommand, applyCommand, statusCommand, detachCommand, doctorCommand, asmCommand, disasmCommand];
+  const commands = [
+    buildCommand,
+    graphCommand,
+    planCommand,
+    applyCommand,
+    statusCommand,
+    detachCommand,
+    doctorCommand,
+    asmCommand,
+    disasmCommand,
+    schemaCommand,
+    lintCommand,
+  ];
   for (const make of commands) root.addCommand(make(io, result));
   for (const command of [root, ...root.commands]) {
     command

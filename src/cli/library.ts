@@ -3,12 +3,14 @@
  * missing. Tests put a fake in its place.
  */
 import type { Chain } from "../chain/index.ts";
-import type { DispatcherImage, SynthesiseOptions } from "../codegen/index.ts";
+import type { DispatcherImage, Plan, SynthesiseOptions, Warning } from "../codegen/index.ts";
 import type {
   AttachmentStatus,
   DetachResult,
   DoctorReport,
   LiveProgram,
+  Preview,
+  PreviewOptions,
   SwapOptions,
   SwapResult,
 } from "../loader/index.ts";
@@ -16,6 +18,10 @@ import type {
 export interface Library {
   loadChain(path: string): Promise<Chain>;
   synthesise(chain: Chain, options: SynthesiseOptions): Promise<DispatcherImage>;
+  /** The chain's graph, and nothing that the kernel could have a limit for. */
+  planChain(chain: Chain): Promise<Plan>;
+  /** What `apply` would do; changes nothing. */
+  preview(chain: Chain, device: string, options: PreviewOptions): Promise<Preview>;
   apply(chain: Chain, device: string, options: SwapOptions): Promise<SwapResult>;
   status(device?: string): Promise<readonly AttachmentStatus[]>;
   detach(device: string, report: (message: string) => void): Promise<DetachResult>;
@@ -24,6 +30,8 @@ export interface Library {
   /** @throws XdpgenError `interface-missing` where one of them does not exist */
   requireInterfaces(devices: readonly string[]): Promise<void>;
   doctor(): Promise<DoctorReport>;
+  /** What of a chain may not be meant. */
+  lint(chain: Chain): Promise<readonly Warning[]>;
   /** Why linkage `auto` is what it is on this machine; a clause. */
   autoReason(): Promise<string>;
   /** A program in the kernel, as the verifier left it. */
@@ -38,6 +46,14 @@ export const library: Library = {
   async synthesise(chain, options) {
     const { synthesise } = await import("../codegen/index.ts");
     return synthesise(chain, options);
+  },
+  async planChain(chain) {
+    const { planChain } = await import("../codegen/index.ts");
+    return planChain(chain);
+  },
+  async preview(chain, device, options) {
+    const { preview } = await import("../loader/index.ts");
+    return preview(chain, device, options);
   },
   async apply(chain, device, options) {
     const { attach } = await import("../loader/index.ts");
@@ -64,6 +80,10 @@ export const library: Library = {
   async doctor() {
     const { doctor } = await import("../loader/index.ts");
     return doctor();
+  },
+  async lint(chain) {
+    const { lintChain } = await import("../codegen/index.ts");
+    return lintChain(chain);
   },
   async autoReason() {
     const { explainAuto } = await import("../loader/index.ts");

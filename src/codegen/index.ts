@@ -13,8 +13,22 @@ export {
   MANIFEST_SECTION,
   type ManifestProgram,
 } from "./dispatcher/manifest.ts";
-export { synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
+export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
+export { lintChain } from "./lint/lint.ts";
+export type { Warning } from "./lint/warning.ts";
 export type { ResolvedProgram } from "./object/program.ts";
-export { planToDot } from "./plan/dot.ts";
+export { pictureToDot, planToDot } from "./plan/dot.ts";
 export { actionsByTarget, formatEdge, formatEdges, formatPlan } from "./plan/format.ts";
+export {
+  type DrawnProgram,
+  groupsOf,
+  type Picture,
+  pictureOfPlan,
+  pictureOfPrograms,
+  type PictureOptions,
+  type PictureProgram,
+  type Way,
+} from "./plan/picture.ts";
 export type { Outcome, Plan, PlanNode, Target } from "./plan/plan.ts";
+export { pictureToSvg, planToSvg } from "./plan/svg.ts";
+export { type Piece, pictureToPieces, planToText } from "./plan/text.ts";

@@ -4,14 +4,22 @@
  */
 import { describe, expect, it } from "vitest";
 import { LINKAGES } from "../../src/chain/index.ts";
-import { formatPlan, planToDot, synthesise } from "../../src/codegen/index.ts";
+import { formatPlan, groupsOf, planToDot, planToSvg, planToText, synthesise } from "../../src/codegen/index.ts";
 import { caseNames, CASES, readCase } from "../support/chains.ts";
 
 describe.each(caseNames())("%s", (name) => {
   it("plans", async () => {
     const { plan } = synthesise(readCase(name));
     await expect(formatPlan(plan)).toMatchFileSnapshot(`${CASES}${name}.plan`);
-    await expect(planToDot(plan)).toMatchFileSnapshot(`${CASES}${name}.dot`);
+  });
+
+  it("is drawn", async () => {
+    const chain = readCase(name);
+    const { plan } = synthesise(chain);
+    const options = { groups: groupsOf(chain) };
+    await expect(planToDot(plan, options)).toMatchFileSnapshot(`${CASES}${name}.dot`);
+    await expect(planToText(plan, options)).toMatchFileSnapshot(`${CASES}${name}.txt`);
+    await expect(planToSvg(plan, options)).toMatchFileSnapshot(`${CASES}${name}.svg`);
   });
 
   it.each(LINKAGES)("is lowered for %s", async (auto) => {

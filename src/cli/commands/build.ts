@@ -1,16 +1,17 @@
 /** `xdpgen build`: a chain as files. Asks nothing of the kernel. */
 import { InvalidArgumentError } from "commander";
 import { LINKAGES, type Linkage } from "../../chain/index.ts";
-import { type DispatcherImage, planToDot } from "../../codegen/index.ts";
+import { type DispatcherImage, groupsOf, planToDot, planToSvg } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, oneOf, printJson } from "../common.ts";
 import type { Io } from "../io.ts";
+import { warn } from "../render/warnings.ts";
 
-const FORMATS = ["o", "asm", "json", "dot"] as const;
+const FORMATS = ["o", "asm", "json", "dot", "svg"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** How a file name goes on after the chain's name. */
-const SUFFIX: Readonly<Record<Format, string>> = { o: ".bpf.o", asm: ".asm", json: ".json", dot: ".dot" };
+const SUFFIX: Readonly<Record<Format, string>> = { o: ".bpf.o", asm: ".asm", json: ".json", dot: ".dot", svg: ".svg" };
 
 interface Options extends CommonOptions {
   readonly emit: readonly Format[];
@@ -23,12 +24,12 @@ export const buildCommand: MakeCommand = (io) =>
     ["xdpgen build chain.yaml", "write NAME.bpf.o, NAME being the chain's name"],
     ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
     ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
-    ["xdpgen build chain.yaml --emit dot | dot -Tsvg > chain.svg", "draw it"],
+    ["xdpgen build chain.yaml --emit svg > chain.svg", "draw it; `xdpgen graph` does so in a terminal"],
     ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
-    .option("--emit <formats>", "what to write, separated by commas: o, asm, json, dot", formats, ["o"])
+    .option("--emit <formats>", "what to write, separated by commas: o, asm, json, dot, svg", formats, ["o"])
     .addOption(
       choice("--linkage <linkage>", "instead of the chain's: auto (here: call), freplace or call", [
         "auto",
@@ -38,7 +39,8 @@ export const buildCommand: MakeCommand = (io) =>
     .action(async (path: string, options: Options) => {
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
-      await write(io, image, options);
+      await write(io, image, groupsOf(chain), options);
+      await warn(io, chain, options.color);
     });
 
 function formats(list: string): readonly Format[] {
@@ -47,20 +49,22 @@ function formats(list: string): readonly Format[] {
   return chosen;
 }
 
-async function write(io: Io, image: DispatcherImage, { emit, output, json }: Options): Promise<void> {
+type Groups = ReturnType<typeof groupsOf>;
+
+async function write(io: Io, image: DispatcherImage, groups: Groups, { emit, output, json }: Options): Promise<void> {
   const toStdout = output === "-" || (output === undefined && !json && emit.length === 1 && emit[0] !== "o");
   if (toStdout) {
     if (emit.length > 1) throw usage(`${emit.length} formats cannot share stdout: name a folder with --output`);
     if (json) throw usage("the output and --json cannot share stdout: name a file with --output");
     if (emit[0] === "o" && io.out.isTerminal)
       throw usage("an object is no text for a terminal: name a file with --output");
-    io.out.write(emitted(image, emit[0]!));
+    io.out.write(emitted(image, emit[0]!, groups));
     return;
   }
   const files = emit.map((format) => ({
     format,
     path: pathOf(image, format, output, emit.length),
-    data: emitted(image, format),
+    data: emitted(image, format, groups),
   }));
   for (const { path, data } of files) await io.writeFile(path, data);
   if (json) {
@@ -77,14 +81,16 @@ function pathOf(image: DispatcherImage, format: Format, output: string | undefin
   return count > 1 || output.endsWith("/") ? `${output.replace(/\/*$/, "/")}${name}` : output;
 }
 
-function emitted(image: DispatcherImage, format: Format): string | Uint8Array {
+function emitted(image: DispatcherImage, format: Format, groups: Groups): string | Uint8Array {
   switch (format) {
     case "o":
       return image.elf;
     case "asm":
       return image.listing;
     case "dot":
-      return planToDot(image.plan);
+      return planToDot(image.plan, { groups });
+    case "svg":
+      return planToSvg(image.plan, { groups });
     case "json":
       return `${JSON.stringify(describe(image), undefined, 2)}\n`;
   }

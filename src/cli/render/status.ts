@@ -1,5 +1,6 @@
 /** The report of `xdpgen status` as a person wants to read it. */
 import { ACTIONS } from "../../chain/index.ts";
+import { pictureOfPrograms } from "../../codegen/index.ts";
 import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
 import { edgesByTarget, renderFlow } from "./flow.ts";
@@ -48,10 +49,16 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
 /** Programs that a picture can hold and still be one. */
 const MOST_DRAWN = 20;
 
-function picture({ programs: list }: AttachmentStatus, { paint }: StatusView): readonly string[] {
-  if (list.length > MOST_DRAWN)
-    return [paint.dim(`${list.length} programs: \`xdpgen build CHAIN --emit dot\` draws them`)];
-  return renderFlow(list, paint);
+function picture(
+  { interface: device, chain, programs: list }: AttachmentStatus,
+  { paint }: StatusView,
+): readonly string[] {
+  if (list.length > MOST_DRAWN) {
+    const how =
+      device === undefined ? "too many to draw" : `\`xdpgen graph --dev ${device} -o ${chain}.svg\` draws them`;
+    return [paint.dim(`${list.length} programs: ${how}`)];
+  }
+  return renderFlow(pictureOfPrograms(chain, list), paint);
 }
 
 /** One table where the width allows it, else what the chain does apart from what the kernel knows it by. */

@@ -158,6 +158,51 @@ describe("detach", () => {
   });
 });
 
+describe("lint", () => {
+  const source = { file: "c.yaml", text: "chain: edge\nprograms:\n  - name: denylist\n    object: denylist.bpf.o\n" };
+  const path = ["programs", 0, "name"];
+  const warning = { code: "never-runs", path, at: "value", message: "it never runs", hint: "lead to it" } as const;
+  const library = { lint: async () => [warning], loadChain: async () => ({ ...chain, source }) };
+
+  it("shows warnings in their place, and ends with a status only where it is asked to", async () => {
+    const { status, out } = await run("lint c.yaml", { library });
+    expect({ status, out }).toEqual({
+      status: 0,
+      out: expect.stringContaining("c.yaml:3:11: warning: it never runs (never-runs)"),
+    });
+    expect((await run("lint c.yaml --strict", { library })).status).toBe(2);
+    expect(await run("lint c.yaml --strict")).toMatchObject({ status: 0, out: "chain edge: no warnings\n" });
+  });
+
+  it("is a list in JSON", async () => {
+    const { out } = await run("lint c.yaml --json", { library });
+    expect(JSON.parse(out)).toMatchObject({
+      chain: "edge",
+      warnings: [{ code: "never-runs", path, line: 3, column: 11, length: 8 }],
+    });
+  });
+
+  it.each(["build c.yaml", "apply c.yaml --dev lo --linkage call"])("says the same on stderr for %s", async (line) => {
+    const apply = async (): Promise<SwapResult> => ({ outcome: "created", generation: 1, mode: "native", image });
+    const { status, err } = await run(line, { library: { ...library, apply } });
+    expect(status).toBe(0);
+    expect(err).toContain("c.yaml:3:11: warning: it never runs (never-runs)");
+  });
+});
+
+describe("schema", () => {
+  it("prints the JSON Schema, or writes it", async () => {
+    const { out } = await run("schema");
+    expect(JSON.parse(out)).toMatchObject({ $schema: "https://json-schema.org/draft/2020-12/schema", type: "object" });
+    const written = await run("schema -o chain.schema.json");
+    expect(written.files.get("chain.schema.json")).toBe(out);
+    expect(written.out).toBe(`chain.schema.json: ${Buffer.byteLength(out)} bytes\n`);
+    expect(JSON.parse((await run("schema --json -o s.json")).out)).toEqual({
+      file: { path: "s.json", bytes: Buffer.byteLength(out) },
+    });
+  });
+});
+
 describe("doctor", () => {
   const entry = { name: "JIT", value: "off", meaning: "slow", advice: "switch it on" };
   it.each([

@@ -4,7 +4,7 @@ import type { Io, Stream } from "../../../src/cli/io.ts";
 import type { Library } from "../../../src/cli/library.ts";
 import { main } from "../../../src/cli/main.ts";
 import type { DispatcherImage } from "../../../src/codegen/index.ts";
-import type { AttachmentStatus } from "../../../src/loader/index.ts";
+import type { AttachmentStatus, Preview } from "../../../src/loader/index.ts";
 
 export const chain: Chain = {
   name: "edge",
@@ -73,6 +73,18 @@ export const attachment: AttachmentStatus = {
   ],
 };
 
+/** Of an interface that runs the chain already. */
+export const nothingToChange: Preview = {
+  interface: "eth0",
+  present: { link: "here", chain: "edge", generation: 3, mode: "native", occupants: [] },
+  outcome: "unchanged",
+  chain: "edge",
+  generation: 3,
+  mode: "native",
+  repair: false,
+  difference: { code: false, programs: [], unreachable: [], reachable: [] },
+};
+
 function unexpected(name: string) {
   return (): never => {
     throw new Error(`the test did not expect a call of ${name}`);
@@ -120,12 +132,15 @@ export async function run(
     library: {
       loadChain: async () => chain,
       synthesise: async () => image,
+      planChain: unexpected("planChain"),
+      preview: async (_, device) => ({ ...nothingToChange, interface: device }),
       apply: unexpected("apply"),
       status: unexpected("status"),
       detach: unexpected("detach"),
       clearDefunct: async () => 0,
       requireInterfaces: async () => {},
       doctor: unexpected("doctor"),
+      lint: async () => [],
       autoReason: unexpected("autoReason"),
       readLiveProgram: unexpected("readLiveProgram"),
       ...library,

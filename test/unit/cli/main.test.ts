@@ -3,7 +3,7 @@ import { requireChain } from "../../../src/chain/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { attachment, run } from "./fake.ts";
 
-const COMMANDS = ["build", "apply", "status", "detach", "doctor"];
+const COMMANDS = ["build", "graph", "plan", "apply", "status", "detach", "doctor", "lint", "schema"];
 const rejecting = (error: unknown) => ({
   status: async () => {
     throw error;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Action } from "../../../src/chain/index.ts";
+import { pictureOfPrograms } from "../../../src/codegen/index.ts";
 import { formatAge } from "../../../src/cli/render/age.ts";
 import { renderDoctor } from "../../../src/cli/render/doctor.ts";
 import { renderFlow } from "../../../src/cli/render/flow.ts";
@@ -10,7 +10,6 @@ import { attachment } from "./fake.ts";
 
 const plain = style(false);
 const view = { now: new Date("2026-11-22T12:05:30"), columns: 80, paint: plain };
-const ACTIONS: readonly Action[] = ["aborted", "drop", "pass", "tx", "redirect"];
 
 describe("status", () => {
   it("shows a chain", async () => {
@@ -33,7 +32,8 @@ describe("status", () => {
         edges: { ...long.edges, tx: { to: "another-program", keep: "verdict" as const } },
         priority: 4294967295,
       },
-      long,
+      { ...long, name: "another-program" },
+      attachment.programs[1]!,
     ];
     const shown = renderStatus([{ ...attachment, programs }], view);
     const wide = shown.split("\n").filter((line) => line.length > 80);
@@ -70,29 +70,19 @@ it("says of a chain that moved away where it runs, and no mode", () => {
 });
 
 describe("flow", () => {
-  it("goes down where the next program is, and to the right everywhere else", () => {
-    const all = Object.fromEntries(ACTIONS.map((action) => [action, "abc"]));
+  it("paints the words of actions, the names and the lines, and changes no character", () => {
     const programs = [
-      { name: "a", edges: { pass: "ab", tx: { to: "abc", keep: "verdict" as const }, redirect: "return drop" } },
-      { name: "ab", edges: all },
-      { name: "abc", edges: {} },
+      { name: "a", priority: 1, edges: { pass: "b", drop: "return kept" } },
+      { name: "b", priority: 2, edges: {} },
     ];
-    expect(renderFlow(programs, plain).join("\n")).toBe(
-      [
-        "packet",
-        "  │",
-        "  ▼",
-        "a ────▶ aborted, drop: return",
-        "  ────▶ tx: abc (verdict kept)",
-        "  ────▶ redirect: return drop",
-        "  │ pass",
-        "  ▼",
-        "ab",
-        "  │ any action",
-        "  ▼",
-        "abc ──▶ any action: return",
-      ].join("\n"),
-    );
+    const picture = pictureOfPrograms("c", programs);
+    const painted = renderFlow(picture, style(true)).join("\n");
+    const { tx, pass } = style(true).actions;
+    expect(painted).toContain(tx("tx"));
+    expect(painted).toContain(pass("pass"));
+    expect(painted).toContain(style(true).bold("kept"));
+    // oxlint-disable-next-line no-control-regex
+    expect(painted.replaceAll(/\u001B\[[\d;]*m/g, "")).toBe(renderFlow(picture, style(false)).join("\n"));
   });
 });
 

@@ -1,0 +1,92 @@
+import { describe, expect, it } from "vitest";
+import { planChain, planToDot, planToSvg, planToText, groupsOf } from "../../../src/codegen/index.ts";
+import { readCase } from "../../support/chains.ts";
+import { attachment, run, type World } from "./fake.ts";
+
+const chain = readCase("tenants");
+const plan = planChain(chain);
+const groups = groupsOf(chain);
+const library: World["library"] = { loadChain: async () => chain, planChain: async () => plan };
+const live: World["library"] = { status: async () => [attachment] };
+
+describe("graph", () => {
+  it.each([
+    ["", true, planToText(plan, { groups })],
+    ["", false, planToSvg(plan, { groups })],
+    ["--format dot", true, planToDot(plan, { groups })],
+    ["--format text --all", false, planToText(plan, { groups, all: true })],
+  ])("prints what is asked for: %j, on a terminal: %j", async (options, terminal, text) => {
+    const { status, out } = await run(`graph c.yaml --color never ${options}`, { library, terminal });
+    expect({ status, out }).toEqual({ status: 0, out: text });
+  });
+
+  it.each([
+    ["a.svg", planToSvg],
+    ["out/a.dot", planToDot],
+    ["a.gv", planToDot],
+    ["a.TXT", planToText],
+    ["a", planToSvg],
+  ] as const)("writes %s as it is named, on a terminal too", async (path, draw) => {
+    const { out, files } = await run(`graph c.yaml -o ${path}`, { library, terminal: true });
+    const data = draw(plan, { groups });
+    expect([...files]).toEqual([[path, data]]);
+    expect(out).toBe(`${path}: ${Buffer.byteLength(data)} bytes\n`);
+  });
+
+  it("paints a terminal, and no file", async () => {
+    expect((await run("graph c.yaml", { library, terminal: true })).out).toContain("\u001B[");
+    const { files } = await run("graph c.yaml --color always -o a.txt", { library });
+    expect(files.get("a.txt")).toBe(planToText(plan, { groups }));
+  });
+
+  it("draws what runs on an interface", async () => {
+    const { out } = await run("graph --dev eth0 --format text --color never", { library: live });
+    expect(out).toContain("denylist ──▶ aborted, drop, tx, redirect: return\n  │ pass\n  ▼\ncounter");
+  });
+
+  it("says so where nothing runs", async () => {
+    const { status, err } = await run("graph --dev eth0", { library: { status: async () => [] } });
+    expect(status).toBe(1);
+    expect(err).toContain("xdpgen apply CHAIN --dev eth0");
+  });
+
+  it("gives the picture as JSON", async () => {
+    const { out } = await run("graph c.yaml --json", { library });
+    expect(JSON.parse(out)).toMatchObject({
+      chain: "tenants",
+      programs: [
+        {
+          name: "classify",
+          ways: [{ outcomes: ["aborted"], to: { kind: "return", verdict: "drop" } }, {}, {}, {}],
+        },
+        { name: "red-limit", group: "red" },
+        {},
+        {},
+        {},
+      ],
+    });
+    const written = await run("graph c.yaml --json -o a.svg", { library });
+    expect(JSON.parse(written.out)).toMatchObject({ chain: "tenants", file: { path: "a.svg", format: "svg" } });
+    expect(written.files.get("a.svg")).toBe(planToSvg(plan, { groups }));
+  });
+
+  it.each([
+    ["graph", "name what to draw"],
+    ["graph c.yaml --dev eth0", "name what to draw"],
+    ["graph c.yaml --json --format dot", "--output"],
+    ["graph c.yaml --format sgv", "Did you mean svg?"],
+  ])("refuses %j", async (line, message) => {
+    const { status, err } = await run(line, { library: { ...library, ...live } });
+    expect(status).toBe(2);
+    expect(err).toContain(message);
+  });
+});
+
+it("build writes the same picture", async () => {
+  const image = { plan, manifest: { chain: "tenants" } } as never;
+  const { files } = await run("build c.yaml --emit svg,dot -o out", {
+    library: { ...library, synthesise: async () => image },
+  });
+  expect(files.get("out/tenants.svg")).toBe(planToSvg(plan, { groups }));
+  expect(files.get("out/tenants.dot")).toBe(planToDot(plan, { groups }));
+});
