@@ -105,7 +105,8 @@ class Labels {
     for (const statement of statements) {
       if (statement.kind !== "instruction") continue;
       const { target, symbol } = statement.instruction;
-      const to = this.referred(target ?? symbol, index++);
+      const to = statement.numbered ? this.referred((target ?? symbol)!, index) : undefined;
+      index++;
       if (to === undefined || this.names.has(to)) continue;
       let name = `.L${(target ?? symbol)!.slice(0, -1)}_${to}`;
       while (this.named.has(name)) name += "_";
@@ -114,9 +115,8 @@ class Labels {
   }
 
   /** The index that `1b` or `1f` means at another index. */
-  private referred(reference: string | undefined, from: number): number | undefined {
-    const digits = reference !== undefined && /^\d+[bf]$/.test(reference) ? reference.slice(0, -1) : undefined;
-    const places = digits === undefined ? undefined : this.numbered.get(digits);
+  private referred(reference: string, from: number): number | undefined {
+    const places = this.numbered.get(reference.slice(0, -1));
     if (!places) return undefined;
     // The first place behind `from`; a label before the jump itself is behind it no more.
     let low = 0;
@@ -125,23 +125,23 @@ class Labels {
       if (places[middle]! <= from) low = middle + 1;
       else high = middle;
     }
-    return reference!.endsWith("f") ? places[low] : places[low - 1];
+    return reference.endsWith("f") ? places[low] : places[low - 1];
   }
 
   /** The instruction with the kept names of what it refers to. */
   aim(
-    { instruction, span, targetSpan = span }: Extract<Statement, { kind: "instruction" }>,
+    { instruction, span, targetSpan = span, numbered }: Extract<Statement, { kind: "instruction" }>,
     index: number,
     mistakes: MistakeList,
   ): Instruction {
     const { target, symbol } = instruction;
     const reference = target ?? symbol;
     if (reference === undefined) return instruction;
-    const to = this.named.get(reference)?.index ?? this.referred(reference, index);
+    const to = numbered ? this.referred(reference, index) : this.named.get(reference)?.index;
     const known = to === undefined ? undefined : this.names.get(to);
     if (known !== undefined)
       return { ...instruction, ...(target === undefined ? { symbol: known } : { target: known }) };
-    if (target !== undefined || /^\d+[bf]$/.test(reference)) {
+    if (target !== undefined || numbered) {
       mistakes.add(targetSpan, {
         code: "undefined-label",
         message: `there is no label ${shown(reference)}`,
@@ -164,8 +164,8 @@ function placeLabels(statements: readonly Statement[], mistakes: MistakeList): L
   for (const statement of statements) {
     if (statement.kind === "instruction") index++;
     if (statement.kind !== "label") continue;
-    const { name, span } = statement;
-    if (/^\d+$/.test(name)) {
+    const { name, numeric, span } = statement;
+    if (numeric) {
       const places = labels.numbered.get(name);
       if (places) places.push(index);
       else labels.numbered.set(name, [index]);

@@ -24,7 +24,7 @@ export function asProgram(statements: readonly Statement[], program: BareProgram
   const { section, license } = program;
   const first = statements[0]!;
   // Digits are a slot's number or a label that `1b` means, and no name.
-  const entry = first.kind === "label" && !/^\d+$/.test(first.name) ? first.name : undefined;
+  const entry = first.kind === "label" && !first.numeric ? first.name : undefined;
   const name = program.name ?? entry ?? DEFAULT_NAME;
   const start = { ...first.span, length: 1 };
   const directive = (verb: string, args = ""): Statement => ({ kind: "directive", name: verb, args, span: start });

@@ -49,6 +49,7 @@ export type MistakeCode =
   | "no-section"
   | "section-changed"
   | "binding-changed"
+  | "temporary-symbol"
   | "duplicate-label"
   | "undefined-label"
   | "wrong-section"

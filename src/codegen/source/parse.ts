@@ -71,9 +71,9 @@ function obeyStatement(assembly: Assembly, statement: Statement, lines: readonly
   const { span } = statement;
   switch (statement.kind) {
     case "label":
-      return label(assembly, statement.name, span);
+      return label(assembly, statement);
     case "instruction":
-      return addInstruction(assembly, statement.instruction, span, statement.targetSpan);
+      return addInstruction(assembly, statement);
     case "directive": {
       const { name, args } = statement;
       const surroundings = {
@@ -97,9 +97,9 @@ function operandsAt(line: string, name: string, args: string, span: Span): Span 
   return found < 0 ? span : { ...span, column: found + 1 };
 }
 
-function label(assembly: Assembly, name: string, span: Span): void {
+function label(assembly: Assembly, { name, numeric, span }: Extract<Statement, { kind: "label" }>): void {
   let kept = name;
-  if (/^\d+$/.test(name)) {
+  if (numeric) {
     const count = (assembly.locals.get(name) ?? 0) + 1;
     assembly.locals.set(name, count);
     kept = localName(name, count);
@@ -114,15 +114,17 @@ function localReference(assembly: Assembly, reference: string): string {
   return localName(number, reference.endsWith("b") ? before : before + 1);
 }
 
-function addInstruction(assembly: Assembly, instruction: Instruction, span: Span, targetSpan: Span = span): void {
-  add(assembly, { kind: "instruction", instruction: named(assembly, instruction), span, targetSpan });
+type InstructionStatement = Extract<Statement, { kind: "instruction" }>;
+
+function addInstruction(assembly: Assembly, statement: InstructionStatement): void {
+  const { span, targetSpan = span } = statement;
+  add(assembly, { kind: "instruction", instruction: named(assembly, statement), span, targetSpan });
 }
 
-function named(assembly: Assembly, instruction: Instruction): Instruction {
+function named(assembly: Assembly, { instruction, numbered }: InstructionStatement): Instruction {
   const { target, symbol } = instruction;
-  const isReference = (name: string | undefined): name is string => name !== undefined && /^\d+[bf]$/.test(name);
-  if (isReference(target)) return { ...instruction, target: localReference(assembly, target) };
-  if (isReference(symbol)) return { ...instruction, symbol: localReference(assembly, symbol) };
+  if (numbered && target !== undefined) return { ...instruction, target: localReference(assembly, target) };
+  if (numbered && symbol !== undefined) return { ...instruction, symbol: localReference(assembly, symbol) };
   if (symbol !== undefined) mention(assembly, symbol);
   return instruction;
 }

@@ -200,7 +200,9 @@ function lookupIn(assembly: Assembly, known: Map<string, Value>): Lookup {
       known.set(name, value);
       return value;
     }
-    const section = symbol?.common ? undefined : assembly.sectionsByName.get(name);
+    // A name that was declared is a symbol of its own, whatever the sections are called.
+    const declared = symbol?.common !== undefined || symbol?.binding !== undefined;
+    const section = declared ? undefined : assembly.sectionsByName.get(name);
     if (section) return { constant: 0n, base: { kind: "section", name, at: { section, offset: 0 }, span } };
     return { constant: 0n, base: { kind: "symbol", name, span } };
   };

@@ -170,13 +170,14 @@ export function formatReference({ name, constant }: Reference): string {
 /** Local names may stand twice, where a linker has joined objects: a text has to tell them apart. */
 function uniqueNames({ symbols }: ElfObject): (string | undefined)[] {
   const taken = new Set(symbols.map(({ name }) => name));
-  const seen = new Set<string>();
+  /** How often each name has stood so far, and been told apart. */
+  const counts = new Map<string, number>();
   return symbols.map(({ name, type }) => {
     if (type === "section" || type === "file" || name === "") return undefined;
+    let count = (counts.get(name) ?? 0) + 1;
     let unique = name;
-    for (let count = 2; seen.has(unique) || (unique !== name && taken.has(unique)); count++)
-      unique = `${name}.${count}`;
-    seen.add(unique);
+    if (count > 1) while (taken.has((unique = `${name}.${count}`))) count++;
+    counts.set(name, count);
     return unique;
   });
 }

@@ -10,6 +10,7 @@ import {
   define,
   enterSection,
   here,
+  isTemporary,
   symbolOf,
 } from "./assembly.ts";
 import { type Directive, MAX_ALIGN, MAX_FILL, didYouMean, requirePowerOfTwo } from "./directive.ts";
@@ -39,6 +40,10 @@ const attribute =
 export const binding = (wanted: NonNullable<Symbol["binding"]>): Directive =>
   attribute((symbol, span) => {
     const { name, binding: before } = symbol;
+    if (isTemporary(name)) {
+      const hint = "a name that begins with .L is of this text alone: give the symbol another one";
+      throw new Problem("temporary-symbol", `${name} cannot be ${wanted}`, { span, hint });
+    }
     // `.weak` may follow `.globl`, as compilers write for functions that others may replace.
     if (before !== undefined && before !== wanted && !(before === "global" && wanted === "weak")) {
       throw new Problem("binding-changed", `${name} is already ${before}`, { span });

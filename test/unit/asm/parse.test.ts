@@ -32,6 +32,7 @@ import {
   stxW,
   withComment,
   withLabel,
+  R0,
 } from "../../../src/codegen/asm/index.ts";
 import { Mistakes } from "../../../src/diagnostic.ts";
 import { XdpgenError } from "../../../src/errors.ts";
@@ -172,12 +173,13 @@ describe("what stands around instructions", () => {
         { kind: "label", name: "main", span: { line: 2, column: 1, length: 4 } },
         { kind: "instruction", instruction: callSymbol("main"), span: { line: 2, column: 7, length: 9 } },
         { kind: "directive", name: ".globl", args: "main", span: { line: 2, column: 18, length: 12 } },
-        { kind: "label", name: "7", span: { line: 3, column: 1, length: 1 } },
+        { kind: "label", name: "7", numeric: true, span: { line: 3, column: 1, length: 1 } },
         {
           kind: "instruction",
           instruction: ja("7b"),
           span: { line: 3, column: 4, length: 7 },
           targetSpan: { line: 3, column: 9, length: 2 },
+          numbered: true,
         },
       ],
     });
@@ -301,4 +303,16 @@ it("reads what it writes", () => {
   expect(parse(format(all))).toEqual(all);
   expect(decode(encode(parse(format(all, { dialect: "kernel", slots: true }))))).toEqual(all);
   expect(all.some(({ opcode }) => opcode === CALL)).toBe(true);
+});
+
+describe("names of digits", () => {
+  it("are names in quotes, and numeric labels without", () => {
+    const program = [ja("1"), mov64Imm(R0, 0), withLabel("1", callSymbol("1b")), exit()];
+    expect(parse(format(program))).toEqual(program);
+    expect(parse('goto 1f\n1:\ncall "1f"\n"2":\nexit\n')).toEqual([
+      { ...ja(".L1_1") },
+      { ...callSymbol("1f"), label: ".L1_1" },
+      { ...exit(), label: "2" },
+    ]);
+  });
 });

@@ -254,3 +254,40 @@ it.each(ODD)("%s", (_, object) => {
   const text = formatObject(object);
   expect(meaning(parseObject(text))).toEqual(meaning(object));
 });
+
+describe("names that could be taken for something else", () => {
+  const code = encode([ldImm64(R1, 0), exit()]);
+  const undefinedSymbol = (name: string, binding: "global" | "weak" = "global"): ElfSymbol => symbol(name, { binding });
+  const referring = (name: string): ElfObject => ({
+    sections: [
+      section("xdp", code, {
+        flags: SHF_ALLOC | SHF_EXECINSTR,
+        relocations: [{ offset: 0, type: R_BPF_64_64, symbol: 0 }],
+      }),
+    ],
+    symbols: [undefinedSymbol(name)],
+  });
+
+  it.each(["xdp", ".text", "1b", "2f", "7"])("a symbol %s is a symbol, and its relocation stays", (name) => {
+    expect(meaning(parseObject(formatObject(referring(name))))).toEqual(meaning(referring(name)));
+  });
+
+  it("a symbol of digits is defined where its quoted label stands, as LLVM does it", () => {
+    const text = '.section xdp,"ax",@progbits\n.globl "2"\n"2":\nexit\ncall "2"\nexit\n';
+    expect(meaning(parseObject(text))).toEqual(meaning(readElf(assembleObject(text, NEWEST))));
+  });
+
+  it("many symbols of a few names are all told apart", () => {
+    const count = 30_000;
+    const symbols = Array.from({ length: count }, (_, i) =>
+      symbol(["s", "t", "s.2"][i % 3]!, { section: 0, binding: "local", value: 0 }),
+    );
+    const text = formatObject({ sections: [section("xdp", code, { flags: SHF_ALLOC | SHF_EXECINSTR })], symbols });
+    const again = parseObject(text).symbols.map(({ name }) => name);
+    expect(new Set(again).size).toBe(count);
+  });
+
+  it.each([".globl", ".weak", ".local"])("%s refuses a name that is of one text alone", (directive) => {
+    expect(() => parseObject(`${directive} .Lfoo\n.Lfoo: exit\n`)).toThrow(/\.Lfoo cannot be (global|weak|local)/);
+  });
+});

@@ -152,6 +152,7 @@ function numberedLabel(s: Scanner): string | undefined {
   const direction = s.text.charCodeAt(end);
   if ((direction !== BACK && direction !== FORTH) || isWordPart(s.text.charCodeAt(end + 1))) return undefined;
   s.mark(s.at, end + 1);
+  s.noteNumbered();
   return textOf(s, s);
 }
 

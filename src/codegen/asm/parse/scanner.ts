@@ -63,9 +63,22 @@ export class Scanner {
   /** The last word, number or sign that was taken: mistakes about what is missing point there. */
   start = 0;
   end = 0;
+  private numbered = false;
 
   constructor(text: string) {
     this.text = text;
+  }
+
+  /** Notes that the name just taken is `1b` or `1f`, and not in quotes. */
+  noteNumbered(): void {
+    this.numbered = true;
+  }
+
+  /** Whether such a name was taken since this was last asked. */
+  tookNumbered(): boolean {
+    const { numbered } = this;
+    this.numbered = false;
+    return numbered;
   }
 
   /** Skips blanks; the code of the character that stands there, or `END`. */

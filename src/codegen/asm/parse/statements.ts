@@ -28,8 +28,8 @@ import { annotates, readName } from "./operands.ts";
 import { END, Scanner, code, isDigit, isWordPart, isWordStart } from "./scanner.ts";
 
 export type Statement =
-  /** A name, or the digits of a label that `1b` and `1f` refer to. */
-  | { readonly kind: "label"; readonly name: string; readonly span: Span }
+  /** A name; `numeric`: the digits of a label that `1b` and `1f` refer to. In quotes digits are a name. */
+  | { readonly kind: "label"; readonly name: string; readonly numeric?: true; readonly span: Span }
   | {
       readonly kind: "instruction";
       /** Names unresolved: jumps have a `target`; a call or `ld_imm64` of a name has a `symbol`. */
@@ -37,6 +37,8 @@ export type Statement =
       readonly span: Span;
       /** Where the target stands. */
       readonly targetSpan?: Span;
+      /** The target or symbol is `1b` or `1f`, and means a numeric label. */
+      readonly numbered?: true;
     }
   /** `.section`, and the rest of the statement without comments. */
   | { readonly kind: "directive"; readonly name: string; readonly args: string; readonly span: Span };
@@ -127,7 +129,7 @@ class Reader {
         s.mark(start, end + 1);
         if (s.peek() !== END && text.startsWith("R_BPF_", s.at)) return this.relocation();
         const number = text.slice(start, end);
-        if (digits < 16 && /^\d+$/.test(number)) this.label(number, start, end);
+        if (digits < 16 && /^\d+$/.test(number)) this.label(number, start, end, true);
       } else if (digits === 16 && text.startsWith(" <", end)) {
         return this.addressLabel(end + 2);
       }
@@ -176,8 +178,13 @@ class Reader {
     return true;
   }
 
-  private label(name: string, start: number, end: number): void {
-    this.statements.push({ kind: "label", name, span: this.places.span(start, end) });
+  private label(name: string, start: number, end: number, numeric = false): void {
+    this.statements.push({
+      kind: "label",
+      name,
+      ...(numeric && { numeric: true as const }),
+      span: this.places.span(start, end),
+    });
   }
 
   private statement(): void {
@@ -189,7 +196,9 @@ class Reader {
     if (first === DOT && isWordPart(text.charCodeAt(start + 1))) return this.directive();
     this.opcode = first === OPEN ? this.takeOpcode() : -1;
     if (this.bytes && s.peek() === LESS && text.startsWith("<unknown>", s.at)) return this.unknown(start, this.bytes);
+    s.tookNumbered();
     let instruction = readInstruction(s, this.opcode);
+    const numbered = s.tookNumbered();
     this.lost = false;
     const targetSpan = instruction.target === undefined ? undefined : this.places.span(s.start, s.end);
     if (this.opcode >= 0 && instruction.opcode !== this.opcode) {
@@ -211,6 +220,7 @@ class Reader {
       instruction: comment === "" ? instruction : { ...instruction, comment },
       span: this.places.span(start, end),
       ...(targetSpan && { targetSpan }),
+      ...(numbered && { numbered: true as const }),
     });
   }
 
