@@ -6,7 +6,8 @@ import { main } from "./main.ts";
 // A reader that has seen enough (`xdpgen status | head -1`) is no error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.stderr.write(`error: cannot write to standard output: ${error.message}\n`);
+  process.exit(1);
 });
 
 process.exitCode = await main(process.argv.slice(2), processIo());

@@ -33,7 +33,8 @@ export function graphs(most: number): fc.Arbitrary<Graph> {
     .record({
       end,
       groupEnds: fc.array(edgeSeed, { minLength: 2, maxLength: 2 }),
-      seeds: fc.array(programSeed, { minLength: 1, maxLength: most }),
+      // Without a size fast-check would hardly ever go beyond ten.
+      seeds: fc.array(programSeed, { minLength: 1, maxLength: most, size: "max" }),
     })
     .map(build);
 }

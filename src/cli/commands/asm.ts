@@ -42,6 +42,8 @@ export const asmCommand: MakeCommand = (io) =>
       const { output = "-", format, json } = options;
       if (options.section !== undefined && format !== "bytes")
         throw usage("--section chooses what --format bytes writes");
+      if (format === "bytes" && (options.function !== undefined || options.license !== undefined))
+        throw usage("--function and --license belong to an object; bytes have neither");
       if (output === "-" && !json && io.out.isTerminal) {
         throw usage(
           `${format === "object" ? "an object is" : "instructions are"} no text for a terminal: name a file with --output`,
@@ -62,6 +64,10 @@ export const asmCommand: MakeCommand = (io) =>
 function assemble(bytes: Uint8Array, file: string, options: Options): ElfObject {
   const text = textOf(bytes, file);
   const { function: name, license } = options;
+  if (name !== undefined && !/^[A-Za-z_]\w*$/.test(name)) {
+    throw usage(`--function ${JSON.stringify(name)} is no name that a loader could call: give a C identifier`);
+  }
+  if (license === "") throw usage("--license is empty: name one, such as GPL, or leave the option out");
   const given = name !== undefined ? "--function" : license !== undefined ? "--license" : undefined;
   const { statements } = readStatements(text);
   if (given && statements.length > 0 && !isBare(statements)) {
@@ -100,6 +106,9 @@ function codeOf(object: ElfObject, wanted: string | undefined): Uint8Array {
     throw usage(names ? `several sections have code, ${names}: choose one with --section` : "no section has code");
   }
   const section = wanted === undefined ? withCode[0]! : object.sections[findSection(object, wanted)]!;
+  if ((section.flags & SHF_EXECINSTR) === 0) {
+    throw usage(`section ${section.name} holds data, and --format bytes writes instructions`);
+  }
   const [relocation] = section.relocations;
   if (relocation) {
     const { name, section: of } = object.symbols[relocation.symbol]!;

@@ -36,7 +36,9 @@ export function jsonLive(program: LiveProgram, { dialect, source }: TextOptions)
     instructions: instructions.map((instruction, index) => {
       const slot = starts[index]!;
       const line = lines.get(slot);
-      return { ...jsonInstruction(instruction, slot, dialect), ...(line && { source: line }) };
+      // Names stand where the kernel has addresses, so the bytes of these fields would not be the program's.
+      const { bytes: _, ...fields } = jsonInstruction(instruction, slot, dialect) as { readonly bytes?: string };
+      return { ...fields, ...(line && { source: line }) };
     }),
   };
 }

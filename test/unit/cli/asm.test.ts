@@ -84,6 +84,10 @@ describe("asm", () => {
     ["bytes of no code", ".data\n.byte 1\n", "-o p.o --format bytes", /no section has code/],
     ["bytes of another section", TWO, "-o p.o --format bytes --section xdb", /there is no section xdb/],
     ["bytes that cannot hold a name", "call outside\nexit\n", "-o p.o --format bytes", /refers to outside at byte 0/],
+    ["bytes of data", `${PASS}.data\n.byte 1\n`, "-o p.o --format bytes --section .data", /section \.data holds data/],
+    ["a name for bytes", PASS, "-o p.o --format bytes --function f", /bytes have neither/],
+    ["a name of this text alone", PASS, "-o p.o --function .Lx", /no name that a loader could call/],
+    ["an empty license", PASS, "-o p.o --license=", /--license is empty/],
     ["another format", PASS, "-o p.o --format objekt", /Did you mean object/],
   ])("refuses %s", async (_, text, line, words) => {
     const { status, err, files } = await asm(text, line);

@@ -256,11 +256,11 @@ it.each(ODD)("%s", (_, object) => {
 });
 
 describe("names that could be taken for something else", () => {
-  const code = encode([ldImm64(R1, 0), exit()]);
+  const loading = encode([ldImm64(R1, 0), exit()]);
   const undefinedSymbol = (name: string, binding: "global" | "weak" = "global"): ElfSymbol => symbol(name, { binding });
   const referring = (name: string): ElfObject => ({
     sections: [
-      section("xdp", code, {
+      section("xdp", loading, {
         flags: SHF_ALLOC | SHF_EXECINSTR,
         relocations: [{ offset: 0, type: R_BPF_64_64, symbol: 0 }],
       }),
@@ -282,7 +282,7 @@ describe("names that could be taken for something else", () => {
     const symbols = Array.from({ length: count }, (_, i) =>
       symbol(["s", "t", "s.2"][i % 3]!, { section: 0, binding: "local", value: 0 }),
     );
-    const text = formatObject({ sections: [section("xdp", code, { flags: SHF_ALLOC | SHF_EXECINSTR })], symbols });
+    const text = formatObject({ sections: [section("xdp", loading, { flags: SHF_ALLOC | SHF_EXECINSTR })], symbols });
     const again = parseObject(text).symbols.map(({ name }) => name);
     expect(new Set(again).size).toBe(count);
   });
