@@ -48,6 +48,8 @@ export function forecastMaps(
       return;
     }
     for (const { name, pinnedByName } of object.maps) {
+      // Read-only data is part of the code and is not pinned.
+      if (isReadOnlyData(name)) continue;
       note(program.name, name, pinnedMap(kernel, mapPin(dir, program, { name, shared: pinnedByName })));
     }
   };
