@@ -51,6 +51,15 @@ export function processIo(): Io {
   };
 }
 
+/** What to say when standard output takes no more. */
+export function unwritable(cause: Error): XdpgenError {
+  return new XdpgenError(
+    "environment",
+    `cannot write to standard output: ${cause.message}; make room there, or send the output elsewhere`,
+    { cause },
+  );
+}
+
 async function writeWithFolders(path: string, data: string | Uint8Array): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true });

@@ -1,7 +1,14 @@
 /** `xdpgen asm`: assembly text to an object, or to the bytes of its code. Asks nothing of the kernel. */
 import { readStatements } from "../../codegen/asm/index.ts";
-import { type ElfObject, SHF_EXECINSTR, writeElf } from "../../codegen/elf/index.ts";
-import { isBare, parseObject } from "../../codegen/source/index.ts";
+import {
+  type ElfObject,
+  type ElfRelocation,
+  type ElfSection,
+  R_BPF_64_32,
+  SHF_EXECINSTR,
+  writeElf,
+} from "../../codegen/elf/index.ts";
+import { isBare, parseObject, undefinedHelpers } from "../../codegen/source/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
 import { inputName, STDIN } from "../io.ts";
@@ -50,6 +57,10 @@ export const asmCommand: MakeCommand = (io) =>
         );
       }
       const object = assemble(await io.readInput(path), inputName(path), options);
+      for (const { name, number } of undefinedHelpers(object)) {
+        const hint = `to call the helper write \`call ${number}\` or \`call ${name}#${number}\``;
+        io.err.write(`warning: ${inputName(path)} does not define ${name}, and refers to it by name: ${hint}\n`);
+      }
       const data = format === "object" ? writeElf(object) : codeOf(object, options.section);
       if (output !== "-") await io.writeFile(output, data);
       if (json)
@@ -72,6 +83,9 @@ function assemble(bytes: Uint8Array, file: string, options: Options): ElfObject 
   const { statements } = readStatements(text);
   if (given && statements.length > 0 && !isBare(statements)) {
     throw usage(`${given} is for a text without directives; ${file} has some: say there what ${given.slice(2)} it has`);
+  }
+  if (options.section !== undefined && isBare(statements)) {
+    throw usage(`--section is for a text with directives; without any, ${file} is one piece of code`);
   }
   const object = parseObject(text, {
     file,
@@ -111,14 +125,23 @@ function codeOf(object: ElfObject, wanted: string | undefined): Uint8Array {
   }
   const [relocation] = section.relocations;
   if (relocation) {
-    const { name, section: of } = object.symbols[relocation.symbol]!;
-    const shown = name || (typeof of === "number" ? object.sections[of]!.name : "another section");
+    const shown = referred(object, section, relocation);
     throw new XdpgenError(
       "object-unsupported",
       `section ${section.name} refers to ${shown} at byte ${relocation.offset}, which only an object can say: use --format object`,
     );
   }
   return section.data;
+}
+
+/** The name that a text uses for what a relocation is to: one to a section has the place in the instruction. */
+function referred({ symbols, sections }: ElfObject, { data }: ElfSection, relocation: ElfRelocation): string {
+  const { name, section } = symbols[relocation.symbol]!;
+  if (name !== "") return name;
+  const imm = Buffer.from(data.buffer, data.byteOffset).readInt32LE(relocation.offset + 4);
+  const place = relocation.type === R_BPF_64_32 ? (imm + 1) * 8 : imm;
+  const there = symbols.find((symbol) => symbol.name !== "" && symbol.section === section && symbol.value === place);
+  return there?.name ?? (typeof section === "number" ? sections[section]!.name : "another section");
 }
 
 function usage(message: string): XdpgenError {

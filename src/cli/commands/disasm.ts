@@ -17,7 +17,7 @@ interface Options extends CommonOptions {
   readonly id?: number;
   readonly section?: string;
   readonly dialect?: (typeof DIALECTS)[number];
-  readonly btf: (typeof BTF_STYLES)[number];
+  readonly btf?: (typeof BTF_STYLES)[number];
   readonly source?: true;
   readonly slots?: true;
 }
@@ -40,11 +40,14 @@ export const disasmCommand: MakeCommand = (io) =>
         DIALECTS,
       ),
     )
-    .addOption(choice("--btf <style>", "how to show the section .BTF: raw or c", BTF_STYLES).default("raw"))
+    .addOption(choice("--btf <style>", "with --section .BTF: how to show it, raw or c (default: raw)", BTF_STYLES))
     .option("--source", "show the source lines that the code comes from, as comments")
     .option("--slots", "number the instructions by slot")
     .action(async (path: string | undefined, options: Options) => {
-      const { id, section, json } = options;
+      const { id, section, json, btf } = options;
+      if (btf !== undefined && section !== ".BTF")
+        throw usage("--btf says how to show types: give --section .BTF, of an object, with it");
+      if (btf !== undefined && json) throw usage("--btf chooses between texts, and --json is neither: leave out one");
       if (id !== undefined) {
         if (path !== undefined) throw usage(`--id ${id} and the file ${path} are two things to show: leave out one`);
         if (section !== undefined) throw usage("a live program has no sections: leave out --section");
@@ -58,6 +61,8 @@ export const disasmCommand: MakeCommand = (io) =>
       const text = textOptions(options, "llvm");
       if (bytes[0] !== 0x7f || bytes[1] !== 0x45) {
         if (section !== undefined) throw usage(`${file} is no object and has no section ${section}`);
+        if (options.source)
+          throw usage(`${file} is no object, and bytes alone know no source lines: leave out --source`);
         const instructions = decodeInput(bytes, file);
         if (json) printJson(io, jsonCode(instructions, text));
         else io.out.write(renderCode(instructions, text));
@@ -67,7 +72,7 @@ export const disasmCommand: MakeCommand = (io) =>
       const only = section === undefined ? undefined : findSection(object, section);
       if (json) printJson(io, jsonListing(object, only, text));
       else
-        io.out.write(only === undefined ? renderObject(object, text) : renderSection(object, only, text, options.btf));
+        io.out.write(only === undefined ? renderObject(object, text) : renderSection(object, only, text, btf ?? "raw"));
     });
 
 function readObject(bytes: Uint8Array, file: string): ElfObject {

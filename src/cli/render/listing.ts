@@ -1,8 +1,7 @@
 /** An object as text or JSON: whole, or one section, each kind of section in its own way. */
-import { decode, slots } from "../../codegen/asm/index.ts";
 import { type Btf, type BtfExt, decodeBtf, decodeBtfExt, formatBtf, formatBtfExt } from "../../codegen/btf/index.ts";
 import { type ElfObject, type ElfSection, SHF_EXECINSTR, SHT_NOBITS } from "../../codegen/elf/index.ts";
-import { formatObject, relocationName } from "../../codegen/source/index.ts";
+import { formatObject, piecesOf, relocationName } from "../../codegen/source/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { jsonInstruction, type TextOptions } from "./code.ts";
 import { describeObject } from "./object.ts";
@@ -35,15 +34,32 @@ function formatOptions(object: ElfObject, { dialect, slots: numbered, source }: 
   return { dialect, slots: numbered, notes };
 }
 
-/** `describeObject` with the instructions of code sections, or of the one section that is asked for. */
+/**
+ * `describeObject` with the instructions of code sections. Or the one section that is asked for, types and records of BTF
+ * as values.
+ */
 export function jsonListing(object: ElfObject, only: number | undefined, options: TextOptions): object {
   const lines = options.source ? sourceLines(object) : new Map<string, ReadonlyMap<number, SourceLine>>();
+  const values = only === undefined ? undefined : btfValues(object, object.sections[only]!);
   const described = describeObject(object) as { sections: object[] };
   const sections = object.sections.map((section, index) => ({
     ...described.sections[index],
     ...contents(object, section, lines.get(section.name), options),
   }));
-  return only === undefined ? { ...described, sections } : sections[only]!;
+  if (only === undefined) return { ...described, sections };
+  return values ? { ...described.sections[only], ...values } : sections[only]!;
+}
+
+/** What the bytes of `.BTF` and `.BTF.ext` say. */
+function btfValues(object: ElfObject, { name, data }: ElfSection): object | undefined {
+  if (name === ".BTF") return { types: decodeBtf(data).types };
+  if (name !== ".BTF.ext") return undefined;
+  const types = typesOf(object);
+  if (!types) throw noTypes("types (.BTF)");
+  const records = Object.entries(
+    decodeBtfExt(data, types.bytes) as unknown as Record<string, ReadonlyMap<string, object>>,
+  );
+  return Object.fromEntries(records.map(([kind, bySection]) => [kind, Object.fromEntries(bySection)]));
 }
 
 function contents(
@@ -59,22 +75,22 @@ function contents(
     symbols.filter((symbol) => sections[symbol.section as number] === section).map(({ value, name }) => [value, name]),
   );
   const patched = new Map(relocations.map((relocation) => [relocation.offset, relocation]));
-  let offset = 0;
-  const instructions = decode(data).map((instruction) => {
-    const size = slots(instruction) * 8;
+  const instructions = piecesOf(section, []).map((piece) => {
+    const { offset, size } = piece;
+    const bytes = data.subarray(offset, offset + size);
     const relocation = patched.get(offset);
     const symbol = relocation && symbols[relocation.symbol]!;
     const to = symbol?.type === "section" ? sections[symbol.section as number]?.name : symbol?.name;
     const label = labels.get(offset);
     const line = lines?.get(offset);
-    const shown = {
-      ...jsonInstruction(instruction, offset / 8, dialect, data.subarray(offset, offset + size)),
+    return {
+      ...(piece.kind === "instruction"
+        ? jsonInstruction(piece.instruction, offset / 8, dialect, bytes)
+        : { slot: offset / 8, bytes: Buffer.from(bytes).toString("hex") }),
       ...(label && { label }),
       ...(relocation && { relocation: { type: relocationName(relocation.type), symbol: to } }),
       ...(line && { source: line }),
     };
-    offset += size;
-    return shown;
   });
   return { instructions };
 }

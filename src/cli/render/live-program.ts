@@ -6,7 +6,7 @@ import { formatLine, isKnown, type SourceLine } from "./source-lines.ts";
 
 export function renderLive(program: LiveProgram, { dialect, slots, source }: TextOptions): string {
   const { id, name, type, tag, instructions } = program;
-  const head = `// program ${id}: ${type} ${name}, tag ${tag}\n`;
+  const head = `// program ${id}: ${type} ${name}, tag ${tag}; for reading: maps by id, not fd, and calls by address\n`;
   const text = format(instructions, { dialect, slots });
   if (!source) return head + text;
   // One line per instruction, behind one for its label if it has one.

@@ -18,6 +18,5 @@ export function withLabel(label: string, instruction: Instruction): Instruction 
 }
 
 export function withComment(comment: string, instruction: Instruction): Instruction {
-  const { comment: _, ...rest } = instruction;
-  return { comment, ...rest };
+  return instruction.comment === undefined ? { comment, ...instruction } : { ...instruction, comment };
 }

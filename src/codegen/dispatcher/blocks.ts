@@ -78,12 +78,12 @@ function nodeBlocks(
   const inline: Block[] = [];
   const aside: Block[] = [];
   const plainLabels = plan.nodes.map((node) => nodeLabel(node, false));
-  const keptLabels = plan.nodes.map((node) => nodeLabel(node, true));
   const enteredPlain = new Set([0]);
   const enteredKept = new Set<number>();
   for (const target of targets.flat()) {
     if (target.kind === "node") (target.keep ? enteredKept : enteredPlain).add(target.node);
   }
+  const keptLabels = enteredKept.size > 0 ? plan.nodes.map((node) => nodeLabel(node, true)) : [];
   const labelOf = (target: Target): string =>
     target.kind === "return" ? returnLabel(target.verdict) : (target.keep ? keptLabels : plainLabels)[target.node]!;
   const several = plan.nodes.length > 1;

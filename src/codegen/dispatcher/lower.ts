@@ -51,17 +51,21 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
 /** @param declared one for each node of the plan */
 export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
   const blocks = blocksOf(plan, keepReachable(plan, declared));
-  const bodies = blocks.map((block, i) => [...block.body, ...endOf(block, blocks[i + 1]?.label)]);
+  const ends = blocks.map((block, i) => endOf(block, blocks[i + 1]?.label));
   const jumpedTo = new Set<string>();
-  for (const body of bodies) for (const { target } of body) if (target !== undefined) jumpedTo.add(target);
+  for (const parts of [blocks.map(({ body }) => body), ends]) {
+    for (const part of parts) for (const { target } of part) if (target !== undefined) jumpedTo.add(target);
+  }
   const instructions: Instruction[] = [];
   const lines: { index: number; text: string }[] = [];
-  blocks.forEach(({ label, line }, i) => {
-    const [first, ...rest] = bodies[i]!;
-    lines.push({ index: instructions.length, text: line });
+  blocks.forEach(({ label, line, body }, i) => {
+    const start = instructions.length;
+    lines.push({ index: start, text: line });
+    for (const instruction of body) instructions.push(instruction);
+    for (const instruction of ends[i]!) instructions.push(instruction);
     // What a verdict is made of is named for readers, even where it is only fallen into.
     const named = jumpedTo.has(label) || label.startsWith("return_");
-    instructions.push(named ? withLabel(label, first!) : first!, ...rest);
+    if (named) instructions[start] = withLabel(label, instructions[start]!);
   });
   return { instructions, lines };
 }
@@ -108,7 +112,11 @@ function decideByShape(labels: readonly string[], codes: ReturnCodes, next: stri
     decisions.set(key, decision);
   }
   return {
-    tests: decision.tests.map((t) => ({ ...t, target: known[Number(t.target)]! })),
+    tests: decision.tests.map(({ comparison, value, target }) => ({
+      comparison,
+      value,
+      target: known[Number(target)]!,
+    })),
     otherwise: known[Number(decision.otherwise)]!,
   };
 }

@@ -11,9 +11,8 @@ import { XdpgenError } from "../../errors.ts";
 import { encode } from "../asm/index.ts";
 import { shortHash } from "../hash.ts";
 import type { UnitFunction } from "../link/unit.ts";
-import { once } from "../once.ts";
 import { edgeOf } from "../plan/format.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, PlanNode } from "../plan/plan.ts";
 
 export interface ManifestProgram {
   readonly name: string;
@@ -47,7 +46,8 @@ export const MANIFEST_HEADER = 16;
 
 /** @param functions the dispatcher's own */
 export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Manifest {
-  const encodeOnce = once(encode);
+  // The stubs have one list of instructions between them; how many there are, the programs say.
+  const distinct = new Set(functions.map((f) => f.code));
   return {
     chain: plan.chain,
     end: plan.end,
@@ -56,17 +56,24 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
       object: p.path,
       function: p.function,
       priority: p.priority,
-      edges: Object.fromEntries(
-        ([...ACTIONS, "no-verdict"] as const)
-          .map((outcome) => [outcome, edgeOf(plan, edges[outcome])])
-          .filter(([, edge]) => edge !== "return"),
-      ) as ManifestProgram["edges"],
+      edges: edgesOf(plan, edges),
       linkage: p.linkage,
       hash: p.hash,
     })),
-    code: shortHash(...functions.map((f) => encodeOnce(f.code))),
+    code: shortHash(...[...distinct].map((code) => encode(code))),
   };
 }
+
+function edgesOf(plan: Plan, edges: PlanNode["edges"]): ManifestProgram["edges"] {
+  const named: { -readonly [K in keyof ManifestProgram["edges"]]: Edge } = {};
+  for (const outcome of NAMED) {
+    const edge = edgeOf(plan, edges[outcome]);
+    if (edge !== "return") named[outcome] = edge;
+  }
+  return named;
+}
+
+const NAMED = [...ACTIONS, "no-verdict"] as const;
 
 /** Equal length for equal manifests, whatever the generation: it can be set in a map that is already made. */
 export function encodeManifest(manifest: Manifest, { generation }: { readonly generation: number }): Uint8Array {

@@ -28,6 +28,7 @@ export function isPossible(outcome: Outcome, codes: ReturnCodes): boolean {
 
 /** Where a node leads by what its program can return, in the order of `OUTCOMES`. */
 export function possibleTargets({ edges }: PlanNode, codes: ReturnCodes): readonly Target[] {
+  if (codes === "any") return OUTCOMES.map((outcome) => edges[outcome]);
   return OUTCOMES.filter((outcome) => isPossible(outcome, codes)).map((outcome) => edges[outcome]);
 }
 
@@ -57,7 +58,7 @@ export function keepReachable(plan: Plan, declared: readonly SlotCode[]): readon
   }
   // Edges lead forward: when a node's turn comes, whatever can lead to it is settled.
   for (const [to, froms] of into.entries()) {
-    if (froms.length === 0 || froms.some((from) => leadsTo(from, to))) continue;
+    if (froms.length === 0 || froms.some((from) => slots[from]!.codes === "any" || leadsTo(from, to))) continue;
     const last = froms.at(-1)!;
     slots[last] = { ...slots[last]!, codes: "any" };
   }

@@ -19,21 +19,30 @@ export function formatEdge(edge: Edge): string {
   return String(edge).replaceAll("-", " ");
 }
 
-/** `formatEdge` of a target. */
+/** As `formatEdge` has it. */
 export function formatTarget(plan: Plan, target: Target): string {
-  return formatEdge(edgeOf(plan, target));
+  if (target.kind === "return") {
+    return target.verdict === "own" ? "return" : `return ${target.verdict.replaceAll("-", " ")}`;
+  }
+  const { name } = plan.nodes[target.node]!.program;
+  return target.keep ? `${name} (verdict kept)` : name;
 }
+
+const isSame = (a: Target, b: Target): boolean =>
+  a.kind === "return"
+    ? b.kind === "return" && a.verdict === b.verdict
+    : b.kind === "node" && a.node === b.node && a.keep === b.keep;
 
 /** The actions of a node by the text of the target that they share, in the order of the actions' codes. */
 export function actionsByTarget(plan: Plan, node: PlanNode): ReadonlyMap<string, readonly Action[]> {
-  const groups = new Map<string, Action[]>();
+  const groups: { readonly target: Target; readonly actions: Action[] }[] = [];
   for (const action of ACTIONS) {
-    const target = formatTarget(plan, node.edges[action]);
-    const group = groups.get(target);
-    if (group) group.push(action);
-    else groups.set(target, [action]);
+    const target = node.edges[action];
+    const group = groups.find((known) => isSame(known.target, target));
+    if (group) group.actions.push(action);
+    else groups.push({ target, actions: [action] });
   }
-  return groups;
+  return new Map(groups.map(({ target, actions }) => [formatTarget(plan, target), actions]));
 }
 
 /**

@@ -236,11 +236,12 @@ class ObjectWriter {
   private elsewhere(number: number, symbol: ElfSymbol): void {
     const { section, value, size, type } = symbol;
     if (type === "file" || this.references.nameOf(number) === undefined) return;
+    // Nobody could define it: no text says so, and the name alone is enough where a relocation needs it.
+    if (section === "undefined" && symbol.binding === "local") return;
     const name = word(this.references.nameOf(number)!);
     this.attributes(number, symbol);
     if (section === "common") this.line(`.comm ${name}, ${size}, ${value}`);
     if (section === "absolute") this.line(`.set ${name}, ${value}`);
-    if (section === "undefined" && symbol.binding === "local") this.line(`.local ${name}`);
   }
 }
 

@@ -4,5 +4,7 @@
  */
 export { type BareProgram, isBare } from "./bare.ts";
 export { formatObject, type FormatObjectOptions } from "./format.ts";
+export { undefinedHelpers } from "./helpers.ts";
 export { parseObject, type ParseObjectOptions } from "./parse.ts";
+export { type Piece, piecesOf } from "./pieces.ts";
 export { relocationName } from "./section-words.ts";
