@@ -65,6 +65,17 @@ describe("asm", () => {
     expect(JSON.parse((await asm(PASS, "--json")).out)).not.toHaveProperty("file");
   });
 
+  it("warns of a helper that is called by its name alone", async () => {
+    const { status, err } = await asm("call bpf_map_lookup_elem\nexit\n", "-o p.o");
+    expect({ status, err }).toEqual({
+      status: 0,
+      err: expect.stringMatching(/^warning: .*write `call 1` or `call bpf_map_lookup_elem#1`\n$/) as string,
+    });
+    const own = "call bpf_map_lookup_elem\nexit\nbpf_map_lookup_elem: exit\n";
+    for (const text of ["call bpf_map_lookup_elem#1\nexit\n", "call outside\nexit\n", own])
+      expect((await asm(text, "-o p.o")).err).toBe("");
+  });
+
   it("shows every mistake with its place", async () => {
     const { status, out, err, files } = await asm("r0 = \n.byte 300\ngoto nowhere\n", "-o p.o");
     expect({ status, out, files: files.size }).toEqual({ status: 2, out: "", files: 0 });
@@ -84,9 +95,18 @@ describe("asm", () => {
     ["bytes of no code", ".data\n.byte 1\n", "-o p.o --format bytes", /no section has code/],
     ["bytes of another section", TWO, "-o p.o --format bytes --section xdb", /there is no section xdb/],
     ["bytes that cannot hold a name", "call outside\nexit\n", "-o p.o --format bytes", /refers to outside at byte 0/],
+    ["bytes that cannot hold a label", "r1 = f ll\nexit\nf: exit\n", "-o p.o --format bytes", /refers to f at byte 0/],
+    [
+      "bytes that cannot hold a call",
+      '.section a,"ax"\nexit\ncall g\nexit\n.text\nexit\ng: exit\n',
+      "-o p.o --format bytes --section a",
+      /refers to g at byte 8/,
+    ],
+    ["a section of what has none", PASS, "-o p.o --format bytes --section xdp", /is one piece of code/],
     ["bytes of data", `${PASS}.data\n.byte 1\n`, "-o p.o --format bytes --section .data", /section \.data holds data/],
     ["a name for bytes", PASS, "-o p.o --format bytes --function f", /bytes have neither/],
     ["a name of this text alone", PASS, "-o p.o --function .Lx", /no name that a loader could call/],
+    ["an empty name", PASS, "-o p.o --function=", /--function "" is no name/],
     ["an empty license", PASS, "-o p.o --license=", /--license is empty/],
     ["another format", PASS, "-o p.o --format objekt", /Did you mean object/],
   ])("refuses %s", async (_, text, line, words) => {

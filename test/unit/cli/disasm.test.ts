@@ -68,6 +68,30 @@ describe("disasm of an object", () => {
   });
 });
 
+describe("disasm of an object as JSON", () => {
+  it("has what is no instruction as bytes, as the text has", async () => {
+    // LLVM's call through a register stands between two instructions.
+    const object = writeElf(parseObject('.section xdp,"ax"\nr0 = 2\n.quad 0x28d\nexit\n.byte 1\n'));
+    expect((await disasm(object)).out).toContain("\n    .quad 0x28d\n    exit\n    .byte 0x01\n");
+    expect(JSON.parse((await disasm(object, "--json --section xdp")).out)).toMatchObject({
+      instructions: [
+        { slot: 0, text: "r0 = 2" },
+        { slot: 1, bytes: "8d02000000000000" },
+        { slot: 2, text: "exit" },
+        { slot: 3, bytes: "01" },
+      ],
+    });
+  });
+
+  it("has the values of types and records", async () => {
+    const types = JSON.parse((await disasm(OBJECT, "--section .BTF --json")).out) as { types: { kind: string }[] };
+    expect(types.types[0]).toMatchObject({ kind: "ptr" });
+    expect(types).not.toHaveProperty("bytes");
+    const records = JSON.parse((await disasm(OBJECT, "--section .BTF.ext --json")).out) as object;
+    expect(records).toHaveProperty(["lineInfo", "xdp", 0, "offset"], 0);
+  });
+});
+
 describe("disasm of bytes", () => {
   const TEXT = "    r0 = 2\n    exit\n";
 
@@ -113,7 +137,7 @@ describe("disasm of a live program", () => {
   it("is in the kernel's words unless told otherwise", async () => {
     const { out } = await live("");
     expect(out.split("\n").slice(0, 3)).toEqual([
-      "// program 7: xdp pass, tag 614b434cd8324ecc",
+      "// program 7: xdp pass, tag 614b434cd8324ecc; for reading: maps by id, not fd, and calls by address",
       "pass:",
       "    (b7) r0 = 2",
     ]);
@@ -154,12 +178,25 @@ describe("disasm refuses", () => {
     ["a section of bytes", CODE, "--section xdp", /has no section xdp/],
     ["a section that is not there", OBJECT, "--section lisence", /did you mean license\?/],
     ["source lines that are not there", writeElf(parseObject("exit\n")), "--source", /compile with -g/],
+    ["source lines of bytes", CODE, "--source", /know no source lines/],
+    ["a style for types of bytes", CODE, "--btf c", /give --section \.BTF/],
+    ["a style for types of a whole object", OBJECT, "--btf raw", /give --section \.BTF/],
     ["two things at once", CODE, "--id 5", /--id 5 and the file in/],
     ["a name for an id", CODE, "--id five", /a program's id/],
   ])("%s", async (_, input, line, words) => {
     const { status, out, err } = await disasm(input, line);
     expect({ status, out }).toEqual({ status: 2, out: "" });
     expect(err).toMatch(words);
+  });
+
+  it("a style for types as JSON", async () => {
+    const { status, err } = await disasm(OBJECT, "--section .BTF --btf c --json");
+    expect(status).toBe(2);
+    expect(err).toContain("--json is neither");
+  });
+
+  it("a style for types of a live program", async () => {
+    expect((await run("disasm --id 5 --btf c")).err).toContain("give --section .BTF");
   });
 
   it("a section of a live program", async () => {

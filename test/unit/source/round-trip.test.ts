@@ -255,6 +255,20 @@ it.each(ODD)("%s", (_, object) => {
   expect(meaning(parseObject(text))).toEqual(meaning(object));
 });
 
+it("a local symbol that is defined nowhere is left out, unless a relocation needs it", () => {
+  const loading = encode([ldImm64(R1, 0), exit()]);
+  const flags = SHF_ALLOC | SHF_EXECINSTR;
+  const relocations = [{ offset: 0, type: R_BPF_64_64, symbol: 1 }];
+  const again = parseObject(
+    formatObject({
+      sections: [section("xdp", loading, { flags, relocations })],
+      symbols: [local("unused", { visibility: "hidden" }), local("used", { visibility: "hidden", type: "func" })],
+    }),
+  );
+  expect(again.sections[0]!.relocations).toEqual([{ offset: 0, type: R_BPF_64_64, symbol: 0 }]);
+  expect(again.symbols).toEqual([symbol("used")]);
+});
+
 describe("names that could be taken for something else", () => {
   const loading = encode([ldImm64(R1, 0), exit()]);
   const undefinedSymbol = (name: string, binding: "global" | "weak" = "global"): ElfSymbol => symbol(name, { binding });
