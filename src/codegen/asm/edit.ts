@@ -1,6 +1,6 @@
 /** Labels and comments, put on instructions that exist. */
 import { XdpgenError } from "../../errors.ts";
-import type { Instruction } from "./instruction.ts";
+import { copyOf, type Instruction } from "./instruction.ts";
 
 /**
  * The instruction with a label before it, where jumps and local calls can go.
@@ -13,10 +13,13 @@ export function withLabel(label: string, instruction: Instruction): Instruction 
       `cannot put label ${label} before an instruction that has label ${instruction.label}: aim the jumps at one of them`,
     );
   }
-  // The new key first: a spread in front of it is slow on Node 20, and makes every later read slow.
-  return { label, ...instruction };
+  const copy = copyOf(instruction);
+  copy.label = label;
+  return copy;
 }
 
 export function withComment(comment: string, instruction: Instruction): Instruction {
-  return instruction.comment === undefined ? { comment, ...instruction } : { ...instruction, comment };
+  const copy = copyOf(instruction);
+  copy.comment = comment;
+  return copy;
 }

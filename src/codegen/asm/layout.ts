@@ -4,7 +4,7 @@
  */
 import { XdpgenError } from "../../errors.ts";
 import { formatInstruction } from "./format.ts";
-import type { Instruction } from "./instruction.ts";
+import { copyWithoutTarget, type Instruction } from "./instruction.ts";
 import { farJumps, inReach, longForm } from "./long-jumps.ts";
 import { distanceField, slots } from "./opcodes.ts";
 
@@ -64,9 +64,9 @@ function layoutLong(instructions: readonly Instruction[], labelled: readonly (nu
 }
 
 function resolved(instruction: Instruction, distance: number): Instruction {
-  const { target: _, ...rest } = instruction;
-  rest[distanceField(instruction)!] = distance;
-  return rest;
+  const copy = copyWithoutTarget(instruction);
+  copy[distanceField(instruction)!] = distance;
+  return copy;
 }
 
 /**

@@ -80,8 +80,10 @@ function nodeBlocks(
   const plainLabels = plan.nodes.map((node) => nodeLabel(node, false));
   const enteredPlain = new Set([0]);
   const enteredKept = new Set<number>();
-  for (const target of targets.flat()) {
-    if (target.kind === "node") (target.keep ? enteredKept : enteredPlain).add(target.node);
+  for (const ofNode of targets) {
+    for (const target of ofNode) {
+      if (target.kind === "node") (target.keep ? enteredKept : enteredPlain).add(target.node);
+    }
   }
   const keptLabels = enteredKept.size > 0 ? plan.nodes.map((node) => nodeLabel(node, true)) : [];
   const labelOf = (target: Target): string =>

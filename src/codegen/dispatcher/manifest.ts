@@ -8,8 +8,8 @@
  */
 import { ACTIONS, type Action, type Edge, type Linkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { encode } from "../asm/index.ts";
 import { shortHash } from "../hash.ts";
+import { codeBytes } from "../link/code-bytes.ts";
 import type { UnitFunction } from "../link/unit.ts";
 import { edgeOf } from "../plan/format.ts";
 import type { Plan, PlanNode } from "../plan/plan.ts";
@@ -60,7 +60,7 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
       linkage: p.linkage,
       hash: p.hash,
     })),
-    code: shortHash(...[...distinct].map((code) => encode(code))),
+    code: shortHash(...[...distinct].map(codeBytes)),
   };
 }
 

@@ -26,10 +26,14 @@ export function isPossible(outcome: Outcome, codes: ReturnCodes): boolean {
   }
 }
 
-/** Where a node leads by what its program can return, in the order of `OUTCOMES`. */
+/** Where a node leads by what its program can return, in the order of `OUTCOMES`; outcomes that share a target name it once. */
 export function possibleTargets({ edges }: PlanNode, codes: ReturnCodes): readonly Target[] {
-  if (codes === "any") return OUTCOMES.map((outcome) => edges[outcome]);
-  return OUTCOMES.filter((outcome) => isPossible(outcome, codes)).map((outcome) => edges[outcome]);
+  const targets: Target[] = [];
+  for (const outcome of OUTCOMES) {
+    const target = edges[outcome];
+    if (!targets.includes(target) && (codes === "any" || isPossible(outcome, codes))) targets.push(target);
+  }
+  return targets;
 }
 
 /** Whether nothing that the program can return is changed or goes on: then it needs no dispatcher. */

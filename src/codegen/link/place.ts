@@ -1,8 +1,9 @@
 /** Where functions and maps lie in a linked object, and the bytes of its code sections. */
-import { CALL, encode, type Instruction, slots } from "../asm/index.ts";
+import { CALL, type Instruction, slots } from "../asm/index.ts";
 import { R_BPF_64_32, R_BPF_64_64 } from "../elf/index.ts";
 import type { ElfRelocation } from "../elf/object.ts";
 import { once } from "../once.ts";
+import { codeBytes } from "./code-bytes.ts";
 import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
 
 /** libbpf takes subprograms from this section only. */
@@ -21,9 +22,10 @@ export interface Placed {
 /** The first function of the first unit goes to `mainSection`, every other to `.text`. */
 export function place(units: readonly Unit[], mainSection: string): readonly Placed[] {
   let end = 0;
+  const sizeOf = once((code: readonly Instruction[]) => 8 * code.reduce((sum, i) => sum + slots(i), 0));
   return units.flatMap((unit, u) =>
     unit.functions.map((f, i): Placed => {
-      const size = 8 * f.code.reduce((sum, instruction) => sum + slots(instruction), 0);
+      const size = sizeOf(f.code);
       if (u === 0 && i === 0) return { unit: u, function: f, section: mainSection, offset: 0, size };
       const offset = end;
       end += size;
@@ -75,7 +77,7 @@ export function codeOf(name: string, placed: readonly Placed[], symbolIndex: Rea
   const inSection = placed.filter((p) => p.section === name);
   const bytes = new Uint8Array(inSection.reduce((sum, p) => sum + p.size, 0));
   const relocations: ElfRelocation[] = [];
-  const encodeOnce = once(encode);
+  const refersOnce = once((code: readonly Instruction[]) => code.some(({ symbol }) => symbol !== undefined));
   let offset = 0;
   const relocate = (type: number, symbol: string): void => {
     const index = symbolIndex.get(symbol);
@@ -94,16 +96,19 @@ export function codeOf(name: string, placed: readonly Placed[], symbolIndex: Rea
   };
   for (const { function: f, offset: start } of inSection) {
     offset = start;
-    const refers = f.code.some((instruction) => instruction.symbol !== undefined);
-    const linked = !refers
-      ? f.code
-      : f.code.map((instruction) => {
-          const { symbol } = instruction;
-          const result = symbol === undefined ? instruction : link(instruction, symbol);
-          offset += 8 * slots(instruction);
-          return result;
-        });
-    bytes.set(encodeOnce(linked), start);
+    let linked = f.code;
+    if (refersOnce(f.code)) {
+      let changed = false;
+      linked = f.code.map((instruction) => {
+        const { symbol } = instruction;
+        const result = symbol === undefined ? instruction : link(instruction, symbol);
+        changed ||= result !== instruction;
+        offset += 8 * slots(instruction);
+        return result;
+      });
+      if (!changed) linked = f.code;
+    }
+    bytes.set(codeBytes(linked), start);
   }
   return { bytes, relocations };
 }

@@ -23,11 +23,9 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
 
   for (const p of placed) {
     const type = id(p.unit, p.function.type);
-    btf[type - 1] = {
-      ...(btf[type - 1] as BtfType & { kind: "func" }),
-      name: p.function.symbol,
-      linkage: p.function.linkage,
-    };
+    const known = btf[type - 1] as BtfType & { kind: "func" };
+    const { symbol: name, linkage } = p.function;
+    if (known.name !== name || known.linkage !== linkage) btf[type - 1] = { ...known, name, linkage };
   }
   const definitions = new Map<string, TypeId>();
   units.forEach((unit, u) => {

@@ -64,7 +64,7 @@ function nodeOf(
     const meaning = edgeMeaning(edge);
     switch (meaning.kind) {
       case "return":
-        return { kind: "return", verdict: meaning.verdict };
+        return meaning.verdict === "own" ? OWN : { kind: "return", verdict: meaning.verdict };
       case "enter":
         return { kind: "node", node: entry.get(meaning.name)!, keep: meaning.keep };
       case "next": {

@@ -29,9 +29,10 @@ export function formatTarget(plan: Plan, target: Target): string {
 }
 
 const isSame = (a: Target, b: Target): boolean =>
-  a.kind === "return"
+  a === b ||
+  (a.kind === "return"
     ? b.kind === "return" && a.verdict === b.verdict
-    : b.kind === "node" && a.node === b.node && a.keep === b.keep;
+    : b.kind === "node" && a.node === b.node && a.keep === b.keep);
 
 /** The actions of a node by the text of the target that they share, in the order of the actions' codes. */
 export function actionsByTarget(plan: Plan, node: PlanNode): ReadonlyMap<string, readonly Action[]> {
