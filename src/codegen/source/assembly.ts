@@ -8,6 +8,7 @@ import type { Instruction } from "../asm/index.ts";
 import type { ElfSymbol } from "../elf/index.ts";
 import { type Expression, type Place, Problem } from "./expression.ts";
 import { usualAttributes } from "./section-words.ts";
+import { called } from "./words.ts";
 
 export type Fragment =
   | {
@@ -117,6 +118,7 @@ export function enterSection(assembly: Assembly, name: string, attributes: Secti
     section = sections.find((known) => known.name === name && known.unique === attributes.unique);
   }
   if (!section) {
+    requireHeld(name);
     const { type, flags } = usualAttributes(name);
     section = {
       index: sections.length,
@@ -147,6 +149,7 @@ export function enterSection(assembly: Assembly, name: string, attributes: Secti
 
 /** Notes the use of a name: `.text` is there as soon as it is spoken of, since LLVM begins every object with it. */
 export function mention(assembly: Assembly, name: string): void {
+  requireName(name);
   if (name !== ".text" || assembly.sectionsByName.has(name)) return;
   const { current, previous } = assembly;
   enterSection(assembly, name);
@@ -172,9 +175,23 @@ export function here(assembly: Assembly): Place {
 export function symbolOf(assembly: Assembly, name: string, span: Span): Symbol {
   const known = assembly.symbols.get(name);
   if (known) return known;
+  requireName(name, span);
   const symbol: Symbol = { name, span };
   assembly.symbols.set(name, symbol);
   return symbol;
+}
+
+/** @throws Problem for what cannot be the name of a symbol */
+function requireName(name: string, span?: Span): void {
+  requireHeld(name, span);
+  if (name === "") throw new Problem("no-name", "a symbol has no name", { ...(span && { span }) });
+}
+
+/** @throws Problem for what a table of strings cannot hold */
+export function requireHeld(name: string, span?: Span): void {
+  if (!name.includes("\0")) return;
+  const hint = "NUL ends a name in an object";
+  throw new Problem("no-name", `${JSON.stringify(name)} is no name`, { hint, ...(span && { span }) });
 }
 
 /** @throws Problem when the name is defined already */
@@ -187,20 +204,10 @@ export class Redefinition extends Problem {
   readonly first: Span;
 
   constructor(symbol: Symbol, span: Span) {
-    super("duplicate-label", `${symbol.name} is defined twice`, { span, hint: "give one of them another name" });
+    super("duplicate-label", `${called(symbol.name)} is defined twice`, {
+      span,
+      hint: "give one of them another name",
+    });
     this.first = symbol.definedAt!;
   }
 }
-
-/** Temporary names are for the text only: they are not in the symbol table unless a relocation needs them. */
-export const isTemporary = (name: string): boolean => name.startsWith(".L");
-
-/** Between a numeric label and how often it has stood: no text can spell it, so no name is the same. */
-const COUNTED = "\u0001";
-
-/** The name under which the `count`th numeric label of its number is kept. */
-export const localName = (label: string, count: number): string => `.L${label}${COUNTED}${count}`;
-
-/** A name as the text has it. */
-export const spelling = (name: string): string =>
-  name.includes(COUNTED) ? name.slice(2, name.indexOf(COUNTED)) : name;

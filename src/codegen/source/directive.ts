@@ -13,6 +13,8 @@ export type Directive = (assembly: Assembly, operands: Operands, span: Span) => 
 
 /** More than this in one section is a slip, and would be memory for nothing. */
 export const MAX_FILL = 0x1000_0000n;
+/** What has no bytes in the object costs nothing; a map's value can be no larger. */
+export const MAX_RESERVED = 0xffff_ffffn;
 /** A page of the largest sort; LLVM takes up to 2^32. */
 export const MAX_ALIGN = 0x1_0000n;
 /** What the 64-bit fields of an object can be here. */

@@ -14,12 +14,13 @@ import {
   SHF_EXECINSTR,
   SHT_NOBITS,
 } from "../elf/index.ts";
-import { type Assembly, type Fragment, type Section, type SpelledRelocation, isTemporary } from "./assembly.ts";
+import { type Assembly, type Fragment, type Section, type SpelledRelocation } from "./assembly.ts";
 import { Problem, absolute, checkWidth, evaluate } from "./expression.ts";
 import { SHF_COMPRESSED } from "./pieces.ts";
 import { type Placed, leb128 } from "./place.ts";
 import { Resolver, typeIn32Bits } from "./resolve.ts";
 import { SymbolTable } from "./symbols.ts";
+import { called, isTemporary } from "./words.ts";
 
 type Report = (problem: Problem, span: Span) => void;
 
@@ -46,7 +47,8 @@ function spelled(
   table: SymbolTable,
 ): ElfRelocation {
   const { base, constant } = evaluate(offset, placed.lookup);
-  if (base && base.at?.section !== section) throw new Problem("wrong-section", `${base.name} is in another section`);
+  if (base && base.at?.section !== section)
+    throw new Problem("wrong-section", `${called(base.name)} is in another section`);
   const at = Number(constant) + (base?.at?.offset ?? 0);
   const end = at + (RELOCATION_SIZES.get(type) ?? 1);
   const size = section.offsets.at(-1)!;
@@ -146,19 +148,20 @@ class SectionWriter {
     let number = found.constant;
     if (found.base) {
       if (width < 4) {
-        throw new Problem("unsupported", `${width} bytes cannot hold the address of ${found.base.name}`, {
+        throw new Problem("unsupported", `${width} bytes cannot hold the address of ${called(found.base.name)}`, {
           hint: "relocations of BPF have 4 or 8 bytes",
         });
       }
       const { base, constant } = found;
       const type = width === 8 ? R_BPF_64_ABS64 : typeIn32Bits(base);
-      number = BigInt(this.resolver.relocate(type, offset, { base, constant }, span));
+      number = this.resolver.relocate(type, offset, { base, constant }, span);
     } else checkWidth(number, width, span);
     for (let byte = 0; byte < width; byte++) this.bytes[offset + byte] = Number((number >> BigInt(byte * 8)) & 0xffn);
   }
 
   private pad(fill: number | undefined, offset: number, size: number, align: number): void {
-    const code = (this.section.flags & SHF_EXECINSTR) !== 0 && !fill;
+    // A fill of zero that is written down is meant; LLVM 14 took it for none, 23 does not.
+    const code = (this.section.flags & SHF_EXECINSTR) !== 0 && fill === undefined;
     if (!code) return void this.bytes.fill(fill ?? 0, offset, offset + size);
     if (size % 8 !== 0) {
       throw new Problem("out-of-range", `aligning to ${align} would put ${size} bytes between instructions`, {

@@ -5,6 +5,7 @@
  */
 import type { Span } from "../../diagnostic.ts";
 import type { Section } from "./assembly.ts";
+import { called } from "./words.ts";
 
 export type Expression =
   | { readonly kind: "number"; readonly value: bigint }
@@ -50,6 +51,7 @@ export type MistakeCode =
   | "section-changed"
   | "binding-changed"
   | "temporary-symbol"
+  | "no-name"
   | "duplicate-label"
   | "undefined-label"
   | "wrong-section"
@@ -116,7 +118,7 @@ export function evaluate(expression: Expression, lookup: Lookup): Value {
 /** @throws Problem when the value is an address and not a number */
 export function absolute({ constant, base }: Value): bigint {
   if (!base) return constant;
-  throw new Problem("not-a-number", `the address of ${base.name} is not known before the object is loaded`, {
+  throw new Problem("not-a-number", `the address of ${called(base.name)} is not known before the object is loaded`, {
     hint: "write a number, or the distance of two labels of one section",
     span: base.span,
   });
@@ -144,12 +146,12 @@ function minus(left: Value, right: Value): Value {
   const to = left.base?.at;
   if (from && to && from.section === to.section) return { constant: wrap(constant + BigInt(to.offset - from.offset)) };
   const where = ({ name, at }: Base): string =>
-    `${name} is ${at ? `in section ${at.section.name}` : "not in this text"}`;
+    `${called(name)} is ${at ? `in section ${at.section.name}` : "not in this text"}`;
   throw new Problem(
     "no-distance",
     left.base
       ? `${where(left.base)} and ${where(right.base)}: they have no distance`
-      : `the address of ${right.base.name} cannot be taken from a number`,
+      : `the address of ${called(right.base.name)} cannot be taken from a number`,
     { hint: "two labels of one section have a distance", span: right.base.span },
   );
 }

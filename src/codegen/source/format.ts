@@ -14,10 +14,10 @@ import {
   SHT_NOBITS,
 } from "../elf/index.ts";
 import { formatBytes } from "./data.ts";
-import { type Piece, piecesOf } from "./pieces.ts";
+import { type Piece, byOffset, piecesOf } from "./pieces.ts";
 import { References, append, formatReference } from "./references.ts";
 import { formatSection, relocationName } from "./section-words.ts";
-import { quote, word } from "./words.ts";
+import { isTemporary, quote, word } from "./words.ts";
 
 export interface FormatObjectOptions {
   /** Of the instructions. LLVM's assembler reads its own only, `parseObject` both. Default: `llvm`. */
@@ -128,7 +128,7 @@ class ObjectWriter {
       else others.push(entry);
     }
     const left = new Set(section.relocations);
-    const relocations = new Map(section.relocations.map((relocation) => [relocation.offset, relocation]));
+    const relocations = byOffset(section.relocations);
     for (const piece of this.pieces[index]!) {
       const { offset } = piece;
       const relocation = relocations.get(offset);
@@ -162,7 +162,9 @@ class ObjectWriter {
   /** What is to say of a symbol beside its place. */
   private attributes(number: number, { binding, visibility, type, size, section }: ElfSymbol): void {
     const name = word(this.references.nameOf(number)!);
-    if (binding !== "local") this.line(`.${binding === "weak" ? "weak" : "globl"} ${name}`);
+    // A temporary name that another object defines needs no word, and may have none.
+    const said = binding !== "local" && !(section === "undefined" && isTemporary(this.references.nameOf(number)!));
+    if (said) this.line(`.${binding === "weak" ? "weak" : "globl"} ${name}`);
     if (visibility !== "default") this.line(`.${visibility} ${name}`);
     if (type === "func" || type === "object") this.line(`.type ${name},@${type === "func" ? "function" : type}`);
     if (size !== 0 && section !== "common") this.line(`.size ${name}, ${size}`);

@@ -6,23 +6,14 @@ import { type Diagnostic, Mistakes, type Span, linesOf } from "../../diagnostic.
 import { XdpgenError } from "../../errors.ts";
 import { type Instruction, type Statement, readStatements } from "../asm/index.ts";
 import type { ElfObject } from "../elf/index.ts";
-import {
-  type Assembly,
-  Redefinition,
-  add,
-  define,
-  here,
-  localName,
-  mention,
-  newAssembly,
-  symbolOf,
-} from "./assembly.ts";
+import { type Assembly, Redefinition, add, define, here, mention, newAssembly, symbolOf } from "./assembly.ts";
 import { type BareProgram, asProgram, isBare } from "./bare.ts";
 import { obey } from "./directives.ts";
 import { emit } from "./emit.ts";
 import { Problem } from "./expression.ts";
 import { Operands } from "./operands.ts";
 import { placeAll } from "./place.ts";
+import { localName } from "./words.ts";
 
 export interface ParseObjectOptions {
   /** The text's name in messages. */

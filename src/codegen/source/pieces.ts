@@ -42,10 +42,15 @@ export function piecesOf(section: ElfSection, cuts: Iterable<number>): Piece[] {
   return isCode(section) ? codePieces(section) : dataPieces(section, cuts);
 }
 
+/** The relocation of each place; the first, where several patch one. */
+export function byOffset(relocations: readonly ElfRelocation[]): ReadonlyMap<number, ElfRelocation> {
+  return new Map(relocations.toReversed().map((relocation) => [relocation.offset, relocation]));
+}
+
 function codePieces({ data: code, relocations }: ElfSection): Piece[] {
   const whole = code.subarray(0, code.length - (code.length % 8));
   // An address among instructions, whatever instruction its addend looks like.
-  const addresses = new Map(relocations.filter(({ type }) => WIDTHS.get(type) === 8).map((to) => [to.offset, to]));
+  const addresses = byOffset(relocations.filter(({ type }) => WIDTHS.get(type) === 8));
   const pieces: Piece[] = [];
   let offset = 0;
   for (const instruction of decodeKnown(whole) ?? bySlots(whole)) {
@@ -85,10 +90,10 @@ function dataPieces({ size, relocations }: ElfSection, cuts: Iterable<number>): 
   const ends = relocations.map(({ offset, type }) => offset + (WIDTHS.get(type) ?? 0));
   const stops = new Set([...cuts, ...relocations.map(({ offset }) => offset), ...ends, size]);
   const sorted = [...stops].filter((offset) => offset > 0 && offset <= size).toSorted((a, b) => a - b);
-  const byOffset = new Map(relocations.map((relocation) => [relocation.offset, relocation]));
+  const addresses = byOffset(relocations);
   let offset = 0;
   return sorted.map((stop): Piece => {
-    const relocation = byOffset.get(offset);
+    const relocation = addresses.get(offset);
     const extent = { offset, size: stop - offset };
     offset = stop;
     return relocation && WIDTHS.get(relocation.type) === extent.size

@@ -6,8 +6,9 @@ import type { Span } from "../../diagnostic.ts";
 import { slots } from "../asm/index.ts";
 import { inReach, longForm } from "../asm/long-jumps.ts";
 import { distanceField } from "../asm/opcodes.ts";
+import { SHT_NOBITS } from "../elf/index.ts";
 import type { Assembly, Fragment, Section } from "./assembly.ts";
-import { MAX_FILL } from "./directive.ts";
+import { MAX_FILL, MAX_RESERVED } from "./directive.ts";
 import {
   type Expression,
   type Lookup,
@@ -18,6 +19,7 @@ import {
   evaluate,
   locate,
 } from "./expression.ts";
+import { called } from "./words.ts";
 
 export interface Placed {
   readonly lookup: Lookup;
@@ -59,7 +61,8 @@ export function placeAll(
       for (const [index, fragment] of section.fragments.entries()) {
         const jumps = longJumps && round > 0 && fragment.kind === "instruction";
         if (jumps && tooFar(section, index, fragment, { lookup, far, counted })) far.add(fragment);
-        offset += sizeOf(fragment, offset, { lookup, far, grown, problems });
+        const limit = section.type === SHT_NOBITS ? MAX_RESERVED : MAX_FILL;
+        offset += sizeOf(fragment, offset, { lookup, far, grown, problems, limit });
         offsets.push(offset);
       }
       moved ||= offsets.some((value, index) => value !== section.offsets[index]);
@@ -76,9 +79,11 @@ interface Sizes {
   readonly far: ReadonlySet<Fragment>;
   readonly grown: Map<Fragment, number>;
   readonly problems: Map<Fragment, Problem>;
+  /** The most bytes of a `.zero` or `.fill`. */
+  readonly limit: bigint;
 }
 
-function sizeOf(fragment: Fragment, offset: number, { lookup, far, grown, problems }: Sizes): number {
+function sizeOf(fragment: Fragment, offset: number, { lookup, far, grown, problems, limit }: Sizes): number {
   switch (fragment.kind) {
     case "instruction":
       return (far.has(fragment) ? longForm(fragment.instruction).length : slots(fragment.instruction)) * 8;
@@ -94,7 +99,8 @@ function sizeOf(fragment: Fragment, offset: number, { lookup, far, grown, proble
       let size = fragment.kind === "fill" ? 0 : 1;
       try {
         const value = absolute(evaluate(fragment.kind === "fill" ? fragment.count : fragment.value, lookup));
-        size = fragment.kind === "fill" ? filled(value, fragment.pattern) : leb128(value, fragment.signed).length;
+        size =
+          fragment.kind === "fill" ? filled(value, fragment.pattern, limit) : leb128(value, fragment.signed).length;
       } catch (error) {
         if (!(error instanceof Problem)) throw error;
         problems.set(fragment, error);
@@ -106,9 +112,9 @@ function sizeOf(fragment: Fragment, offset: number, { lookup, far, grown, proble
   }
 }
 
-function filled(count: bigint, pattern: Uint8Array): number {
-  if (count < 0n || count * BigInt(pattern.length) > MAX_FILL) {
-    throw new Problem("out-of-range", `${count} times ${pattern.length} bytes are not 0 to ${MAX_FILL} bytes`);
+function filled(count: bigint, pattern: Uint8Array, limit: bigint): number {
+  if (count < 0n || count * BigInt(pattern.length) > limit) {
+    throw new Problem("out-of-range", `${count} times ${pattern.length} bytes are not 0 to ${limit} bytes`);
   }
   return Number(count) * pattern.length;
 }
@@ -178,9 +184,10 @@ function countedPlaces(section: Section, counted: Map<Fragment, Place>): void {
 function lookupIn(assembly: Assembly, known: Map<string, Value>): Lookup {
   const open = new Set<string>();
   const setValue = (name: string, expression: Expression, span: Span): Value => {
-    if (open.has(name)) throw new Problem("syntax", `${name} is set to what depends on ${name}`, { span });
+    if (open.has(name))
+      throw new Problem("syntax", `${called(name)} is set to what depends on ${called(name)}`, { span });
     if (open.size >= MAX_SETS)
-      throw new Problem("syntax", `${name} is set through more than ${MAX_SETS} names`, { span });
+      throw new Problem("syntax", `${called(name)} is set through more than ${MAX_SETS} names`, { span });
     open.add(name);
     try {
       const value = evaluate(expression, lookup);

@@ -13,8 +13,7 @@ import {
   SHF_MERGE,
   SHF_WRITE,
 } from "../elf/index.ts";
-import { isTemporary } from "./assembly.ts";
-import { word } from "./words.ts";
+import { isTemporary, word } from "./words.ts";
 
 /** A name, and what is added to it. */
 export interface Reference {
@@ -92,9 +91,11 @@ export class References {
    */
   toRelocation(from: number, relocation: ElfRelocation, addend: bigint, isCall: boolean): Reference | undefined {
     const symbol = this.object.symbols[relocation.symbol]!;
-    if (symbol.type === "section") return this.toSection(from, symbol, relocation.type, addend, isCall);
+    if (isWholeSection(symbol)) return this.toSection(from, symbol, relocation.type, addend, isCall);
     const name = this.names[relocation.symbol];
     if (name === undefined || !this.typeFits(symbol, relocation.type)) return undefined;
+    // As an operand it would be a label that is missing.
+    if (isTemporary(name) && typeof symbol.section !== "number") return undefined;
     if (symbol.binding !== "local") return { name, constant: addend };
     const section = typeof symbol.section === "number" ? this.object.sections[symbol.section] : undefined;
     return section && section.flags & SHF_MERGE && addend !== 0n ? { name, constant: addend } : undefined;
@@ -102,21 +103,21 @@ export class References {
 
   /** The words for a relocation's symbol in `.reloc`: quotes where the name would mean the section. */
   spelled({ symbol }: ElfRelocation): string {
-    const name = this.names[symbol];
-    if (name !== undefined) return isTemporary(name) ? JSON.stringify(name) : word(name);
-    const { section } = this.object.symbols[symbol]!;
-    return word(this.sectionNames[section as number] ?? this.temporaryLabel(section as number, 0));
+    const to = this.object.symbols[symbol]!;
+    if (isWholeSection(to)) return word(this.sectionNames[to.section] ?? this.temporaryLabel(to.section, 0));
+    const name = this.names[symbol]!;
+    return isTemporary(name) ? JSON.stringify(name) : word(name);
   }
 
   private toSection(
     from: number,
-    { section, value }: ElfSymbol,
+    { section }: SectionSymbol,
     type: number,
     addend: bigint,
     isCall: boolean,
   ): Reference | undefined {
-    const target = typeof section === "number" ? this.object.sections[section] : undefined;
-    if (typeof section !== "number" || !target || value !== 0 || (isCall && section === from)) return undefined;
+    const target = this.object.sections[section]!;
+    if (isCall && section === from) return undefined;
     const offset = Number(addend);
     const inside = this.isStart(section, offset);
     const locals = this.locals.get(key(section, offset)) ?? [];
@@ -158,6 +159,13 @@ export function append<K, V>(map: Map<K, V[]>, to: K, value: V): void {
   else map.set(to, [value]);
 }
 
+/** The symbol that stands for a section as a whole. */
+type SectionSymbol = ElfSymbol & { readonly section: number };
+
+function isWholeSection(symbol: ElfSymbol): symbol is SectionSymbol {
+  return symbol.type === "section" && typeof symbol.section === "number" && symbol.value === 0;
+}
+
 const key = (section: number, offset: number): string => `${section}:${offset}`;
 const writable = (flags: number): boolean => (flags & SHF_ALLOC) !== 0 && (flags & SHF_WRITE) !== 0;
 
@@ -167,13 +175,20 @@ export function formatReference({ name, constant }: Reference): string {
   return `${word(name)}${constant < 0n ? "-" : "+"}${constant < 0n ? -constant : constant}`;
 }
 
-/** Local names may stand twice, where a linker has joined objects: a text has to tell them apart. */
-function uniqueNames({ symbols }: ElfObject): (string | undefined)[] {
+/**
+ * Local names may stand twice, where a linker has joined objects: a text has to tell them apart. What has no name and is
+ * not a section gets one where a relocation needs it.
+ */
+function uniqueNames({ sections, symbols }: ElfObject): (string | undefined)[] {
+  const needed = new Set(sections.flatMap(({ relocations }) => relocations.map(({ symbol }) => symbol)));
   const taken = new Set(symbols.map(({ name }) => name));
   /** How often each name has stood so far, and been told apart. */
   const counts = new Map<string, number>();
-  return symbols.map(({ name, type }) => {
-    if (type === "section" || type === "file" || name === "") return undefined;
+  return symbols.map((symbol, index) => {
+    if (isWholeSection(symbol)) return undefined;
+    const nameless = symbol.type === "section" || symbol.type === "file" || symbol.name === "";
+    if (nameless && !needed.has(index)) return undefined;
+    const name = nameless ? "unnamed" : symbol.name;
     let count = (counts.get(name) ?? 0) + 1;
     let unique = name;
     if (count > 1) while (taken.has((unique = `${name}.${count}`))) count++;

@@ -21,10 +21,11 @@ import {
   SHF_MERGE,
   SHF_WRITE,
 } from "../elf/index.ts";
-import { type Fragment, type Section, isTemporary } from "./assembly.ts";
+import type { Fragment, Section } from "./assembly.ts";
 import { type Base, Problem, type Value, locate } from "./expression.ts";
 import type { Placed } from "./place.ts";
 import type { SymbolTable } from "./symbols.ts";
+import { called, isTemporary } from "./words.ts";
 
 /** Resolves the names of one section and gathers its relocations. */
 export class Resolver {
@@ -69,9 +70,13 @@ export class Resolver {
     const { base } = this.placed.lookup(label, span);
     if (!base?.at) throw this.table.undefinedLabel(label, span);
     if (base.at.section !== this.section) {
-      throw new Problem("wrong-section", `${label} is in section ${base.at.section.name}; a jump stays in its own`, {
-        span,
-      });
+      throw new Problem(
+        "wrong-section",
+        `${called(label)} is in section ${base.at.section.name}; a jump stays in its own`,
+        {
+          span,
+        },
+      );
     }
     return this.slots(base.at.offset, offset, label);
   }
@@ -79,32 +84,32 @@ export class Resolver {
   private slots(to: number, from: number, name: string): number {
     const distance = (to - from) / 8 - 1;
     if (Number.isInteger(distance)) return distance;
-    throw new Problem("out-of-range", `${name} is ${to - from} bytes away, not a number of whole slots of 8`);
+    throw new Problem("out-of-range", `${called(name)} is ${to - from} bytes away, not a number of whole slots of 8`);
   }
 
   private call(call: Instruction, symbol: string, offset: number, span: Span): Instruction {
     const { base, constant } = this.placed.lookup(symbol, span);
     if (!base) {
-      throw new Problem("syntax", `${symbol} is the number ${constant} and no function`, {
+      throw new Problem("syntax", `${called(symbol)} is the number ${constant} and no function`, {
         hint: "write `call` and it",
       });
     }
     if (call.src !== BPF_PSEUDO_CALL) {
-      if (this.relocate(R_BPF_64_32, offset, { base, constant }, span) === 0) return call;
-      throw new Problem("unsupported", `${symbol} is a function of this text and no function of the kernel`);
+      if (this.relocate(R_BPF_64_32, offset, { base, constant }, span) === 0n) return call;
+      throw new Problem("unsupported", `${called(symbol)} is a function of this text and no function of the kernel`);
     }
     // The immediate counts slots from behind the call, an address in bytes from before it.
     const addend = constant + BigInt(call.imm + 1) * 8n;
     if (this.isNear(base)) return { ...call, imm: this.slots(base.at!.offset + Number(addend), offset, symbol) };
     return {
       ...call,
-      imm: this.slots(this.relocate(R_BPF_64_32, offset, { base, constant: addend }, span), 0, symbol),
+      imm: this.slots(Number(this.relocate(R_BPF_64_32, offset, { base, constant: addend }, span)), 0, symbol),
     };
   }
 
   private address(load: Instruction, symbol: string, offset: number, span: Span): Instruction {
     if (load.opcode !== LD_IMM64) {
-      throw new Problem("syntax", `\`${formatInstruction(load)}\` cannot hold the address of ${symbol}`);
+      throw new Problem("syntax", `\`${formatInstruction(load)}\` cannot hold the address of ${called(symbol)}`);
     }
     const { base, constant } = this.placed.lookup(symbol, span);
     const high = BigInt(load.immHigh ?? 0) << 32n;
@@ -117,7 +122,7 @@ export class Resolver {
       return { ...load, imm: this.slots(base.at!.offset, offset, symbol) };
     }
     const addend = this.relocate(R_BPF_64_64, offset, { base, constant: constant + BigInt(load.imm) }, span);
-    return { ...load, imm: addend | 0 };
+    return { ...load, imm: Number(BigInt.asIntN(32, addend)) };
   }
 
   /** Whether an address is in this section whatever is linked to it. */
@@ -126,16 +131,16 @@ export class Resolver {
   }
 
   /** Notes a relocation and returns what the patched field holds until then. */
-  relocate(type: number, offset: number, { base, constant }: Value & { base: Base }, span: Span): number {
+  relocate(type: number, offset: number, { base, constant }: Value & { base: Base }, span: Span): bigint {
     const { at } = base;
     const merges = at !== undefined && (at.section.flags & SHF_MERGE) !== 0 && constant !== 0n;
     if (at && (base.kind !== "symbol" || (this.table.isLocal(base) && !merges))) {
       this.relocations.push({ offset, type, symbol: this.table.section(at.section) });
-      return at.offset + Number(constant);
+      return BigInt(at.offset) + constant;
     }
     if (!at && isTemporary(base.name)) throw this.table.undefinedLabel(base.name, span);
     this.relocations.push({ offset, type, symbol: this.table.symbol(base.name) });
-    return Number(constant);
+    return constant;
   }
 }
 

@@ -38,7 +38,7 @@ export const sectionDirective: Directive = (assembly, operands) => {
 };
 
 function readFlags(text: string, span: Span): number {
-  if (/^(?:0x[\da-fA-F]{1,13}|\d{1,15})$/.test(text)) return Number(text);
+  if (/^(?:0x[\da-fA-F]+|\d+)$/.test(text) && BigInt(text) <= MAX_NUMBER) return Number(text);
   let flags = 0;
   for (const letter of text) {
     const flag = SECTION_FLAGS[letter];

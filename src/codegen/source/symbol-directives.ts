@@ -10,13 +10,14 @@ import {
   define,
   enterSection,
   here,
-  isTemporary,
+  requireHeld,
   symbolOf,
 } from "./assembly.ts";
-import { type Directive, MAX_ALIGN, MAX_FILL, didYouMean, requirePowerOfTwo } from "./directive.ts";
+import { type Directive, MAX_ALIGN, MAX_RESERVED, didYouMean, requirePowerOfTwo } from "./directive.ts";
 import { Problem } from "./expression.ts";
 import type { Operands } from "./operands.ts";
 import { RELOCATION_TYPES } from "./section-words.ts";
+import { isTemporary } from "./words.ts";
 
 /** `st_type` by the names that `.type` takes after `@`, `%` or in quotes. */
 const SYMBOL_TYPES: Readonly<Record<string, Symbol["type"]>> = {
@@ -92,7 +93,7 @@ export const common =
     const span = operands.span();
     const symbol = symbolOf(assembly, operands.name("a symbol's name"), span);
     operands.expect(",");
-    const bytes = operands.number("the size", 0n, MAX_FILL);
+    const bytes = operands.number("the size", 0n, MAX_RESERVED);
     const align = operands.accept(",") ? operands.number("the alignment", 1n, MAX_ALIGN) : 1;
     requirePowerOfTwo(align, span);
     symbol.type = "object";
@@ -121,8 +122,10 @@ function inSection(assembly: Assembly, name: string, body: () => void, attribute
 
 /** `.file "name"` is a symbol; `.file 1 "folder" "name"` numbers a file for `.loc`. */
 export const file: Directive = (assembly, operands) => {
-  if (operands.isString()) assembly.files.push(new TextDecoder().decode(operands.string("a file's name")));
-  else operands.skip();
+  if (!operands.isString()) return operands.skip();
+  const name = new TextDecoder().decode(operands.string("a file's name"));
+  requireHeld(name);
+  assembly.files.push(name);
 };
 
 export const ident: Directive = (assembly, operands) => {

@@ -5,8 +5,9 @@
 import { nearest } from "../../nearest.ts";
 import type { Span } from "../../diagnostic.ts";
 import type { ElfSymbol } from "../elf/index.ts";
-import { type Assembly, type Section, type Symbol, isTemporary, spelling } from "./assembly.ts";
+import type { Assembly, Section, Symbol } from "./assembly.ts";
 import { type Base, type Lookup, Problem, type Value, absolute, evaluate } from "./expression.ts";
+import { called, isLocalName, isTemporary } from "./words.ts";
 
 /** So many undefined names are compared with so many labels, or the work would grow with their product. */
 const MOST_COMPARED = 1000;
@@ -52,14 +53,14 @@ export class SymbolTable {
 
   undefinedLabel(name: string, span: Span): Problem {
     const near = ++this.compared > MOST_COMPARED ? undefined : nearest(name, this.labels());
-    return new Problem("undefined-label", `there is no label ${spelling(name)}`, {
+    return new Problem("undefined-label", `there is no label ${called(name)}`, {
       hint: near && `did you mean ${near}?`,
       span,
     });
   }
 
   private labels(): string[] {
-    const named = [...this.assembly.symbols.values()].filter(({ name, place }) => place && spelling(name) === name);
+    const named = [...this.assembly.symbols.values()].filter(({ name, place }) => place && !isLocalName(name));
     return named.slice(0, MOST_COMPARED).map(({ name }) => name);
   }
 
@@ -112,7 +113,7 @@ export class SymbolTable {
       return { ...listed, value: base.at.offset, section: base.at.section.index };
     }
     if (symbol.binding === "local")
-      throw new Problem("undefined-label", `${name} is local and is not defined`, { span });
+      throw new Problem("undefined-label", `${called(name)} is local and is not defined`, { span });
     return { ...listed, binding: symbol.binding ?? "global", value: 0, section: "undefined" };
   }
 
@@ -134,5 +135,5 @@ function isListed({ name, place, value, common, binding, type, visibility }: Sym
 function absoluteValue(name: string, value: Value["constant"]): number {
   const number = Number(BigInt.asUintN(64, value));
   if (Number.isSafeInteger(number)) return number;
-  throw new Problem("out-of-range", `${name} is ${value}; the value of a symbol is 0 to 2^53 - 1`);
+  throw new Problem("out-of-range", `${called(name)} is ${value}; the value of a symbol is 0 to 2^53 - 1`);
 }

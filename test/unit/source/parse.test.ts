@@ -74,11 +74,19 @@ describe("the same as LLVM", () => {
     ["files and idents", '.file "a.c"\n.ident "x 1"\n.ident "y"\n'],
     ["what is ignored", ".addrsig\n"],
     ["quoted names", '.globl "a b"\n"a b": exit\ngoto c\n"c": call "a b"\nr1 = "a b" ll\n'],
+    ["an addend that no double holds", ".data\na: .quad a - 0x7fffffff00000001\n"],
     ["statements in one line", "r0 = 1; r1 = 2; exit # the end; of it\n.byte 1; .byte 2 // three\n"],
   ];
 
   it.each(SOURCES)("%s", (_, text) => {
     for (const llvm of LLVMS) expect(meaning(parseObject(text))).toEqual(meaning(readElf(assembleObject(text, llvm))));
+  });
+
+  it("a fill of zero in code that is written down", (context) => {
+    const llvm = LLVMS.at(-1)!;
+    context.skip(llvm.version < 20, `LLVM ${llvm.version} takes it for none, and pads with instructions`);
+    const text = ".text\nexit\n.p2align 4, 0\nexit\n";
+    expect(meaning(parseObject(text))).toEqual(meaning(readElf(assembleObject(text, llvm))));
   });
 });
 
@@ -201,6 +209,11 @@ describe("mistakes", () => {
     { text: ".zero u\n", places: ["1:7:1 not-a-number"], words: /write a number/ },
     { text: ".balign 3\n", places: ["1:1:9 out-of-range"], words: /3, no power of two/ },
     { text: "exit\n.byte 1\n.p2align 3\n", places: ["3:1:10 out-of-range"], words: /7 bytes between instructions/ },
+    {
+      text: '"": exit\n.globl ""\ncall ""\n.quad "\\u0000"\n.section "a\\u0000"\n.file "\\000"\n',
+      places: ["1:1:2 no-name", "2:8:2 no-name", "3:1:7 no-name", "4:1:14 no-name", "5:1:18 no-name", "6:1:12 no-name"],
+      words: /a symbol has no name[^]*"\\u0000" is no name[^]*NUL ends a name/,
+    },
     { text: ".bss\n.byte 1\n", places: ["2:7:1 unsupported"], words: /only zeros/ },
     {
       text: "a: exit\n  a: exit\n",
@@ -229,6 +242,11 @@ describe("mistakes", () => {
       text: ".byte 1\nf: exit\n.byte 1\ncall f\ngoto f\n",
       places: ["4:1:6 out-of-range", "5:1:6 out-of-range"],
       words: /not a number of whole slots/,
+    },
+    {
+      text: ".byte 1\n1: exit\n.byte 1\ngoto 1b\n.data\n.byte 1b\n.zero 1b\n.long 1b - b\nb: .zero 1\n",
+      places: ["4:1:7 out-of-range", "6:7:2 unsupported", "7:7:2 not-a-number", "8:12:1 no-distance"],
+      words: /1 is -9 bytes away[^]*the address of 1\n[^]*the address of 1 is not known[^]*error: 1 is in section/,
     },
     { text: ".reloc 0, R_BPF_64_46, a\nexit\n", places: ["1:11:11 unknown-type"], words: /did you mean R_BPF_64_64/ },
     {

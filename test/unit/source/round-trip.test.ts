@@ -234,6 +234,32 @@ const ODD: readonly [string, ElfObject][] = [
     },
   ],
   [
+    "two relocations of one place, and one to a temporary name that is defined nowhere",
+    {
+      sections: [
+        section(".data", new Uint8Array(16), {
+          flags: SHF_ALLOC | SHF_WRITE,
+          relocations: [
+            { offset: 0, type: R_BPF_64_ABS64, symbol: 0 },
+            { offset: 0, type: R_BPF_64_ABS64, symbol: 1 },
+            { offset: 8, type: R_BPF_64_ABS64, symbol: 2 },
+          ],
+        }),
+      ],
+      symbols: [symbol("one"), symbol("two"), symbol(".Lnowhere")],
+    },
+  ],
+  [
+    "flags that have no letters, and more zeros than a text may write",
+    {
+      sections: [
+        section("flagged", Uint8Array.of(1), { flags: 2 ** 52 + 4 }),
+        section(".bss", new Uint8Array(), { type: SHT_NOBITS, size: 0xffff_ffff, flags: SHF_ALLOC | SHF_WRITE }),
+      ],
+      symbols: [symbol("shared", { section: "common", value: 16, size: 0x2000_0000, type: "object" })],
+    },
+  ],
+  [
     "no bytes at all",
     {
       sections: [
@@ -267,6 +293,30 @@ it("a local symbol that is defined nowhere is left out, unless a relocation need
   );
   expect(again.sections[0]!.relocations).toEqual([{ offset: 0, type: R_BPF_64_64, symbol: 0 }]);
   expect(again.symbols).toEqual([symbol("used")]);
+});
+
+it("a symbol without a name gets one where a relocation needs it", () => {
+  const again = parseObject(
+    formatObject({
+      sections: [
+        section(".data", new Uint8Array(16), {
+          flags: SHF_ALLOC | SHF_WRITE,
+          relocations: [0, 2].map((to, index) => ({ offset: index * 8, type: R_BPF_64_ABS64, symbol: to })),
+        }),
+      ],
+      symbols: [symbol(""), local("", { section: 0 }), local("", { section: 0, value: 8, type: "section" })],
+    }),
+  );
+  expect(meaning(again)).toMatchObject({
+    sections: {
+      ".data": {
+        relocations: [/^0: 2 unnamed .* undefined$/, /^8: 2 unnamed.2 .* 8\+0 in .data$/].map((words) =>
+          expect.stringMatching(words),
+        ),
+      },
+    },
+    symbols: expect.toSatisfy((list: string[]) => list.length === 2),
+  });
 });
 
 describe("names that could be taken for something else", () => {
