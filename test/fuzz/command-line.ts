@@ -34,6 +34,8 @@ export interface Command {
   readonly limits: { readonly seconds: number; readonly megabytes: number };
   readonly list: boolean;
   readonly json: boolean;
+  /** The words that a run must have too to fail in the same way. */
+  readonly repeat: readonly string[];
 }
 
 /** @throws UsageError */
@@ -67,6 +69,10 @@ export function readCommandLine(words: readonly string[]): Command | "help" {
     },
     list: values.list ?? false,
     json: values.json ?? false,
+    repeat: (["limit", "memory", "folder"] as const).flatMap((name) => {
+      const value = values[name];
+      return value === undefined ? [] : [`--${name}`, value];
+    }),
   };
 }
 

@@ -34,7 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
   const { out, err } = processIo();
   const live = progress(err);
   const { entries, others } = await gather(command);
-  for (const other of others) if (other.state === "failed") live.note(failureText(other));
+  for (const other of others) if (other.state === "failed") live.note(failureText(other, command.repeat));
 
   let stopped = false;
   const stop = (): void => {
@@ -48,7 +48,7 @@ async function main(words: readonly string[]): Promise<number> {
   const results = await campaign(
     entries,
     plan,
-    watcher(live, err.isTerminal, () => stopped),
+    watcher(live, err.isTerminal, command.repeat, () => stopped),
   );
   for (const { runner: each } of entries) each.stop();
   live[Symbol.dispose]();
@@ -79,7 +79,7 @@ async function gather({ names, folder, seed, limits }: Command): Promise<{ entri
 }
 
 /** On a terminal one line tells each batch; elsewhere there is a line about a target now and then. */
-function watcher(live: Progress, isTerminal: boolean, stopped: () => boolean): Watcher {
+function watcher(live: Progress, isTerminal: boolean, repeat: readonly string[], stopped: () => boolean): Watcher {
   const spoken = new Map<string, number>();
   return {
     began(name, { seed, cases }) {
@@ -90,13 +90,14 @@ function watcher(live: Progress, isTerminal: boolean, stopped: () => boolean): W
       spoken.set(name, seconds);
       live.step(`${name}: ${cases} cases in ${seconds.toFixed(1)} s`);
     },
-    failed: (result) => live.note(failureText(result)),
+    failed: (result) => live.note(failureText(result, repeat)),
     stopped,
   };
 }
 
-function failureText({ name, batch, failure }: Result & { state: "failed" }): string {
-  const again = `npm run fuzz -- ${name} --seed ${batch.seed} --cases ${batch.cases}`;
+function failureText({ name, batch, failure }: Result & { state: "failed" }, options: readonly string[]): string {
+  const words = [name, "--seed", batch.seed, "--cases", batch.cases, ...options];
+  const again = `npm run fuzz -- ${words.join(" ")}`;
   return `\n${name} failed with seed ${batch.seed}:\n${failure.replaceAll(/^/gm, "  ")}\nagain: ${again}\n`;
 }
 

@@ -36,7 +36,10 @@ export function runner(name: string, folder: string, limits: Limits): Runner {
   return {
     async run(batch) {
       child ??= start(name, folder, limits);
-      const answer = await ask(child, batch, limits);
+      const end = endOf(child);
+      const answer = end
+        ? { failure: `its process ended ${end} after it had answered the batch before` }
+        : await ask(child, batch, limits);
       if ("failure" in answer) stop();
       return answer;
     },
@@ -66,6 +69,12 @@ function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
   }
 }
 
+/** How a process ended, if it did. */
+function endOf({ exitCode, signalCode }: ChildProcess): string | undefined {
+  if (signalCode !== null) return `by ${signalCode}`;
+  return exitCode === null ? undefined : `with status ${exitCode}`;
+}
+
 function ask(child: ChildProcess, batch: Batch, { seconds, megabytes }: Limits): Promise<Answer> {
   return new Promise((resolve) => {
     let output = "";
@@ -75,9 +84,9 @@ function ask(child: ChildProcess, batch: Batch, { seconds, megabytes }: Limits):
       const used = residentMegabytes(child.pid!);
       if (used > megabytes) end({ failure: `it uses ${used} MB of memory, and ${megabytes} MB are allowed` });
     }, 250);
-    const died = (code: number | null, signal: string | null): void => {
+    const died = (): void => {
       const last = output.trimEnd().split("\n").slice(-LAST_LINES).join("\n");
-      end({ failure: `its process ended ${signal ? `by ${signal}` : `with status ${code}`}\n${last}`.trimEnd() });
+      end({ failure: `its process ended ${endOf(child)}\n${last}`.trimEnd() });
     };
     const end = (answer: Answer): void => {
       clearTimeout(overdue);

@@ -27,7 +27,10 @@ const target: FuzzTarget = {
   run(seed, cases) {
     const walked = Math.floor(cases / 3);
     walk(seed * walked, walked);
-    return walked + guided({ seeds: parents(), check, cases: cases - walked, seed, files: /src\/codegen\/asm\// });
+    return (
+      walked +
+      guided({ name: target.name, seeds: parents(), check, cases: cases - walked, seed, files: /src\/codegen\/asm\// })
+    );
   },
 };
 export default target;

@@ -9,11 +9,11 @@ import {
   layout,
   parse,
 } from "../../../src/codegen/asm/index.ts";
-import { type Diagnostic, Mistakes, linesOf } from "../../../src/diagnostic.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { cornerInstructions, randomProgram } from "../../support/instructions.ts";
 import { type Random, random } from "../../support/random.ts";
 import { guided } from "../guided.ts";
+import { valueOrMistakes } from "../places.ts";
 import { shrinkList } from "../shrink.ts";
 import type { FuzzTarget } from "../target.ts";
 
@@ -27,6 +27,7 @@ const target: FuzzTarget = {
     const programs = Math.floor(cases * 0.8);
     for (let nth = 0; nth < programs; nth++) checkProgram(namedProgram(from));
     const texts = guided({
+      name: target.name,
       seeds: parents(),
       check: checkText,
       cases: cases - programs,
@@ -113,20 +114,9 @@ const HANDWRITTEN = [
 /** @throws Error when the text is neither read nor refused as it should be */
 function checkText(bytes: Uint8Array): void {
   const text = new TextDecoder().decode(bytes);
-  let read: readonly Instruction[];
-  try {
-    read = parse(text);
-  } catch (error) {
-    if (!(error instanceof XdpgenError) || error.code !== "asm-invalid" || !(error.cause instanceof Mistakes))
-      throw error;
-    const lines = linesOf(text);
-    const outside = error.cause.diagnostics.find(
-      (each) => !inside(each, lines) || (each.related && !inside(each.related, lines)),
-    );
-    if (outside)
-      throw new Error(`${JSON.stringify(outside)} lies outside of ${JSON.stringify(text)}`, { cause: error });
-    return;
-  }
+  const result = valueOrMistakes(() => parse(text), text, "asm-invalid");
+  if ("mistakes" in result) return;
+  const read = result.value;
   try {
     encode(layout(read));
   } catch (error) {
@@ -137,12 +127,4 @@ function checkText(bytes: Uint8Array): void {
   if (!isDeepStrictEqual(again, read)) {
     throw new Error(`${JSON.stringify(text)} is read as ${JSON.stringify(read)}, and that as ${JSON.stringify(again)}`);
   }
-}
-
-function inside(
-  { line, column, length }: Pick<Diagnostic, "line" | "column" | "length">,
-  lines: readonly string[],
-): boolean {
-  const columns = Math.max(1, lines[line - 1]?.length ?? 0);
-  return line >= 1 && line <= lines.length && column >= 1 && length >= 1 && column + length - 1 <= columns;
 }

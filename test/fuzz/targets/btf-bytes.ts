@@ -29,7 +29,7 @@ const target: FuzzTarget = {
     const lists = ALL_KINDS.types.map((_, index) => mergeBtf([{ btf: ALL_KINDS, roots: [index + 1] }]).btf);
     const small = lists.flatMap((btf, index) => joined(btf, index, undefined));
     const seeds = [...small, ...USES.map((_, use) => joined(ALL_KINDS, use, SOME_EXT))];
-    return guided({ seeds, check, cases, seed, files: /src\/codegen\/(btf|string-table)/ });
+    return guided({ name: target.name, seeds, check, cases, seed, files: /src\/codegen\/(btf|string-table)/ });
   },
 };
 export default target;

@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Chain, parseChain, requireChain, validateChain, warningsIn } from "../../../src/chain/index.ts";
 import { lintChain, planChain } from "../../../src/codegen/index.ts";
-import { type Diagnostic, formatDiagnostics, linesOf, Mistakes } from "../../../src/diagnostic.ts";
-import { XdpgenError } from "../../../src/errors.ts";
+import { type Diagnostic, formatDiagnostics } from "../../../src/diagnostic.ts";
 import { CASES } from "../../support/chains.ts";
 import { chainText } from "../../support/chain-text.ts";
 import { random } from "../../support/random.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 import { checkInput, withoutStacks } from "../check.ts";
 import { guided } from "../guided.ts";
+import { expectInside, valueOrMistakes } from "../places.ts";
 import type { FuzzTarget } from "../target.ts";
 
 const FILE = "chain.yaml";
@@ -26,7 +26,15 @@ const target: FuzzTarget = {
       for (let nth = 0; nth < written; nth++) checkInput(check, new TextEncoder().encode(chainText(from)));
     });
     return (
-      written + guided({ seeds: parents(), check, cases: cases - written, seed, files: /src\/(chain|codegen\/plan)\// })
+      written +
+      guided({
+        name: target.name,
+        seeds: parents(),
+        check,
+        cases: cases - written,
+        seed,
+        files: /src\/(chain|codegen\/plan)\//,
+      })
     );
   },
 };
@@ -46,12 +54,12 @@ function parents(): Uint8Array[] {
 function check(bytes: Uint8Array): void {
   const text = new TextDecoder().decode(bytes);
   const { chain, diagnostics } = parseChain(text, { file: FILE });
-  expectInside(diagnostics, text);
+  checkShown(diagnostics, text);
   const wrong = diagnostics.some(({ severity }) => severity === "error");
   if ((chain === undefined) !== wrong) throw new Error("a chain and mistakes, or neither");
   if (!chain) {
-    const refused = refusal(() => requireChain(text, FILE), text);
-    if (refused === undefined) throw new Error("parseChain refuses what requireChain takes");
+    const required = valueOrMistakes(() => requireChain(text, FILE), text, "chain-invalid");
+    if ("value" in required) throw new Error("parseChain refuses what requireChain takes");
     return;
   }
   const [mistake] = validateChain(chain);
@@ -68,44 +76,20 @@ function checkPlan(read: Chain, text: string): void {
     return { ...rest, bytes: BYTES };
   });
   const chain: Chain = { ...read, programs };
-  refusal(() => {
+  const checkPlanned = (): void => {
     const { nodes } = planChain(chain);
     if (nodes.length !== programs.length) throw new Error(`${programs.length} programs are ${nodes.length} nodes`);
     nodes.forEach(({ edges }, index) => {
       const back = Object.values(edges).find((edge) => edge.kind === "node" && edge.node <= index);
       if (back) throw new Error(`an edge of node ${index} leads back: ${JSON.stringify(back)}`);
     });
-    expectInside(warningsIn(chain.source!, lintChain(chain)), text);
-  }, text);
+    checkShown(warningsIn(chain.source!, lintChain(chain)), text);
+  };
+  valueOrMistakes(checkPlanned, text, "chain-invalid");
 }
 
-/**
- * The diagnostics with which something is refused; undefined where it is not.
- * @throws Error when it is refused in another way than a chain may be
- */
-function refusal(work: () => unknown, text: string): readonly Diagnostic[] | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    if (!(error instanceof XdpgenError) || error.code !== "chain-invalid" || !(error.cause instanceof Mistakes))
-      throw error;
-    const { diagnostics } = error.cause;
-    if (diagnostics.length === 0) throw new Error("refused for nothing", { cause: error });
-    expectInside(diagnostics, text);
-    return diagnostics;
-  }
-}
-
-function expectInside(diagnostics: readonly Diagnostic[], text: string): void {
-  const lines = linesOf(text);
-  for (const diagnostic of diagnostics) {
-    for (const { line, column, length } of [diagnostic, ...(diagnostic.related ? [diagnostic.related] : [])]) {
-      // An empty line has a first column to point at.
-      const width = Math.max(1, lines[line - 1]?.length ?? 0);
-      const inside = line >= 1 && line <= lines.length && column >= 1 && length >= 1 && column + length - 1 <= width;
-      if (!inside) throw new Error(`${JSON.stringify(diagnostic)} lies outside of the text`);
-    }
-  }
+/** @throws Error if one of them does not lie in the text, or if a person would see nothing */
+function checkShown(diagnostics: readonly Diagnostic[], text: string): void {
+  expectInside(diagnostics, text);
   if (formatDiagnostics(diagnostics, text, FILE) === "" && diagnostics.length > 0) throw new Error("nothing is shown");
 }

@@ -19,7 +19,10 @@ const target: FuzzTarget = {
     const seeds = [writeElf(SMALL_OBJECT), verdictObject(1)];
     const aimed = Math.ceil((cases * 2) / 3);
     runDamaged(seeds, check, aimed, seed);
-    return aimed + guided({ seeds, check, cases: cases - aimed, seed, files: /src\/codegen\/(elf|string-table)/ });
+    return (
+      aimed +
+      guided({ name: target.name, seeds, check, cases: cases - aimed, seed, files: /src\/codegen\/(elf|string-table)/ })
+    );
   },
 };
 export default target;

@@ -21,7 +21,7 @@ const target: FuzzTarget = {
     const aimed = Math.ceil((cases * 2) / 3);
     runDamaged(seeds, check, aimed, seed);
     const files = /src\/codegen\/(object|link|btf)\//;
-    return aimed + guided({ seeds, check, cases: cases - aimed, seed, files });
+    return aimed + guided({ name: target.name, seeds, check, cases: cases - aimed, seed, files });
   },
 };
 export default target;

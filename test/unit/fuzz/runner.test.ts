@@ -30,7 +30,17 @@ describe("npm run fuzz", () => {
     expect(told.get("dies")).toMatchObject({ failure: "its process ended by SIGSEGV\nsome last words" });
     expect(status).toBe(1);
     expect(stderr).toContain("the seed 7 is odd");
-    expect(stderr).toContain("again: npm run fuzz -- fails --seed 7 --cases 4\n");
+    expect(stderr).toContain(`again: npm run fuzz -- fails --seed 7 --cases 4 --memory 400 --folder ${FIXTURES}\n`);
+  });
+
+  test("tells a process that died between two batches from a slow one", { timeout: 60_000 }, () => {
+    const { status, stdout } = fuzz("dies-later", "waits", "--cases", "8", "--seed", "1", "--json");
+    const results = (JSON.parse(stdout) as { targets: Result[] }).targets;
+    expect(results.find(({ name }) => name === "dies-later")).toMatchObject({
+      failure: "its process ended with status 3 after it had answered the batch before",
+    });
+    expect(results.find(({ name }) => name === "waits")).toMatchObject({ state: "passed", cases: 8 });
+    expect(status).toBe(1);
   });
 
   test("ends a batch that hangs", { timeout: 60_000 }, () => {
@@ -80,8 +90,24 @@ describe("guided", () => {
       if (bytes[2] === 0x46) throw new Error("found");
     };
     const options = { seeds: [new Uint8Array(3)], check, cases: 200_000, seed: 1 };
-    expect(() => guided({ ...options, files: /unit\/fuzz\/runner\.test\.ts/ })).toThrow("with 3 bytes: 425446");
-    expect(guided({ ...options, cases: 10_000, files: /nothing/ })).toBeGreaterThanOrEqual(10_000);
+    const files = /unit\/fuzz\/runner\.test\.ts/;
+    expect(() => guided({ ...options, name: "follows", files })).toThrow("with 3 bytes: 425446");
+    expect(guided({ ...options, name: "blind", cases: 10_000, files: /nothing/ })).toBeGreaterThanOrEqual(10_000);
+  });
+
+  test("goes on in the next batch from what it has bred", () => {
+    const heads: string[] = [];
+    const check = (bytes: Uint8Array): void => {
+      if (bytes[0] !== 0x42) return;
+      if (bytes[1] === 0x54) heads.push("BT");
+    };
+    const options = { name: "bred", seeds: [new Uint8Array(3)], check, files: /unit\/fuzz\/runner\.test\.ts/ };
+    guided({ ...options, cases: 100_000, seed: 1 });
+    expect(heads.length).toBeGreaterThan(0);
+    heads.length = 0;
+    guided({ ...options, cases: 256, seed: 2 });
+    // From zeros alone two right bytes come once in many thousands.
+    expect(heads.length).toBeGreaterThan(0);
   });
 });
 
