@@ -11,12 +11,12 @@ import {
   type ElfSection,
   RELOCATION_SIZES,
   R_BPF_64_ABS64,
+  SHF_COMPRESSED,
   SHF_EXECINSTR,
   SHT_NOBITS,
 } from "../elf/index.ts";
-import { type Assembly, type Fragment, type Section, type SpelledRelocation } from "./assembly.ts";
+import type { Assembly, Fragment, Section, SpelledRelocation } from "./assembly.ts";
 import { Problem, absolute, checkWidth, evaluate } from "./expression.ts";
-import { SHF_COMPRESSED } from "./pieces.ts";
 import { type Placed, leb128 } from "./place.ts";
 import { Resolver, typeIn32Bits } from "./resolve.ts";
 import { SymbolTable } from "./symbols.ts";

@@ -7,6 +7,7 @@ import {
   R_BPF_64_ABS32,
   R_BPF_64_ABS64,
   R_BPF_64_NODYLD32,
+  SHF_COMPRESSED,
   SHF_EXECINSTR,
   SHT_NOBITS,
 } from "../elf/index.ts";
@@ -29,9 +30,6 @@ const WIDTHS: ReadonlyMap<number, number> = new Map([
   [R_BPF_64_ABS32, 4],
   [R_BPF_64_NODYLD32, 4],
 ]);
-
-/** Bytes that hold other bytes (System V gABI). */
-export const SHF_COMPRESSED = 0x800;
 
 const isCode = ({ type, flags }: ElfSection): boolean => type !== SHT_NOBITS && (flags & SHF_EXECINSTR) !== 0;
 

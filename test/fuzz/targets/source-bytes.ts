@@ -20,7 +20,8 @@ const target: FuzzTarget = {
   run(seed, cases) {
     const seeds = [
       ...[SMALL_OBJECT, ...SOURCES.map((text) => parseObject(text))].map(writeElf),
-      ...[verdictObject(1), bytesOf(sampleObject("callback"))],
+      verdictObject(1),
+      bytesOf(sampleObject("callback")),
     ];
     const aimed = Math.ceil((cases * 2) / 3);
     runDamaged(seeds, check, aimed, seed);
