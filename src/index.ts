@@ -57,6 +57,7 @@ export {
   type Piece,
   planChain,
   type PlanNode,
+  planToC,
   planToDot,
   planToSvg,
   planToText,

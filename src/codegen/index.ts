@@ -17,6 +17,7 @@ export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synt
 export { lintChain } from "./lint/lint.ts";
 export type { Warning } from "./lint/warning.ts";
 export type { ResolvedProgram } from "./object/program.ts";
+export { planToC } from "./plan/c.ts";
 export { pictureToDot, planToDot } from "./plan/dot.ts";
 export { actionsByTarget, formatEdge, formatEdges, formatPlan } from "./plan/format.ts";
 export {

@@ -4,6 +4,8 @@ import { loadTarget, obstacle, targetNames } from "./targets.ts";
 
 /** Every instruction is emulated in the virtual machine. */
 const SLOWER = process.env["XDPGEN_VM"] === undefined ? 1 : 20;
+/** Milliseconds after which a test is a hang: those that take longest take minutes, and longer beside others. */
+const HANGS = 20 * 60_000;
 const SEED = Number(process.env["XDPGEN_SEED"] ?? Math.floor(Math.random() * 0x8000_0000));
 
 /** One test for each target that loads something into the kernel, or for each that does not. */
@@ -11,7 +13,7 @@ export async function testTargets(needsKernel: boolean): Promise<void> {
   for (const name of targetNames()) {
     const target = await loadTarget(name);
     if ((target.needsKernel ?? false) !== needsKernel) continue;
-    test(`${name}: ${target.claim}`, { timeout: SLOWER * 60_000 }, async (context) => {
+    test(`${name}: ${target.claim}`, { timeout: HANGS }, async (context) => {
       const reason = obstacle(target);
       context.skip(reason !== undefined, reason);
       const cases = Math.ceil(target.cases / SLOWER);

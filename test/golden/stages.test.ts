@@ -4,7 +4,15 @@
  */
 import { describe, expect, it } from "vitest";
 import { LINKAGES } from "../../src/chain/index.ts";
-import { formatPlan, groupsOf, planToDot, planToSvg, planToText, synthesise } from "../../src/codegen/index.ts";
+import {
+  formatPlan,
+  groupsOf,
+  planToC,
+  planToDot,
+  planToSvg,
+  planToText,
+  synthesise,
+} from "../../src/codegen/index.ts";
 import { caseNames, CASES, readCase } from "../support/chains.ts";
 
 describe.each(caseNames())("%s", (name) => {
@@ -20,6 +28,10 @@ describe.each(caseNames())("%s", (name) => {
     await expect(planToDot(plan, options)).toMatchFileSnapshot(`${CASES}${name}.dot`);
     await expect(planToText(plan, options)).toMatchFileSnapshot(`${CASES}${name}.txt`);
     await expect(planToSvg(plan, options)).toMatchFileSnapshot(`${CASES}${name}.svg`);
+  });
+
+  it("is written as C", async () => {
+    await expect(planToC(synthesise(readCase(name)).plan)).toMatchFileSnapshot(`${CASES}${name}.c`);
   });
 
   it.each(LINKAGES)("is lowered for %s", async (auto) => {

@@ -6,15 +6,15 @@ import { type Chain, type Program, requireChain } from "../../src/chain/index.ts
 export const CASES = fileURLToPath(new URL("../cases/", import.meta.url));
 
 /** Names of the chains in test/cases, without `.yaml`. */
-export function caseNames(): readonly string[] {
-  return readdirSync(CASES)
+export function caseNames(folder = CASES): readonly string[] {
+  return readdirSync(folder)
     .filter((file) => file.endsWith(".yaml"))
     .map((file) => file.replace(/\.yaml$/, ""));
 }
 
 /** Parsed, with the bytes of its objects. */
-export function readCase(name: string): Chain {
-  const file = `${CASES}${name}.yaml`;
+export function readCase(name: string, folder = CASES): Chain {
+  const file = `${folder}${name}.yaml`;
   return withBytes(requireChain(readFileSync(file, "utf8"), file));
 }
 

@@ -20,13 +20,18 @@ import {
 } from "../../src/codegen/elf/index.ts";
 import { withFile } from "./llvm.ts";
 
+/** Where clang finds `asm/types.h`, which Debian has in a folder of the machine's architecture. */
+export const INCLUDES: readonly string[] = readdirSync("/usr/include")
+  .filter((name) => name.endsWith("-linux-gnu"))
+  .flatMap((name) => ["-idirafter", `/usr/include/${name}`]);
+
 /** Compiles C for BPF, as the sample programs are compiled. */
 export function compile(source: string, ...options: string[]): Uint8Array {
   return withFile(source, (path) => {
     const output = `${path}.obj`;
     execFileSync(
       "clang",
-      ["-O2", "-g", "-target", "bpf", "-mcpu=v3", ...options, "-x", "c", "-c", path, "-o", output],
+      ["-O2", "-g", "-target", "bpf", "-mcpu=v3", ...INCLUDES, ...options, "-x", "c", "-c", path, "-o", output],
       {
         stdio: ["ignore", "ignore", "pipe"],
       },

@@ -30,26 +30,42 @@ import { link } from "../../src/codegen/link/link.ts";
 
 /** How many programs a packet has room for: as many as a dispatcher. */
 export const SLOTS = 255;
-const COUNT = 4 * SLOTS;
-const PLACE = COUNT + 4;
-const SIZE = PLACE + SLOTS;
+export const COUNT = 4 * SLOTS;
+export const PLACE = COUNT + 4;
+export const PACKET_SIZE = PLACE + SLOTS;
 
 /** The object of program `k`; its function is `verdict_<k>`. Nothing in it tells which codes can come. */
 export function verdictObject(k: number): Uint8Array {
-  return objectOf(`verdict_${k}`, [...visit(k), ldxW(R0, R1, 4 * k), exit(), ...short(0)]);
+  return made(`verdict_${k}`, () => [...visit(k), ldxW(R0, R1, 4 * k), exit(), ...short(0)]);
 }
 
 /** As `verdictObject`, and its code shows that it returns one of `codes`: what else is prescribed gives the first of them. */
 export function boundedObject(k: number, codes: readonly number[]): Uint8Array {
   const [first, ...others] = codes.map((code) => code | 0);
-  return objectOf(`bounded_${k}`, [
-    ...visit(k),
-    ldxW(R2, R1, 4 * k),
-    ...others.flatMap((code) => [mov64Imm(R0, code), jeq32Imm(R2, code, "out")]),
-    mov64Imm(R0, first!),
-    withLabel("out", exit()),
-    ...short(first!),
-  ]);
+  return made(
+    `bounded_${k}`,
+    () => [
+      ...visit(k),
+      ldxW(R2, R1, 4 * k),
+      ...others.flatMap((code) => [mov64Imm(R0, code), jeq32Imm(R2, code, "out")]),
+      mov64Imm(R0, first!),
+      withLabel("out", exit()),
+      ...short(first!),
+    ],
+    codes.join(),
+  );
+}
+
+const objects = new Map<string, Uint8Array>();
+
+/** The object of this function, made once: ten thousand chains are of the same few programs. */
+function made(symbol: string, instructions: () => readonly Instruction[], variant = ""): Uint8Array {
+  const key = `${symbol} ${variant}`;
+  const known = objects.get(key);
+  if (known) return known;
+  const object = objectOf(symbol, instructions());
+  objects.set(key, object);
+  return object;
 }
 
 /** R1 = the packet, its place noted; too short a packet goes to `short`. */
@@ -58,7 +74,7 @@ function visit(k: number): readonly Instruction[] {
     ldxW(R2, R1, 4), // xdp_md.data_end
     ldxW(R1, R1, 0), // xdp_md.data
     mov64Reg(R3, R1),
-    add64Imm(R3, SIZE),
+    add64Imm(R3, PACKET_SIZE),
     jgtReg(R3, R2, "short"),
     ldxB(R2, R1, COUNT),
     add32Imm(R2, 1),
@@ -80,7 +96,7 @@ export function objectOf(symbol: string, instructions: readonly Instruction[]): 
 
 /** A packet that makes program k return `codes[k]`. */
 export function verdictPacket(codes: readonly number[]): Uint8Array {
-  const packet = new Uint8Array(SIZE);
+  const packet = new Uint8Array(PACKET_SIZE);
   const view = new DataView(packet.buffer);
   codes.forEach((code, k) => view.setUint32(4 * k, code, true));
   return packet;

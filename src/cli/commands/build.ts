@@ -1,17 +1,24 @@
 /** `xdpgen build`: a chain as files. Asks nothing of the kernel. */
 import { InvalidArgumentError } from "commander";
 import { LINKAGES, type Linkage } from "../../chain/index.ts";
-import { type DispatcherImage, groupsOf, planToDot, planToSvg } from "../../codegen/index.ts";
+import { type DispatcherImage, groupsOf, planToC, planToDot, planToSvg } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, oneOf, printJson } from "../common.ts";
 import type { Io } from "../io.ts";
 import { warn } from "../render/warnings.ts";
 
-const FORMATS = ["o", "asm", "json", "dot", "svg"] as const;
+const FORMATS = ["o", "asm", "c", "json", "dot", "svg"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** How a file name goes on after the chain's name. */
-const SUFFIX: Readonly<Record<Format, string>> = { o: ".bpf.o", asm: ".asm", json: ".json", dot: ".dot", svg: ".svg" };
+const SUFFIX: Readonly<Record<Format, string>> = {
+  o: ".bpf.o",
+  asm: ".asm",
+  c: ".bpf.c",
+  json: ".json",
+  dot: ".dot",
+  svg: ".svg",
+};
 
 interface Options extends CommonOptions {
   readonly emit: readonly Format[];
@@ -24,12 +31,13 @@ export const buildCommand: MakeCommand = (io) =>
     ["xdpgen build chain.yaml", "write NAME.bpf.o, NAME being the chain's name"],
     ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
     ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
+    ["xdpgen build chain.yaml --emit c", "print what it decides as C, to be read and audited"],
     ["xdpgen build chain.yaml --emit svg > chain.svg", "draw it; `xdpgen graph` does so in a terminal"],
     ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
-    .option("--emit <formats>", "what to write, separated by commas: o, asm, json, dot, svg", formats, ["o"])
+    .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg", formats, ["o"])
     .addOption(
       choice("--linkage <linkage>", "instead of the chain's: auto (here: call), freplace or call", [
         "auto",
@@ -87,6 +95,8 @@ function emitted(image: DispatcherImage, format: Format, groups: Groups): string
       return image.elf;
     case "asm":
       return image.listing;
+    case "c":
+      return planToC(image.plan);
     case "dot":
       return planToDot(image.plan, { groups });
     case "svg":

@@ -6,11 +6,11 @@ import { expect, it } from "vitest";
 import { type ElfObject, readElf } from "../../../src/codegen/elf/index.ts";
 import { parseObject } from "../../../src/codegen/source/index.ts";
 import { tryAssemble } from "../../support/llvm.ts";
+import { INCLUDES } from "../../support/objects.ts";
 import { LLVMS } from "../../support/llvm-tools.ts";
 import { meaning } from "./same.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const MULTIARCH = readdirSync("/usr/include").filter((name) => name.endsWith("-linux-gnu"));
 
 const sources = ["bpf", "test/bpf"].flatMap((folder) =>
   readdirSync(`${root}${folder}`)
@@ -23,7 +23,7 @@ function compiled(path: string, debug: "-g" | "-g0"): string {
   const own = [...readFileSync(`${root}${path}`, "utf8").matchAll(/^[ *]*clang: (-.+)$/gm)].flatMap(([, flags]) =>
     flags!.split(" ").filter((flag) => !flag.startsWith("-g")),
   );
-  const paths = ["-Ibpf", ...MULTIARCH.flatMap((name) => ["-idirafter", `/usr/include/${name}`])];
+  const paths = ["-Ibpf", ...INCLUDES];
   const flags = ["-O2", debug, "-target", "bpf", "-mcpu=v3", "-fdebug-compilation-dir=.", ...own, ...paths];
   return execFileSync("clang", [...flags, "-S", path, "-o", "-"], { cwd: root, encoding: "utf8", stdio: "pipe" });
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The dispatcher of the chain "linear" as C, written by `xdpgen build --emit c` to be read and audited.
+ * It decides as the dispatcher that xdpgen emits does; what runs is that one, not this.
+ *
+ * The programs are not in it: a weak function stands in for each. Link it with others that have the same
+ * names (`bpftool gen object`), or replace them when this is loaded (freplace).
+ *
+ *     clang -O2 -g -target bpf -c linear.bpf.c -o linear.bpf.o
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* What a program returns that has no verdict of its own: the next one runs, whatever the edges say. */
+#define NO_VERDICT 31
+
+__weak __attribute__((noinline)) int slot_counter(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+__weak __attribute__((noinline)) int slot_denylist(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+__weak __attribute__((noinline)) int slot_ratelimit(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+__weak __attribute__((noinline)) int slot_echo(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+SEC("xdp")
+int xdpgen_linear(struct xdp_md *ctx)
+{
+	int verdict;
+
+	/* counter: priority 5 */
+	verdict = slot_counter(ctx);
+	switch (verdict) {
+	case XDP_PASS:
+	case NO_VERDICT:
+		break;
+	default:
+		return verdict;
+	}
+
+	/* denylist: priority 10 */
+	verdict = slot_denylist(ctx);
+	switch (verdict) {
+	case XDP_PASS:
+	case NO_VERDICT:
+		break;
+	default:
+		return verdict;
+	}
+
+	/* ratelimit: priority 20 */
+	verdict = slot_ratelimit(ctx);
+	switch (verdict) {
+	case XDP_PASS:
+	case NO_VERDICT:
+		break;
+	default:
+		return verdict;
+	}
+
+	/* echo: priority 40 */
+	verdict = slot_echo(ctx);
+	switch (verdict) {
+	case NO_VERDICT:
+		return XDP_PASS;
+	default:
+		return verdict;
+	}
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The dispatcher of the chain "two-instances" as C, written by `xdpgen build --emit c` to be read and audited.
+ * It decides as the dispatcher that xdpgen emits does; what runs is that one, not this.
+ *
+ * The programs are not in it: a weak function stands in for each. Link it with others that have the same
+ * names (`bpftool gen object`), or replace them when this is loaded (freplace).
+ *
+ *     clang -O2 -g -target bpf -c two-instances.bpf.c -o two-instances.bpf.o
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+/* What a program returns that has no verdict of its own: the next one runs, whatever the edges say. */
+#define NO_VERDICT 31
+
+__weak __attribute__((noinline)) int slot_inner(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+__weak __attribute__((noinline)) int slot_outer(struct xdp_md *ctx)
+{
+	return NO_VERDICT;
+}
+
+SEC("xdp")
+int xdpgen_two_instances(struct xdp_md *ctx)
+{
+	int verdict;
+
+	/* inner: priority 50 */
+	verdict = slot_inner(ctx);
+	switch (verdict) {
+	case XDP_PASS:
+	case NO_VERDICT:
+		break;
+	default:
+		return verdict;
+	}
+
+	/* outer: priority 50 */
+	verdict = slot_outer(ctx);
+	switch (verdict) {
+	case NO_VERDICT:
+		return XDP_PASS;
+	default:
+		return verdict;
+	}
+}

@@ -1,0 +1,37 @@
+import fc from "fast-check";
+import { LINKAGES } from "../../../src/chain/index.ts";
+import { synthesise } from "../../../src/codegen/index.ts";
+import { interpreted } from "../../support/interpreted.ts";
+import { expected, inWords, type Proof, proofs, showProof } from "../../support/proof.ts";
+import type { FuzzTarget } from "../target.ts";
+
+/** A case is a chain of up to 64 programs with a few packets, for every linkage. */
+const target: FuzzTarget = {
+  name: "chain-model",
+  claim: "the bytes of a dispatcher, interpreted, run the programs and give the verdict that the model does",
+  cases: 10_000,
+  run(seed, cases) {
+    const property = fc.property(proofs, (proof) => complaint(proof) === undefined);
+    const { counterexample } = fc.check(property, { seed, numRuns: cases });
+    if (counterexample) throw new Error(`${complaint(counterexample[0])}\n${showProof(counterexample[0])}`);
+    return cases;
+  },
+};
+export default target;
+
+/** Where the bytes do otherwise, or cannot be made. */
+function complaint(proof: Proof): string | undefined {
+  try {
+    for (const auto of LINKAGES) {
+      const run = interpreted(synthesise(proof.chain, { auto }));
+      for (const packet of proof.packets) {
+        const is = inWords(run((program) => packet[Number(program.slice(1))]!));
+        const should = inWords(expected(proof, packet));
+        if (is !== should) return `linkage ${auto}: it is ${is}\nand should be ${should}`;
+      }
+    }
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.stack : String(error);
+  }
+}
