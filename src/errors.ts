@@ -21,6 +21,10 @@ export type ErrorCode =
   | "btf-invalid"
   /** Instructions that cannot be encoded, laid out or decoded. */
   | "asm-invalid"
+  /** A frame, a file of frames or a place that they come from, which cannot be used. */
+  | "packet-invalid"
+  /** A check of the chain did not come out as declared; nothing was changed. */
+  | "check-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
   /** The kernel's verifier refused a program. */
@@ -47,6 +51,7 @@ const INPUT_CODES: ReadonlySet<ErrorCode> = new Set([
   "object-unsupported",
   "btf-invalid",
   "asm-invalid",
+  "packet-invalid",
   "limit",
 ]);
 

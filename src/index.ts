@@ -26,6 +26,7 @@ export {
   LINKAGES,
   type Mode,
   MODES,
+  NO_VERDICT,
   parseChain,
   type Program,
   requireChain,
@@ -103,6 +104,8 @@ export {
   open,
   openKernel,
   openMap,
+  openTracer,
+  type PacketContext,
   type Present,
   preview,
   type Preview,
@@ -120,4 +123,8 @@ export {
   type TestRunOptions,
   type TestRunResult,
   thisMachine,
+  type TracedPacket,
+  type Tracer,
+  type TraceStep,
 } from "./loader/index.ts";
+export { CaptureReader, describeFrame, describePacket, type Packet, readCapture } from "./packets/index.ts";

@@ -8,7 +8,7 @@ import { setTimeout } from "node:timers/promises";
 
 import { attach, loadChain } from "../../src/index.ts";
 import { openKernel } from "../../src/loader/index.ts";
-import { ethernet, frame, ipv4, payload, udp, vlan } from "../../test/support/frames.ts";
+import { ethernet, frame, ipv4, payload, udp, vlan } from "../../src/packets/index.ts";
 import { traffic } from "../../test/support/traffic.ts";
 import { type Answer, MACS, type Numbered, READY, type Request, type Sent } from "./requests.ts";
 

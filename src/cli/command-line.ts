@@ -11,6 +11,7 @@ import { planCommand } from "./commands/plan.ts";
 import { lintCommand } from "./commands/lint.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
+import { traceCommand } from "./commands/trace.ts";
 import type { CommandResult } from "./common.ts";
 import type { Io } from "./io.ts";
 import { version } from "./version.ts";
@@ -46,6 +47,7 @@ Examples:
     applyCommand,
     statusCommand,
     detachCommand,
+    traceCommand,
     doctorCommand,
     asmCommand,
     disasmCommand,

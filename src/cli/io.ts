@@ -1,5 +1,5 @@
 /** What a command may touch of the world around it, so that it can run in a test. */
-import { readdirSync } from "node:fs";
+import { createReadStream, readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { nearest } from "../nearest.ts";
@@ -22,6 +22,8 @@ export interface Io {
   readonly writeFile: (path: string, data: string | Uint8Array) => Promise<void>;
   /** The whole of a file, or of standard input for `-`. */
   readonly readInput: (path: string) => Promise<Uint8Array>;
+  /** The same in pieces, as they come. */
+  readonly openInput: (path: string) => AsyncIterable<Uint8Array>;
   readonly library: Library;
 }
 
@@ -47,6 +49,7 @@ export function processIo(): Io {
     now: () => new Date(),
     writeFile: writeWithFolders,
     readInput,
+    openInput,
     library,
   };
 }
@@ -74,6 +77,15 @@ async function readInput(path: string): Promise<Uint8Array> {
   try {
     return path === STDIN ? await readStdin() : await readFile(path);
   } catch (cause) {
+    throw new XdpgenError("file-unreadable", `${inputName(path)} ${whyUnreadable(path, cause)}`, { cause });
+  }
+}
+
+async function* openInput(path: string): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const part of path === STDIN ? process.stdin : createReadStream(path)) yield part as Uint8Array;
+  } catch (cause) {
+    if (!(cause instanceof Error && "code" in cause)) throw cause;
     throw new XdpgenError("file-unreadable", `${inputName(path)} ${whyUnreadable(path, cause)}`, { cause });
   }
 }

@@ -13,6 +13,7 @@ import type {
   PreviewOptions,
   SwapOptions,
   SwapResult,
+  Tracer,
 } from "../loader/index.ts";
 
 export interface Library {
@@ -29,6 +30,10 @@ export interface Library {
   clearDefunct(report: (message: string) => void): Promise<number>;
   /** @throws XdpgenError `interface-missing` where one of them does not exist */
   requireInterfaces(devices: readonly string[]): Promise<void>;
+  /** @throws XdpgenError `interface-missing` */
+  interfaceIndex(device: string): Promise<number>;
+  /** The chain beside what runs, to see what packets do in it. */
+  openTracer(chain: Chain): Promise<Tracer>;
   doctor(): Promise<DoctorReport>;
   /** What of a chain may not be meant. */
   lint(chain: Chain): Promise<readonly Warning[]>;
@@ -76,6 +81,14 @@ export const library: Library = {
     const { openKernel, requireInterface } = await import("../loader/index.ts");
     const kernel = openKernel();
     for (const device of devices) requireInterface(kernel, device);
+  },
+  async interfaceIndex(device) {
+    const { openKernel, requireInterface } = await import("../loader/index.ts");
+    return requireInterface(openKernel(), device);
+  },
+  async openTracer(chain) {
+    const { openTracer } = await import("../loader/index.ts");
+    return openTracer(chain);
   },
   async doctor() {
     const { doctor } = await import("../loader/index.ts");

@@ -1,7 +1,7 @@
 /** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its `call` slots bound. */
 import { encodeManifest, MANIFEST_SECTION, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import type { Kernel, ObjectProgram } from "./kernel.ts";
+import type { Kernel, ObjectMap, ObjectProgram } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
 import { select, tryAlone } from "./program.ts";
@@ -10,6 +10,8 @@ export interface LoadedDispatcher extends Disposable {
   readonly program: ObjectProgram;
   /** The maps of each `call` program, by the program's name. */
   readonly maps: ReadonlyMap<string, readonly BoundMap[]>;
+  /** A map of the object by its name there. */
+  map(name: string): ObjectMap | undefined;
 }
 
 /**
@@ -44,7 +46,7 @@ export function loadDispatcher(
       }),
     );
     loadObject(object, what, chain, () => blame(kernel, image));
-    return { program, maps, [Symbol.dispose]: () => object[Symbol.dispose]() };
+    return { program, maps, map: (name) => object.map(name), [Symbol.dispose]: () => object[Symbol.dispose]() };
   } catch (error) {
     object[Symbol.dispose]();
     throw error;

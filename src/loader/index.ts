@@ -43,3 +43,4 @@ export { type Occupant, type Present, preview, type Preview, type PreviewOptions
 export { loadChain, resolveChain } from "./source.ts";
 export { type AttachmentStatus, type MapStatus, type ProgramStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";
+export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./trace.ts";

@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Chain, Program } from "../chain/chain.ts";
-import { editable, requireChain, type EditableChain } from "../chain/index.ts";
+import { capturesOf, type Check, editable, requireChain, type EditableChain } from "../chain/index.ts";
 import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import { isErrno } from "./kernel.ts";
@@ -19,7 +19,7 @@ export async function loadChain(path: string): Promise<EditableChain> {
 }
 
 /**
- * Reads the objects of those programs that have no bytes yet. What has been read stays, so an object is read once however
+ * Reads the objects of those programs, and the captures of those checks, that have no bytes yet. What has been read stays, so an object is read once however
  * often its chain is changed.
  *
  * @throws XdpgenError `file-unreadable` with every file that cannot be read
@@ -41,11 +41,29 @@ export async function resolveChain(chain: Chain): Promise<EditableChain> {
       }
     }),
   );
+  const checks = chain.checks && (await Promise.all(chain.checks.map((check) => readCaptures(check, mistakes))));
   if (mistakes.length === 1) throw mistakes[0]!;
   if (mistakes.length > 1) {
     throw new XdpgenError("file-unreadable", mistakes.map((mistake) => mistake.message).join("\n"));
   }
-  return editable({ ...chain, programs });
+  return editable({ ...chain, programs, ...(checks && { checks }) });
+}
+
+/** The check with the bytes of its captures. */
+async function readCaptures(check: Check, mistakes: XdpgenError[]): Promise<Check> {
+  const missing = capturesOf(check).filter((path) => !check.captures?.[path]);
+  if (missing.length === 0) return check;
+  const read = async (path: string): Promise<readonly [string, Uint8Array]> => [
+    path,
+    await readBytes(path, `check \`${check.name}\`: the capture ${path}`),
+  ];
+  try {
+    return { ...check, captures: { ...check.captures, ...Object.fromEntries(await Promise.all(missing.map(read))) } };
+  } catch (error) {
+    if (!(error instanceof XdpgenError)) throw error;
+    mistakes.push(error);
+    return check;
+  }
 }
 
 async function readBytes(path: string, what: string): Promise<Uint8Array> {

@@ -2,7 +2,7 @@
  * The transaction: an interface goes from what runs to a declared chain, whole or not at all.
  *
  *     lock -> read the live state, clear leftovers -> nothing to do? -> build the next generation whole
- *          -> one bpf_link_update that names the program it expects -> unpin what nothing uses
+ *          -> run the chain's checks -> one bpf_link_update that names the program it expects -> unpin what nothing uses
  *
  * A failure before the update takes back what was pinned and changes nothing. A crash at any instant leaves the old or the
  * new generation whole; the next command clears the rest.
@@ -11,6 +11,7 @@ import { rmdirSync } from "node:fs";
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import { type DispatcherImage, type Manifest, synthesise } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { requireChecks } from "./checks.ts";
 import { explain } from "./explain.ts";
 import { canFreplace } from "./features.ts";
 import { buildGeneration, type Generation } from "./generation.ts";
@@ -55,14 +56,16 @@ export async function swap(
   const report = options.report ?? ((): void => {});
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
-  const image = synthesise(await resolveChain(declared), { auto: canFreplace(kernel) ? "freplace" : "call" });
+  const resolved = await resolveChain(declared);
+  const image = synthesise(resolved, { auto: canFreplace(kernel) ? "freplace" : "call" });
   const what = `attach chain ${chain.name} to ${device}`;
+  const { mode } = declared;
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);
     return await withLock(kernel, dir, options.lockTimeout, async () => {
       try {
-        return await swapLocked(kernel, dir, image, { ...options, what, report, mode: declared.mode, device, ifindex });
+        return await swapLocked(kernel, dir, image, { ...options, what, report, chain: resolved, mode, device, ifindex });
       } catch (error) {
         removeIfEmpty(dir);
         throw error;
@@ -77,6 +80,7 @@ interface Target extends SwapOptions {
   /** The attempt, for messages. */
   readonly what: string;
   readonly report: (message: string) => void;
+  readonly chain: Chain;
   readonly mode: Mode | "auto";
   readonly device: string;
   readonly ifindex: number;
@@ -99,6 +103,7 @@ async function swapLocked(kernel: Kernel, dir: string, image: DispatcherImage, t
   let made: Mode;
   try {
     using next = buildGeneration(kernel, dir, identity?.manifest, image, generation, journal, report);
+    await requireChecks(kernel, target.chain, image, next.dispatcher, target.what);
     if (pinned && mode) {
       updateLink(kernel, pinned, next, target);
       made = mode;

@@ -61,7 +61,7 @@ export async function campaign(entries: readonly Entry[], plan: Plan, watcher: W
     if (!next || watcher.stopped()) break;
     const batch = {
       seed: (plan.seed + next.batches++) >>> 0,
-      cases: Math.min(next.target.cases, plan.cases - next.asked),
+      cases: Math.min(next.target.batch ?? next.target.cases, plan.cases - next.asked),
     };
     watcher.began(next.target.name, batch);
     const started = performance.now();

@@ -9,6 +9,8 @@ export interface FuzzTarget {
   readonly claim: string;
   /** Cases in `npm test`: as many as take a few seconds. */
   readonly cases: number;
+  /** Cases that `npm run fuzz` asks for at a time, where those of `npm test` would take minutes. */
+  readonly batch?: number;
   /** Loads programs or types into the kernel: needs root, and runs with the kernel's tests. */
   readonly needsKernel?: true;
   /** Why it cannot run on this machine, if so. */

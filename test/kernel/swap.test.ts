@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MODES } from "../../src/chain/index.ts";
 import { attach, type Attachment, open, openKernel, openMap } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
-import { ethernet, frame, payload } from "../support/frames.ts";
+import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";

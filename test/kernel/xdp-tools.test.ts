@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
 import { attach, type Attachment, openKernel, openMap } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
-import { ethernet, frame, ipv4, payload, udp } from "../support/frames.ts";
+import { ethernet, frame, ipv4, payload, udp } from "../../src/packets/index.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { distributionObjects } from "../support/objects.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";

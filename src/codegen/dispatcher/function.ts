@@ -11,4 +11,11 @@ export interface DispatcherFunction {
   readonly lines: readonly { readonly index: number; readonly text: string }[];
 }
 
-export const INT: ReturnType = { kind: "int", name: "int", size: 4, bits: 32, bitOffset: 0, encoding: 1 };
+export const INT: ReturnType & { readonly kind: "int" } = {
+  kind: "int",
+  name: "int",
+  size: 4,
+  bits: 32,
+  bitOffset: 0,
+  encoding: 1,
+};

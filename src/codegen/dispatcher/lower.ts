@@ -31,6 +31,7 @@ import { canReturn, type ReturnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan } from "../plan/plan.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
+import { traced } from "./trace.ts";
 import { keepReachable, type SlotCode } from "./reach.ts";
 
 export interface LoweredMain {
@@ -48,9 +49,13 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
   jset: jset32Imm,
 };
 
-/** @param declared one for each node of the plan */
-export function lower(plan: Plan, declared: readonly SlotCode[]): LoweredMain {
-  const blocks = blocksOf(plan, keepReachable(plan, declared));
+/**
+ * @param declared one for each node of the plan
+ * @param trace whether every program's record is written (trace.ts)
+ */
+export function lower(plan: Plan, declared: readonly SlotCode[], trace = false): LoweredMain {
+  const untraced = blocksOf(plan, keepReachable(plan, declared));
+  const blocks = trace ? traced(untraced) : untraced;
   const ends = blocks.map((block, i) => endOf(block, blocks[i + 1]?.label));
   const jumpedTo = new Set<string>();
   for (const parts of [blocks.map(({ body }) => body), ends]) {

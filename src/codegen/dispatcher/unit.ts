@@ -6,6 +6,7 @@ import type { ReturnType } from "../object/signature.ts";
 import { once } from "../once.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { MANIFEST_HEADER, MANIFEST_SECTION } from "./manifest.ts";
+import { TRACE_SECTION, traceSize } from "./trace.ts";
 
 /**
  * The functions as a unit of the linker, laid out. No type of the unit is there twice.
@@ -70,26 +71,50 @@ function identity(type: ReturnType): string {
 
 /** The unit with the manifest as a data section: two variables, so that `bpftool map dump` shows the JSON as text. */
 export function withManifest(unit: Unit, manifest: Uint8Array): Unit {
+  const json = manifest.length - MANIFEST_HEADER;
+  return withData(unit, { section: MANIFEST_SECTION, kind: "rodata", bytes: manifest }, [
+    { name: "xdpgen_header", type: INT, length: MANIFEST_HEADER / 4 },
+    { name: "xdpgen_manifest", type: { ...INT, name: "char", size: 1, bits: 8 }, length: json },
+  ]);
+}
+
+/** The unit with room for the records of a traced packet. */
+export function withTrace(unit: Unit, nodes: number): Unit {
+  const bytes = new Uint8Array(traceSize(nodes));
+  return withData(unit, { section: TRACE_SECTION, kind: "data", bytes }, [
+    { name: "xdpgen_trace", type: INT, length: bytes.length / INT.size },
+  ]);
+}
+
+interface Variable {
+  readonly name: string;
+  /** Of an element. */
+  readonly type: ReturnType & { readonly kind: "int" };
+  /** Elements of the array. */
+  readonly length: number;
+}
+
+/** @param variables one behind the other, which fill the section */
+function withData(
+  unit: Unit,
+  section: Pick<UnitData, "section" | "kind" | "bytes">,
+  variables: readonly Variable[],
+): Unit {
   const types = [...unit.btf.types];
   const add = (type: BtfType): TypeId => types.push(type);
   const addOnce = (type: ReturnType): TypeId => {
     const known = types.findIndex((t) => t.kind === "int" && identity(t) === identity(type));
     return known < 0 ? add(type) : known + 1;
   };
-  const int = addOnce(INT);
-  const char = addOnce({ kind: "int", name: "char", size: 1, bits: 8, bitOffset: 0, encoding: 1 });
-  const variable = (name: string, element: TypeId, length: number): TypeId =>
-    add({ kind: "var", name, type: add({ kind: "array", type: element, indexType: int, length }), linkage: "static" });
-  const json = manifest.length - MANIFEST_HEADER;
-  const data: UnitData = {
-    section: MANIFEST_SECTION,
-    kind: "rodata",
-    bytes: manifest,
-    align: 8,
-    variables: [
-      { type: variable("xdpgen_header", int, MANIFEST_HEADER / 4), offset: 0, size: MANIFEST_HEADER },
-      { type: variable("xdpgen_manifest", char, json), offset: MANIFEST_HEADER, size: json },
-    ],
-  };
+  const indexType = addOnce(INT);
+  const elements = variables.map(({ type }) => addOnce(type));
+  let end = 0;
+  const placed = variables.map(({ name, type, length }, index) => {
+    const array = add({ kind: "array", type: elements[index]!, indexType, length });
+    const offset = end;
+    end += length * type.size;
+    return { type: add({ kind: "var", name, type: array, linkage: "static" }), offset, size: end - offset };
+  });
+  const data: UnitData = { ...section, align: 8, variables: placed };
   return { ...unit, data: [...unit.data, data], btf: { types } };
 }

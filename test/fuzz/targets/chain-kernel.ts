@@ -17,6 +17,7 @@ const target: FuzzTarget = {
   name: "chain-kernel",
   claim: "the dispatcher in the kernel, and its rendition in C, compiled and loaded, do what the model does",
   cases: 10_000,
+  batch: 5 * BATCH,
   needsKernel: true,
   unavailable: () =>
     process.env["XDPGEN_VM"] === undefined

@@ -10,6 +10,7 @@ const target: FuzzTarget = {
   name: "chain-model",
   claim: "the bytes of a dispatcher, interpreted, run the programs and give the verdict that the model does",
   cases: 10_000,
+  batch: 1000,
   run(seed, cases) {
     const property = fc.property(proofs, (proof) => complaint(proof) === undefined);
     const { counterexample } = fc.check(property, { seed, numRuns: cases });

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, open, openKernel, openMap } from "../../../src/loader/index.ts";
-import { ethernet, frame, payload } from "../../support/frames.ts";
+import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";

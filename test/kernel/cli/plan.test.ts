@@ -10,7 +10,7 @@ import {
   openMap,
   type Preview,
 } from "../../../src/loader/index.ts";
-import { ethernet, frame, payload } from "../../support/frames.ts";
+import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { compile } from "../../support/objects.ts";

@@ -20,7 +20,7 @@ import {
   udp,
   vlan,
   type Layer,
-} from "../../support/frames.ts";
+} from "../../../src/packets/index.ts";
 import { kernelMissing, Sample, u32, u64, type Globals } from "../../support/samples.ts";
 
 const [DROP, PASS, TX] = [1, 2, 3];

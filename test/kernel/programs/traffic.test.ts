@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 
 import { openKernel } from "../../../src/loader/ffi/index.ts";
-import { ethernet, frame, payload } from "../../support/frames.ts";
+import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { kernelMissing, Sample, u32 } from "../../support/samples.ts";
 import { traffic } from "../../support/traffic.ts";
 import { veth } from "../../support/veth.ts";

@@ -129,6 +129,11 @@ export async function run(
       if (content === undefined) throw new Error(`the test did not expect ${path} to be read`);
       return typeof content === "string" ? new TextEncoder().encode(content) : content;
     },
+    async *openInput(path) {
+      const whole = await this.readInput(path);
+      // In pieces, as files come.
+      for (let at = 0; at < whole.length; at += 50) yield whole.subarray(at, at + 50);
+    },
     library: {
       loadChain: async () => chain,
       synthesise: async () => image,
@@ -139,6 +144,8 @@ export async function run(
       detach: unexpected("detach"),
       clearDefunct: async () => 0,
       requireInterfaces: async () => {},
+      interfaceIndex: unexpected("interfaceIndex"),
+      openTracer: unexpected("openTracer"),
       doctor: unexpected("doctor"),
       lint: async () => [],
       autoReason: unexpected("autoReason"),

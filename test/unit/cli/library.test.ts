@@ -14,7 +14,7 @@ const imported = files.flatMap((file) => {
   const statics = [...text.matchAll(/import (?:type )?\{([^}]*)\} from "([^"]+)"/g)];
   const dynamics = [...text.matchAll(/const \{([^}]*)\} = await import\("([^"]+)"\)/g)];
   return [...statics, ...dynamics]
-    .filter(([, , from]) => /^(\.\.\/)+(loader|codegen|chain|errors|diagnostic|nearest)/.test(from!))
+    .filter(([, , from]) => /^(\.\.\/)+(loader|codegen|chain|packets|errors|diagnostic|nearest)/.test(from!))
     .flatMap(([, names, from]) =>
       names!
         .split(",")
@@ -36,7 +36,7 @@ const pathOf = (file: string, from: string): string => join("cli", dirname(file)
 
 it("the command line imports from the leading files of other folders only", () => {
   expect(imported.length).toBeGreaterThan(20);
-  const leading = /^((loader|codegen|chain)\/index|errors|diagnostic|nearest)\.ts$/;
+  const leading = /^((loader|codegen|chain|packets)\/index|errors|diagnostic|nearest)\.ts$/;
   const paths = imported.map(([file, from]) => pathOf(file, from));
   expect(paths.filter((path) => !leading.test(path) && !published.has(path))).toEqual([]);
 });

@@ -206,6 +206,13 @@ export function describeFrame(bytes: Uint8Array): string {
   return [parts.join(" / "), ...faults].join(", ");
 }
 
+/** As `describeFrame`, without the Ethernet addresses where there is more to say: `192.0.2.1 > 192.0.2.2 ttl 64 / …`. */
+export function describePacket(bytes: Uint8Array): string {
+  const whole = describeFrame(bytes);
+  const { layers } = readFrame(bytes);
+  return layers[0]?.kind === "ethernet" && layers.length > 1 ? whole.slice(whole.indexOf(" / ") + 3) : whole;
+}
+
 function describe(layer: Layer): string {
   switch (layer.kind) {
     case "ethernet":

@@ -42,8 +42,10 @@ export interface Ipv4 {
   readonly options: Uint8Array;
   /** Without it, that of the next layer, or 253 (RFC 3692: for experiments). */
   readonly protocol?: number;
-  /** Written instead of the right one. */
+  /** These two are written instead of the right ones. */
   readonly checksum?: number;
+  /** Of the packet with its header, in bytes. */
+  readonly length?: number;
 }
 
 export interface Ipv6 {
@@ -52,6 +54,8 @@ export interface Ipv6 {
   readonly dst: string;
   readonly hopLimit: number;
   readonly protocol?: number;
+  /** Of what follows the header, in bytes; written instead of the right one. */
+  readonly length?: number;
 }
 
 /** An IPv6 extension header of options: hop-by-hop (0), routing (43), destination options (60). */
@@ -76,6 +80,8 @@ export interface Udp {
   readonly src: number;
   readonly dst: number;
   readonly checksum?: number;
+  /** Of the header and what follows, in bytes. */
+  readonly length?: number;
 }
 
 export const TCP_FLAGS = ["fin", "syn", "rst", "psh", "ack", "urg"] as const;

@@ -24,7 +24,7 @@ import {
   udp,
   vlan,
   type Layer,
-} from "../../support/frames.ts";
+} from "../../../src/packets/index.ts";
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replaceAll(" ", ""), "hex"));

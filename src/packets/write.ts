@@ -64,7 +64,7 @@ function write(layer: Layer, body: Uint8Array, next: Layer | undefined, outer: r
     case "ipv4":
       return join(writeIpv4(layer, body.length, layer.protocol ?? ipProtocol(next)), body);
     case "ipv6": {
-      const lengths = join(u16(body.length), [layer.protocol ?? ipProtocol(next), layer.hopLimit]);
+      const lengths = join(u16(layer.length ?? body.length), [layer.protocol ?? ipProtocol(next), layer.hopLimit]);
       return join([0x60, 0, 0, 0], lengths, ipv6Bytes(layer.src), ipv6Bytes(layer.dst), body);
     }
     case "options6": {
@@ -86,11 +86,11 @@ function write(layer: Layer, body: Uint8Array, next: Layer | undefined, outer: r
 }
 
 function writeIpv4(layer: Ipv4, bodyLength: number, protocol: number): Uint8Array {
-  const length = 20 + layer.options.length;
+  const headerLength = 20 + layer.options.length;
   const flags = (Number(layer.dontFragment) << 14) | (Number(layer.moreFragments) << 13);
   const header = join(
-    [0x40 | (length / 4), 0],
-    u16(length + bodyLength),
+    [0x40 | (headerLength / 4), 0],
+    u16(layer.length ?? headerLength + bodyLength),
     u16(layer.id),
     u16(flags | (layer.fragmentOffset / 8)),
     [layer.ttl, protocol, 0, 0],
@@ -123,7 +123,7 @@ function sealed(layer: Udp | Tcp | Echo, body: Uint8Array, outer: readonly Layer
 function headerOf(layer: Udp | Tcp | Echo, bodyLength: number): Uint8Array {
   switch (layer.kind) {
     case "udp":
-      return join(u16(layer.src), u16(layer.dst), u16(8 + bodyLength), u16(0));
+      return join(u16(layer.src), u16(layer.dst), u16(layer.length ?? 8 + bodyLength), u16(0));
     case "tcp": {
       const flags = layer.flags.reduce((bits, flag) => bits | (1 << TCP_FLAGS.indexOf(flag)), 0);
       const state = join(u32(layer.sequence), u32(layer.acknowledgement), [5 << 4, flags], u16(layer.window));

@@ -1,0 +1,161 @@
+/**
+ * The checks of a chain, run by the kernel (`BPF_PROG_TEST_RUN`): in comes a chain with the dispatcher that is about to go
+ * live, out comes how each check came out. A check runs on a copy of the dispatcher with maps of its own, unless it asks for
+ * the live maps; then it runs on the dispatcher itself, and what its programs write stays.
+ */
+import { type Chain, type Check, framesOfCheck, type Linkage } from "../chain/index.ts";
+import { type DispatcherImage, synthesise } from "../codegen/index.ts";
+import { XdpgenError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { findBpffs } from "./bpffs.ts";
+import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
+import { loadCopy } from "./copy.ts";
+import { canFreplace } from "./features.ts";
+import { openKernel } from "./ffi/index.ts";
+import { networkNamespace, requireInterface } from "./interface.ts";
+import type { Kernel } from "./kernel.ts";
+import { readPinned } from "./live.ts";
+import { mapBinder } from "./maps.ts";
+import { requirePrivilege } from "./privilege.ts";
+import { resolveChain } from "./source.ts";
+import { attachmentDir } from "./store.ts";
+import { openTracer, type PacketContext, testRun } from "./trace.ts";
+
+export interface TestOptions {
+  /** Overrides the chain's linkage. */
+  readonly linkage?: Linkage | "auto";
+  /** The interface on whose live maps the checks with `maps: live` run; without it they are skipped. */
+  readonly device?: string;
+  /** Only the check of this name. */
+  readonly only?: string;
+  /** Told before each check. */
+  readonly begin?: (check: Check) => void;
+}
+
+/**
+ * Runs the checks of a chain, on nothing that packets meet.
+ *
+ * @throws XdpgenError `usage` where there is no check of that name, `packet-invalid`, `interface-missing`, and what loading a
+ *   chain throws. A check that fails is no error but an outcome.
+ */
+export async function testChain(chain: Chain, options: TestOptions = {}): Promise<readonly CheckOutcome[]> {
+  requirePrivilege(`run the checks of chain ${chain.name}`);
+  const kernel = openKernel();
+  const resolved = await resolveChain({ ...chain, linkage: options.linkage ?? chain.linkage });
+  const checks = chosen(resolved, options.only);
+  const image = synthesise(resolved, { auto: canFreplace(kernel) ? "freplace" : "call" });
+  const outcomes: CheckOutcome[] = [];
+  for (const check of checks) {
+    options.begin?.(check);
+    if (check.maps !== "live") {
+      outcomes.push(await runFresh(kernel, resolved, image, check));
+    } else if (options.device === undefined) {
+      const skipped = "it uses the live maps: name the interface that they belong to with --dev";
+      outcomes.push({ name: check.name, maps: "live", frames: 0, failures: [], skipped });
+    } else {
+      using copy = loadCopy(kernel, image, liveMaps(kernel, image, options.device));
+      outcomes.push(await run(kernel, check, copy.program));
+    }
+  }
+  return outcomes;
+}
+
+function chosen({ name, checks = [] }: Chain, only: string | undefined): readonly Check[] {
+  if (only === undefined) return checks;
+  const found = checks.filter((check) => check.name === only);
+  if (found.length > 0) return found;
+  const names = checks.map((check) => check.name);
+  const near = nearest(only, names);
+  const hint = near ? `did you mean \`${near}\`?` : `it has ${names.map((one) => `\`${one}\``).join(", ") || "none"}`;
+  throw new XdpgenError("usage", `chain \`${name}\` has no check \`${only}\`; ${hint}`);
+}
+
+/** The maps that a swap of the interface to this image would take over. */
+function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): ReturnType<typeof mapBinder> {
+  const ifindex = requireInterface(kernel, device);
+  const root = `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`;
+  const dir = attachmentDir({ kernel, root, netns: networkNamespace() }, ifindex);
+  using pinned = readPinned(kernel, dir, ifindex);
+  return mapBinder(kernel, dir, pinned?.identity?.manifest, image.manifest);
+}
+
+/**
+ * Runs all checks before a swap.
+ *
+ * @param dispatcher fd of the new one, whole and not live yet
+ * @param what the attempt, for the message
+ * @throws XdpgenError `check-failed` with every check that failed, `packet-invalid`
+ */
+export async function requireChecks(
+  kernel: Kernel,
+  chain: Chain,
+  image: DispatcherImage,
+  dispatcher: number,
+  what: string,
+): Promise<void> {
+  const checks = chain.checks ?? [];
+  const outcomes: CheckOutcome[] = [];
+  for (const check of checks) {
+    outcomes.push(
+      check.maps === "live" ? await run(kernel, check, dispatcher) : await runFresh(kernel, chain, image, check),
+    );
+  }
+  const failed = outcomes.filter(({ failures }) => failures.length > 0);
+  if (failed.length === 0) return;
+  throw new XdpgenError(
+    "check-failed",
+    `cannot ${what}: ${failed.length} of ${checks.length} check${checks.length === 1 ? "" : "s"} failed; nothing was ` +
+      `changed: correct the chain or the check, and look at it with \`xdpgen test\`\n${failed.map(formatFailures).join("\n")}`,
+  );
+}
+
+async function runFresh(kernel: Kernel, chain: Chain, image: DispatcherImage, check: Check): Promise<CheckOutcome> {
+  using copy = loadCopy(kernel, image);
+  using tracer = check.path ? await openTracer(chain) : undefined;
+  return run(kernel, check, copy.program, async (data, from) => {
+    const traced = await tracer?.run(data, from);
+    return traced?.steps.map(({ program }) => program);
+  });
+}
+
+type PathOf = (data: Uint8Array, from: PacketContext) => Promise<readonly string[] | undefined>;
+
+async function run(
+  kernel: Kernel,
+  check: Check,
+  program: number,
+  pathOf: PathOf = () => Promise.resolve(undefined),
+): Promise<CheckOutcome> {
+  const frames = framesOfCheck(check);
+  const from = contextOf(kernel, check);
+  const failures: CheckFailure[] = [];
+  for (const frame of frames) {
+    const { retval, dataOut } = await testRun(kernel, program, frame.data, from).catch((error: unknown) => {
+      throw named(check, frame.index, error);
+    });
+    const path = await pathOf(frame.data, from);
+    const failure = compare(check, frame, { verdict: retval >>> 0, data: dataOut, ...(path && { path }) });
+    if (failure) failures.push(failure);
+  }
+  return { name: check.name, maps: check.maps ?? "fresh", frames: frames.length, failures };
+}
+
+function contextOf(kernel: Kernel, { name, context = {} }: Check): PacketContext {
+  const { interface: ingress, queue } = context;
+  const at = queue === undefined ? {} : { queue };
+  if (ingress === undefined) return at;
+  if (typeof ingress === "number") return { ifindex: ingress, ...at };
+  try {
+    return { ifindex: requireInterface(kernel, ingress), ...at };
+  } catch (error) {
+    throw error instanceof XdpgenError
+      ? new XdpgenError(error.code, `check \`${name}\`: ${error.message}`, { cause: error })
+      : error;
+  }
+}
+
+/** An error of the kernel's, with the check that met it. */
+function named({ name }: Check, frame: number, error: unknown): unknown {
+  if (!(error instanceof XdpgenError)) return error;
+  return new XdpgenError(error.code, `check \`${name}\`, frame ${frame}: ${error.message}`, { cause: error });
+}

@@ -1,0 +1,41 @@
+/**
+ * A second instance of a dispatcher: the same image with the same linkages, on nothing and pinned nowhere. Its maps are its
+ * own unless the binder gives it others. It is gone when it is disposed.
+ */
+import type { DispatcherImage } from "../codegen/index.ts";
+import { loadDispatcher } from "./dispatcher.ts";
+import type { Kernel } from "./kernel.ts";
+import { type MapBinder, mapBinder } from "./maps.ts";
+import { loadExtension } from "./program.ts";
+
+export interface DispatcherCopy extends Disposable {
+  /** Its fd, valid until disposed. */
+  readonly program: number;
+}
+
+/** @throws XdpgenError `program-rejected`, `environment`, `kernel` */
+export function loadCopy(
+  kernel: Kernel,
+  image: DispatcherImage,
+  binder: MapBinder = mapBinder(kernel, "", undefined, image.manifest),
+): DispatcherCopy {
+  const owned: Disposable[] = [];
+  const own = <T extends Disposable>(resource: T): T => (owned.push(resource), resource);
+  const dispose = (): void => owned.splice(0).toReversed().forEach((resource) => resource[Symbol.dispose]());
+  try {
+    const extensions = new Map<string, number>();
+    for (const { program } of image.plan.nodes) {
+      if (program.linkage !== "freplace") continue;
+      extensions.set(program.name, own(loadExtension(kernel, binder, program)).program.fd());
+    }
+    const program = own(loadDispatcher(kernel, binder, image, 0)).program.fd();
+    for (const slot of image.slots) {
+      const extension = extensions.get(slot.program);
+      if (extension !== undefined) own(kernel.linkExtension(extension, program, slot.btfId));
+    }
+    return { program, [Symbol.dispose]: dispose };
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * A chain loaded beside everything that runs, to see the way of a packet through it: no interface, no pins, maps of its own.
+ * All programs are linked by `call`, which is the same control flow, so that it works where extension programs are refused.
+ */
+import type { Chain } from "../chain/chain.ts";
+import { buildDispatcher, planChain, readTrace, TRACE_SECTION, traceSize } from "../codegen/index.ts";
+import { XdpgenError } from "../errors.ts";
+import { loadDispatcher } from "./dispatcher.ts";
+import { openKernel } from "./ffi/index.ts";
+import { isErrno, type Kernel, type KernelError, type TestRunResult } from "./kernel.ts";
+import { mapBinder } from "./maps.ts";
+import { requirePrivilege } from "./privilege.ts";
+import { resolveChain } from "./source.ts";
+
+/** Where a packet is said to come from. */
+export interface PacketContext {
+  /** Of an interface of this network namespace. Default: the loopback's. */
+  readonly ifindex?: number;
+  /** A receive queue of that interface. Default 0. */
+  readonly queue?: number;
+}
+
+export interface TraceStep {
+  /** The program's name in the chain. */
+  readonly program: string;
+  /** What it returned: 32 bits, unsigned. */
+  readonly code: number;
+  /** From the return of the program before it, or the start, to its own. What the tracing itself takes is in it. */
+  readonly nanoseconds: number;
+}
+
+export interface TracedPacket {
+  /** What the chain returned: 32 bits, unsigned. */
+  readonly verdict: number;
+  /** The programs that ran, in order. */
+  readonly steps: readonly TraceStep[];
+  /** The frame as the chain left it. */
+  readonly data: Uint8Array;
+}
+
+export interface Tracer extends Disposable {
+  /**
+   * Runs one frame through the chain. What the programs keep in their maps stays for the next.
+   *
+   * @param data from the Ethernet header on
+   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+   */
+  run(data: Uint8Array, context?: PacketContext): Promise<TracedPacket>;
+}
+
+/**
+ * Loads a chain to trace packets with, touching nothing that runs.
+ *
+ * @throws XdpgenError `environment`, `program-rejected`, and what `resolveChain` and `synthesise` throw
+ */
+export async function openTracer(chain: Chain): Promise<Tracer> {
+  requirePrivilege(`trace packets through chain ${chain.name}`);
+  const kernel = openKernel();
+  const { programs, ...rest } = await resolveChain(chain);
+  const linked = programs.map((program) => ({ ...program, linkage: "call" as const }));
+  const plan = planChain({ ...rest, programs: linked });
+  const image = buildDispatcher(plan, { trace: true });
+  const dispatcher = loadDispatcher(kernel, mapBinder(kernel, "", undefined, image.manifest), image, 0);
+  const records = dispatcher.map(TRACE_SECTION)!.fd();
+  const size = traceSize(plan.nodes.length);
+  return {
+    async run(data, context = {}) {
+      kernel.update(records, FIRST, new Uint8Array(size));
+      const { retval, dataOut } = await testRun(kernel, dispatcher.program.fd(), data, context);
+      const { start, records: found } = readTrace(kernel.lookup(records, FIRST, size));
+      let before = start;
+      const steps = plan.nodes.flatMap(({ program }, node): TraceStep[] => {
+        const record = found[node];
+        if (!record) return [];
+        const nanoseconds = Number(record.end - before);
+        before = record.end;
+        return [{ program: program.name, code: record.code, nanoseconds }];
+      });
+      return { verdict: retval >>> 0, steps, data: dataOut };
+    },
+    [Symbol.dispose]: () => dispatcher[Symbol.dispose](),
+  };
+}
+
+/** The only key of a data section's map. */
+const FIRST = new Uint8Array(4);
+
+/** The Ethernet header, which BPF_PROG_TEST_RUN asks for (net/bpf/test_run.c, bpf_prog_test_run_xdp). */
+const ETH_HLEN = 14;
+
+/**
+ * One run of a program on a frame that comes from somewhere.
+ * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+ */
+export async function testRun(kernel: Kernel, program: number, data: Uint8Array, from: PacketContext): Promise<TestRunResult> {
+  if (data.length < ETH_HLEN) {
+    throw new XdpgenError("packet-invalid", `the frame has ${data.length} bytes, less than an Ethernet header (14)`);
+  }
+  const context = from.ifindex === undefined && from.queue === undefined ? undefined : xdpMd(data.length, from);
+  try {
+    return await kernel.testRun(program, { data, ...(context && { context }) });
+  } catch (cause) {
+    if (!isErrno(cause, "EINVAL", "ENODEV", "E2BIG", "EMSGSIZE", "ENOMEM")) throw cause;
+    const place = context ? `, or interface ${from.ifindex ?? 1} has no receive queue ${from.queue ?? 0}` : "";
+    throw new XdpgenError(
+      "packet-invalid",
+      `the kernel does not run a frame of ${data.length} bytes (${(cause as KernelError).errnoName}): ` +
+        `it is too long for programs without frags${place}`,
+      { cause },
+    );
+  }
+}
+
+/** `struct xdp_md` (include/uapi/linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex. */
+function xdpMd(length: number, { ifindex = LOOPBACK, queue = 0 }: PacketContext): Uint8Array {
+  return new Uint8Array(Uint32Array.of(0, length, 0, ifindex, queue, 0).buffer);
+}
+
+/** Its index is the same in every network namespace (drivers/net/loopback.c). */
+const LOOPBACK = 1;
