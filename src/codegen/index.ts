@@ -30,7 +30,9 @@ export {
   pictureOfPrograms,
   type PictureOptions,
   type PictureProgram,
+  type Shown,
   type Way,
+  withCounts,
 } from "./plan/picture.ts";
 export type { Outcome, Plan, PlanNode, Target } from "./plan/plan.ts";
 export { pictureToSvg, planToSvg } from "./plan/svg.ts";

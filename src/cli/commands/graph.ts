@@ -1,26 +1,12 @@
 /** `xdpgen graph`: a chain as a picture, declared or live. */
-import {
-  groupsOf,
-  type Picture,
-  pictureOfPlan,
-  pictureOfPrograms,
-  pictureToDot,
-  pictureToSvg,
-} from "../../codegen/index.ts";
+import { groupsOf, type Picture, pictureOfPlan, pictureOfPrograms } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
 import type { Io } from "../io.ts";
-import { renderFlow } from "../render/flow.ts";
-import { style } from "../render/style.ts";
-
-const FORMATS = ["svg", "dot", "text"] as const;
-type Format = (typeof FORMATS)[number];
-
-/** What the end of a file name says. */
-const SUFFIXES: Readonly<Record<string, Format>> = { svg: "svg", dot: "dot", gv: "dot", txt: "text" };
+import { drawPicture, PICTURE_FORMATS, pictureFormat, type PictureFormat } from "../render/picture.ts";
 
 interface Options extends CommonOptions {
-  readonly format?: Format;
+  readonly format?: PictureFormat;
   readonly output?: string;
   readonly dev?: string;
   readonly all?: true;
@@ -36,7 +22,11 @@ export const graphCommand: MakeCommand = (io) =>
     .argument("[chain]", "path of a chain.yaml")
     .option("-d, --dev <interface>", "draw the chain that runs on this interface instead")
     .addOption(
-      choice("--format <format>", "svg, dot or text (default: as the file is named; text on a terminal; svg)", FORMATS),
+      choice(
+        "--format <format>",
+        "svg, dot or text (default: as the file is named; text on a terminal; svg)",
+        PICTURE_FORMATS,
+      ),
     )
     .option("-o, --output <path>", "the file; - or nothing is standard output")
     .option("--all", "also where 31 leads when it changes nothing: to the next program, or to PASS")
@@ -48,8 +38,8 @@ export const graphCommand: MakeCommand = (io) =>
         throw usage("--format and --json cannot share stdout: name a file with --output");
       const all = options.all ?? false;
       const picture = dev === undefined ? await declared(io, path!, all) : await live(io, dev, all);
-      const format = options.format ?? formatOf(output) ?? (output === "-" && io.out.isTerminal ? "text" : "svg");
-      const data = draw(picture, format, output === "-" && useColor(options.color, io, io.out));
+      const format = options.format ?? pictureFormat(output) ?? (output === "-" && io.out.isTerminal ? "text" : "svg");
+      const data = drawPicture(picture, format, output === "-" && useColor(options.color, io, io.out));
       if (output !== "-") await io.writeFile(output, data);
       if (json) printJson(io, { ...picture, ...(output !== "-" && { file: { path: output, format } }) });
       else if (output === "-") io.out.write(data);
@@ -69,21 +59,6 @@ async function live(io: Io, device: string, all: boolean): Promise<Picture> {
     throw new XdpgenError("not-attached", `xdpgen has nothing on ${device} that could be drawn: ${hint}`);
   }
   return pictureOfPrograms(attachment.chain, attachment.programs, { all });
-}
-
-function formatOf(path: string): Format | undefined {
-  return SUFFIXES[/\.([a-z]+)$/i.exec(path)?.[1]?.toLowerCase() ?? ""];
-}
-
-function draw(picture: Picture, format: Format, color: boolean): string {
-  switch (format) {
-    case "svg":
-      return pictureToSvg(picture);
-    case "dot":
-      return pictureToDot(picture);
-    case "text":
-      return `${renderFlow(picture, style(color)).join("\n")}\n`;
-  }
 }
 
 function usage(message: string): XdpgenError {

@@ -1,18 +1,29 @@
 /** `xdpgen trace`: captured packets through a chain, and the way that each takes. Touches no interface. */
 import { InvalidArgumentError } from "commander";
+import { type Chain, NO_VERDICT } from "../../chain/index.ts";
+import { groupsOf, type Picture, pictureOfPlan, withCounts } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { PacketContext, TracedPacket, Tracer } from "../../loader/index.ts";
 import { CaptureReader, describeFrame, type Packet } from "../../packets/index.ts";
 import { command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
 import { inputName, type Io } from "../io.ts";
 import { progress } from "../progress.ts";
-import { codeText, nanosecondsOf, renderPacket, renderSummary, TraceCounter } from "../render/trace.ts";
+import { drawPicture, pictureFormat, type PictureFormat } from "../render/picture.ts";
+import {
+  codeText,
+  nanosecondsOf,
+  renderPacket,
+  renderSummary,
+  TraceCounter,
+  type TraceSummary,
+} from "../render/trace.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 
 interface Options extends CommonOptions {
   readonly limit?: number;
   readonly summary?: true;
+  readonly graph?: string;
   readonly in?: string;
   readonly queue?: number;
 }
@@ -21,6 +32,7 @@ export const traceCommand: MakeCommand = (io) =>
   command("trace", "Runs captured packets through a chain and shows the way of each; touches no interface.", [
     ["xdpgen trace chain.yaml capture.pcap", "each packet: programs, what they returned, the verdict"],
     ["xdpgen trace chain.yaml capture.pcapng --summary", "how often each edge was taken"],
+    ["xdpgen trace chain.yaml capture.pcap --summary --graph chain.svg", "and draw them on the edges"],
     ["tcpdump -i eth0 -w - --immediate-mode | xdpgen trace chain.yaml -", "what the chain would do, as packets come"],
     ["xdpgen trace chain.yaml capture.pcap --json | jq '.packets[] | select(.verdict == \"drop\")'", "for scripts"],
   ])
@@ -28,6 +40,7 @@ export const traceCommand: MakeCommand = (io) =>
     .argument("<capture>", "path of a pcap or pcapng file of Ethernet frames; - is stdin")
     .option("--limit <packets>", "stop after so many", count)
     .option("--summary", "only the counts at the end")
+    .option("--graph <path>", "also draw the chain, with the packets on its edges: .svg, .dot or .txt")
     .option("--in <interface>", "where packets are said to come in; without it, the loopback")
     .option("--queue <number>", "the receive queue of that interface; without it, 0", count)
     .addHelpText(
@@ -36,6 +49,7 @@ export const traceCommand: MakeCommand = (io) =>
         "Times are nanoseconds of this machine, the tracing included: some tens for each program.",
     )
     .action(async (path: string, capture: string, options: Options) => {
+      const format = options.graph === undefined ? undefined : formatOf(options.graph);
       const chain = await io.library.loadChain(path);
       const context = await contextOf(io, options);
       await warn(io, chain, options.color);
@@ -53,6 +67,7 @@ export const traceCommand: MakeCommand = (io) =>
         else io.out.write(renderPacket(packet, traced, start, view));
       }
       const summary = counter.summary();
+      if (format) await io.writeFile(options.graph!, drawPicture(await counted(io, chain, summary), format, false));
       if (options.json) {
         printJson(io, { chain: chain.name, ...(!options.summary && { packets: shown }), summary });
       } else io.out.write(`${options.summary || summary.packets === 0 ? "" : "\n"}${renderSummary(summary, view)}`);
@@ -61,6 +76,23 @@ export const traceCommand: MakeCommand = (io) =>
 function count(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError("It must be a number.");
   return Number(text);
+}
+
+function formatOf(path: string): PictureFormat {
+  const format = pictureFormat(path);
+  if (!format) throw new XdpgenError("usage", `${path} does not say what to draw: end it with .svg, .dot or .txt`);
+  return format;
+}
+
+/** The chain's picture with the packets of the trace. */
+async function counted(io: Io, chain: Chain, { edges }: TraceSummary): Promise<Picture> {
+  const all = edges.some(({ outcome }) => outcome === codeText(NO_VERDICT));
+  const picture = pictureOfPlan(await io.library.planChain(chain), { groups: groupsOf(chain), all });
+  return withCounts(picture, (program, outcome) => {
+    const word = outcome === "no-verdict" ? codeText(NO_VERDICT) : outcome;
+    const taken = edges.filter((edge) => edge.program === program && edge.outcome === word);
+    return taken.reduce((sum, { packets }) => sum + packets, 0);
+  });
 }
 
 async function contextOf(io: Io, { in: device, queue }: Options): Promise<PacketContext> {

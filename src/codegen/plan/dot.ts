@@ -71,8 +71,9 @@ function targetOf({ programs }: Picture, { to }: Way): string {
   return formatEdge(to.verdict === "own" ? "return" : `return ${to.verdict}`);
 }
 
-function attributes({ outcomes, to }: Way): string {
-  const words = outcomeWords(outcomes);
+function attributes(way: Way): string {
+  const { to } = way;
+  const words = outcomeWords(way);
   const label = words.map(({ text }) => text).join(", ");
   const only = words.length === 1 ? words[0]!.action : undefined;
   const colour = only ? `, color="${LIGHT[only]}", fontcolor="${LIGHT[only]}"` : "";

@@ -19,6 +19,8 @@ export const SHOWN: readonly Shown[] = [...ACTIONS, "no-verdict"];
 export interface Way {
   readonly outcomes: readonly Shown[];
   readonly to: Target;
+  /** How many packets took it, by outcome, where that was counted. */
+  readonly packets?: Readonly<Partial<Record<Shown, number>>>;
 }
 
 export interface PictureProgram {
@@ -102,12 +104,38 @@ function saysNothing(to: Target, actions: readonly Way[]): boolean {
   return actions.some((way) => way.to.kind === "return" && end(way.to.verdict) === end(to.verdict));
 }
 
-/** `any action`, or the words of some outcomes. */
-export function outcomeWords(
-  outcomes: readonly Shown[],
-): readonly { readonly text: string; readonly action?: Action }[] {
+/**
+ * The picture with the packets of a trace on its ways.
+ * @param packets how often a program returned what
+ */
+export function withCounts(picture: Picture, packets: (program: string, outcome: Shown) => number): Picture {
+  const programs = picture.programs.map(({ ways, ...program }): PictureProgram => ({
+    ...program,
+    ways: ways.map((way) => ({
+      ...way,
+      packets: Object.fromEntries(way.outcomes.map((outcome) => [outcome, packets(program.name, outcome)])),
+    })),
+  }));
+  return { ...picture, programs };
+}
+
+/**
+ * `any action`, or the words of some outcomes. Of a way whose packets were counted each action is named, and those that took
+ * it have their number: `drop, pass 1,204`.
+ */
+export function outcomeWords({
+  outcomes,
+  packets = {},
+}: Pick<Way, "outcomes" | "packets">): readonly { readonly text: string; readonly action?: Action }[] {
+  const counted = (text: string, outcome: Shown): string => {
+    const count = packets[outcome] ?? 0;
+    return count === 0 ? text : `${text} ${`${count}`.replaceAll(/\B(?=(\d{3})+$)/g, ",")}`;
+  };
   const actions = ACTIONS.filter((action) => outcomes.includes(action));
+  const taken = actions.some((action) => (packets[action] ?? 0) > 0);
   const words =
-    actions.length === ACTIONS.length ? [{ text: "any action" }] : actions.map((action) => ({ text: action, action }));
-  return outcomes.includes("no-verdict") ? [...words, { text: "31" }] : words;
+    actions.length === ACTIONS.length && !taken
+      ? [{ text: "any action" }]
+      : actions.map((action) => ({ text: counted(action, action), action }));
+  return outcomes.includes("no-verdict") ? [...words, { text: counted("31", "no-verdict") }] : words;
 }

@@ -61,8 +61,9 @@ const LABEL = 12;
 const VERDICT = 11;
 
 /** `tx, redirect, keeping the verdict`: what stands at a line. */
-function wayLabel({ outcomes, to }: Way): string {
-  const words = outcomeWords(outcomes).map(({ text }) => text);
+function wayLabel(way: Way): string {
+  const { to } = way;
+  const words = outcomeWords(way).map(({ text }) => text);
   return `${words.join(", ")}${to.kind === "node" && to.keep ? ` ${KEEPS}` : ""}`;
 }
 
@@ -74,10 +75,11 @@ export function cardDetail({ priority }: Picture["programs"][number]): string {
 }
 
 /** The words in the verdicts of a way, one for each pill. `return` of one action is a pill of that action. */
-export function verdictWords({ outcomes, to }: Way): readonly string[] {
+export function verdictWords(way: Way): readonly string[] {
+  const { to } = way;
   if (to.kind === "node") return [];
   if (to.verdict !== "own") return [to.verdict === "kept" ? "kept verdict" : to.verdict.replaceAll("-", " ")];
-  return outcomeWords(outcomes).map(({ text }) => (text === "any action" ? "own verdict" : text));
+  return outcomeWords(way).map(({ text }) => (text === "any action" ? "own verdict" : text));
 }
 
 export function pillWidth(word: string): number {

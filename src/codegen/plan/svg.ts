@@ -2,7 +2,7 @@
  * A picture of a chain as SVG: one file without scripts, fonts or links, for light pages and dark ones. Text is text, so
  * it can be selected and searched; a title and a description say the same to those who do not see it.
  */
-import { type Action, ACTIONS } from "../../chain/chain.ts";
+import { ACTIONS } from "../../chain/chain.ts";
 import { laneOf } from "./layout.ts";
 import { outcomeWords, type Picture, type PictureOptions, pictureOfPlan, type Way } from "./picture.ts";
 import {
@@ -169,7 +169,8 @@ function drawReturn({ cardX, cardWidth, pillX }: SvgLayout, way: Way, y: number)
   let x = pillX;
   const pills = words.flatMap((word) => {
     const width = pillWidth(word);
-    const action = (ACTIONS as readonly string[]).includes(word) ? (word as Action) : undefined;
+    const [first] = word.split(" ");
+    const action = ACTIONS.find((known) => known === first);
     const kept = word.startsWith("kept");
     const names = ["pill", action ?? "", kept ? "kept" : ""].filter(Boolean).join(" ");
     const text = action ? word.toUpperCase() : word;
@@ -189,7 +190,7 @@ function drawReturn({ cardX, cardWidth, pillX }: SvgLayout, way: Way, y: number)
 }
 
 function drawLabel(way: Way, x: number, y: number, anchor: "start" | "end"): string {
-  const words = outcomeWords(way.outcomes).map(({ text, action }) =>
+  const words = outcomeWords(way).map(({ text, action }) =>
     action ? `<tspan class="${action}">${text}</tspan>` : text,
   );
   const keeps = way.to.kind === "node" && way.to.keep ? ` <tspan class="muted">${KEEPS}</tspan>` : "";

@@ -110,8 +110,9 @@ export function wayText(picture: Picture, way: Way): string {
 }
 
 /** To the program below without its name. */
-function say({ programs }: Picture, { outcomes, to }: Way, below = false): readonly Piece[] {
-  const words = outcomeWords(outcomes).flatMap(({ text, action }, i): Piece[] => [
+function say({ programs }: Picture, way: Way, below = false): readonly Piece[] {
+  const { to } = way;
+  const words = outcomeWords(way).flatMap(({ text, action }, i): Piece[] => [
     ...(i > 0 ? [plain(", ")] : []),
     { text, kind: action ?? "plain" },
   ]);

@@ -1,9 +1,11 @@
 /** `xdpgen trace` over a tracer that says what each frame's first byte makes it say. */
 import { describe, expect, it } from "vitest";
+import { planChain } from "../../../src/codegen/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import type { PacketContext, Tracer } from "../../../src/loader/index.ts";
 import { ethernet, frame, ipv4, payload, udp } from "../../../src/packets/index.ts";
 import { pcap, pcapng } from "../../support/captures.ts";
+import { chainOf, testProgram } from "../../support/chains.ts";
 import { run } from "./fake.ts";
 
 const FRAMES = [1, 2, 3].map((size, index) => {
@@ -87,6 +89,33 @@ describe("xdpgen trace", () => {
       ],
     });
     expect(summary).toMatchObject({ packets: 3, refused: 0, verdicts: { pass: 2, drop: 1 } });
+  });
+
+  it("--graph draws the chain with the packets on its edges", async () => {
+    const programs = ["denylist", "counter"].map((name) => ({ ...testProgram("verdict"), name }));
+    const library = {
+      ...world(pcap(FRAMES))!.library,
+      loadChain: async () => chainOf(programs),
+      planChain: async () => planChain(chainOf(programs)),
+    };
+    const given = { ...world(pcap(FRAMES)), library };
+    const { files } = await run("trace c.yaml a.pcap --graph out/way.txt", given);
+    expect(files.get("out/way.txt")).toBe(
+      [
+        "packet",
+        "  │",
+        "  ▼",
+        "denylist ──▶ aborted, drop 1, tx, redirect: return",
+        "  │ pass 2, 31",
+        "  ▼",
+        "counter ───▶ any action: return",
+        "        ───▶ 31 2: return pass",
+        "",
+      ].join("\n"),
+    );
+    const { err, status } = await run("trace c.yaml a.pcap --graph way.jpg", given);
+    expect(err).toMatch(/way\.jpg does not say what to draw/);
+    expect(status).toBe(2);
   });
 
   it("says to the kernel where packets come from", async () => {
