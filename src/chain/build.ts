@@ -1,5 +1,6 @@
 /** A checked document -> the frozen `Chain` value. */
 import { type Action, ACTIONS, type Chain, type Group, type Program } from "./chain.ts";
+import { type Check, isCapture } from "./check.ts";
 import { type LooseEdge, normalEdge, normalEdges } from "./edge.ts";
 import type { ChainDocument } from "./schema.ts";
 
@@ -28,7 +29,29 @@ export function buildChain(document: ChainDocument, file: string): Chain {
       ...(program.linkage !== undefined && { linkage: program.linkage }),
       ...(program.globals && { globals: program.globals }),
     })),
+    ...(document.checks && { checks: document.checks.map((check) => buildCheck(check, folder)) }),
   });
+}
+
+/** Captures become relative to the working directory, as `object` does. */
+function buildCheck(check: NonNullable<ChainDocument["checks"]>[number], folder: string): Check {
+  const { "packet-after": after, context, frames, path, maps, ...rest } = check;
+  const located = (text: string): string => (isCapture(text) ? joinPath(folder, text) : text);
+  return {
+    ...rest,
+    packet: located(check.packet),
+    ...(frames !== undefined && { frames }),
+    ...(after !== undefined && { packetAfter: located(after) }),
+    ...(path && { path }),
+    ...(context && { context: contextOf(context) }),
+    ...(maps && { maps }),
+  };
+}
+
+type Context = NonNullable<NonNullable<ChainDocument["checks"]>[number]["context"]>;
+
+function contextOf({ interface: ingress, queue }: Context): NonNullable<Check["context"]> {
+  return { ...(ingress !== undefined && { interface: ingress }), ...(queue !== undefined && { queue }) };
 }
 
 /** A set of actions has one spelling, so that equal chains are equal values. */

@@ -5,6 +5,7 @@
  * `.xdp_run_config`) is joined with the declaration by the plan.
  */
 import type { Allow } from "./allow.ts";
+import type { Check } from "./check.ts";
 
 /** XDP actions in the order of their codes: `ACTIONS[2] === "pass"` (include/uapi/linux/bpf.h, enum xdp_action). */
 export const ACTIONS = ["aborted", "drop", "pass", "tx", "redirect"] as const;
@@ -101,6 +102,8 @@ export interface Chain {
   readonly programs: readonly Program[];
   /** Warnings about any of its programs that are meant. */
   readonly allow?: Allow;
+  /** Proofs that the chain must pass before it goes live. */
+  readonly checks?: readonly Check[];
   /** The text that the chain was read from, so that what is found later can be shown in its place. */
   readonly source?: { readonly file: string; readonly text: string };
 }

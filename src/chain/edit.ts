@@ -5,6 +5,7 @@
 import { XdpgenError } from "../errors.ts";
 import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
+import type { Check } from "./check.ts";
 import { normalEdges } from "./edge.ts";
 import { checkDocument, type Mistake } from "./mistakes.ts";
 import { nearest } from "../nearest.ts";
@@ -28,6 +29,7 @@ export function checkedChain(chain: Chain): Chain {
       ...(chain.allow && { allow: { ...chain.allow } }),
       ...(chain.groups && { groups: normalGroups(chain.groups) }),
       programs: chain.programs.map(normal),
+      ...(chain.checks && { checks: chain.checks.map(copiedCheck) }),
     });
   }
   throw chainError(chain, mistakes);
@@ -112,18 +114,30 @@ function normal(program: Program): Program {
   };
 }
 
+/** Its captures are bytes, which are never frozen nor changed. */
+function copiedCheck({ captures, ...check }: Check): Check {
+  return { ...structuredClone(check), ...(captures && { captures: { ...captures } }) };
+}
+
 /** A chain as chain.yaml would spell it. Keys that nobody knows stay, so that they are found. */
 function documentOf(chain: Chain): unknown {
   if (typeof chain !== "object" || chain === null) return chain;
-  const { name, programs, source: _, ...rest } = chain as Chain & Record<string, unknown>;
+  const { name, programs, checks, source: _, ...rest } = chain as Chain & Record<string, unknown>;
   const renamed = Array.isArray(programs) ? (programs as readonly Program[]).map(programDocument) : programs;
-  return defined({ chain: name, ...rest, programs: renamed });
+  const proofs = Array.isArray(checks) ? (checks as readonly Check[]).map(proofDocument) : checks;
+  return defined({ chain: name, ...rest, programs: renamed, checks: proofs });
 }
 
 function programDocument(program: Program): unknown {
   if (typeof program !== "object" || program === null) return program;
   const { bytes: _, proceedOn, ...rest } = program;
   return defined({ ...rest, "proceed-on": proceedOn });
+}
+
+function proofDocument(check: Check): unknown {
+  if (typeof check !== "object" || check === null) return check;
+  const { captures: _, packetAfter, ...rest } = check;
+  return defined({ ...rest, "packet-after": packetAfter });
 }
 
 /** JavaScript callers write `priority: undefined` for "not set". */

@@ -5,6 +5,7 @@
  */
 export { type Allow, type WarningCode, WARNINGS } from "./allow.ts";
 export * from "./chain.ts";
+export { capturesOf, type Check, type CheckFrame, framesOfCheck } from "./check.ts";
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export { type EdgeMeaning, edgeMeaning } from "./edge.ts";
 export { chainJsonSchema } from "./json-schema.ts";

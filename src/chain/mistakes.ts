@@ -6,8 +6,19 @@ import type { z } from "zod";
 import { ACTIONS, plainAction } from "./chain.ts";
 import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
+import { checkMistakes } from "./check.ts";
 import { referenceMistakes } from "./references.ts";
-import { CHAIN_KEYS, type ChainDocument, chainSchema, EDGE_KEYS, GROUP_KEYS, ON_KEYS, PROGRAM_KEYS } from "./schema.ts";
+import {
+  CHAIN_KEYS,
+  CHECK_KEYS,
+  CONTEXT_KEYS,
+  type ChainDocument,
+  chainSchema,
+  EDGE_KEYS,
+  GROUP_KEYS,
+  ON_KEYS,
+  PROGRAM_KEYS,
+} from "./schema.ts";
 
 export type MistakeCode =
   | "syntax"
@@ -60,7 +71,9 @@ export function checkDocument(value: unknown): Checked {
     ...repeated(value),
     ...unreadable(value),
   ];
-  const mistakes = result.success ? [...wellFormed, ...referenceMistakes(result.data)] : wellFormed;
+  const mistakes = result.success
+    ? [...wellFormed, ...referenceMistakes(result.data), ...checkMistakes(result.data)]
+    : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
 }
 
@@ -78,7 +91,7 @@ function flatten(issue: Issue, prefix: Path): Issue[] {
 }
 
 function describe(issue: Issue, root: unknown): Mistake[] {
-  const path = issue.path as Path;
+  const path = written(issue.path as Path, root);
   if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey([...path, key], root));
   if (issue.code === "invalid_key") {
     return [wrong("bad-value", path, "key", `${label(path, root)} must be ${innerMessage(issue)}`)];
@@ -88,6 +101,12 @@ function describe(issue: Issue, root: unknown): Mistake[] {
   const code = issue.code === "invalid_type" || issue.code === "invalid_union" ? "wrong-type" : "bad-value";
   const hint = advice(issue, path, value);
   return [wrong(code, path, "value", `${label(path, root)} must be ${issue.message}, not ${show(value)}`, hint)];
+}
+
+/** A list of one may be written without brackets: then its item is the list's own place. */
+function written(path: Path, root: unknown): Path {
+  const around = path.at(-1) === 0 ? path.slice(0, -1) : path;
+  return Array.isArray(valueAt(root, around)) ? path : around;
 }
 
 function innerMessage(issue: Issue): string {
@@ -110,6 +129,7 @@ function unknownKey(path: Path, root: unknown): Mistake {
 function keysAt(path: Path): readonly string[] {
   if (path.length === 1) return CHAIN_KEYS;
   if (path.at(-2) === "allow") return WARNINGS;
+  if (path[0] === "checks") return path.length === 3 ? CHECK_KEYS : CONTEXT_KEYS;
   if (path[0] === "groups") return path.length === 3 ? GROUP_KEYS : EDGE_KEYS;
   if (path.length <= 3) return PROGRAM_KEYS;
   return path.length === 4 && path[2] === "on" ? ON_KEYS : EDGE_KEYS;
@@ -120,13 +140,16 @@ const MISSING: Readonly<Record<string, string>> = {
   programs: "list them: `programs:`, then `- name: NAME`",
   name: "give every program a name of its own",
   object: "say where its ELF object is: `object: PATH`",
+  packet: "say what to send: `packet: eth / ipv4 / udp`, or the path of a capture",
+  expect: "say the verdict: `expect: pass`",
   to: "say where it goes: `to: NAME`",
 };
 
 function missingKey(path: Path, root: unknown): Mistake {
   const key = String(path.at(-1));
   const message = `${owner(path.slice(0, -1), root)} has no \`${key}\``;
-  return wrong("missing-key", path, "key", message, MISSING[key]);
+  const hint = path[0] === "checks" && key === "name" ? "give every check a name of its own" : MISSING[key];
+  return wrong("missing-key", path, "key", message, hint);
 }
 
 /** A misspelt key is one mistake: that the right key is therefore missing is not a second one. */
@@ -216,20 +239,24 @@ function unreadable(root: unknown): Mistake[] {
 /** What a path leads to, as the subject of a sentence: "item 2 of `proceed-on` of program `ids`". */
 function label(path: Path, root: unknown): string {
   if (path.length === 0) return "the file";
-  const inProgram = path[0] === "programs" && path.length > 1;
-  if (inProgram && path.length === 2) return owner(path, root);
+  const inItem = Object.hasOwn(KINDS, path[0]!) && path.length > 1;
+  if (inItem && path.length === 2) return owner(path, root);
   const parts = path
-    .slice(inProgram ? 2 : 0)
+    .slice(inItem ? 2 : 0)
     .map((part) => (typeof part === "number" ? `item ${part + 1}` : `\`${part}\``));
-  if (inProgram) parts.unshift(owner(path, root));
+  if (inItem) parts.unshift(owner(path, root));
   return parts.toReversed().join(" of ");
 }
 
-/** The map that a key is in: the chain or one of its programs. */
+/** The lists of the chain whose items have a name. */
+const KINDS: Readonly<Record<string, string>> = { programs: "program", checks: "check" };
+
+/** The map that a key is in: the chain, one of its programs or one of its checks. */
 function owner(path: Path, root: unknown): string {
-  if (path[0] !== "programs" || path.length < 2) return "the file";
-  const name = valueAt(root, ["programs", path[1]!, "name"]);
-  return typeof name === "string" && name !== "" ? `program \`${clip(name)}\`` : `program ${Number(path[1]) + 1}`;
+  const kind = KINDS[path[0]!];
+  if (kind === undefined || path.length < 2) return "the file";
+  const name = valueAt(root, [path[0]!, path[1]!, "name"]);
+  return typeof name === "string" && name !== "" ? `${kind} \`${clip(name)}\`` : `${kind} ${Number(path[1]) + 1}`;
 }
 
 function valueAt(root: unknown, path: Path): unknown {

@@ -54,6 +54,9 @@ export function alsoPattern(pattern: string, offer: readonly string[] = []): Spe
 /** A list, or its only item without brackets. */
 export const alsoOne: Spelling = { write: (list) => ({ anyOf: [list["items"], list] }) };
 
+/** Text, or the number that it is. */
+export const alsoNumber: Spelling = { write: (text) => ({ anyOf: [text, { type: "integer", minimum: 1 }] }) };
+
 /** A map with at least one key, each in other spellings too; the values are all of one kind. */
 export function keysAlso(pattern: string): Spelling {
   const write = (map: JsonSchema): JsonSchema => {

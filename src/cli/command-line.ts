@@ -11,6 +11,7 @@ import { planCommand } from "./commands/plan.ts";
 import { lintCommand } from "./commands/lint.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
+import { testCommand } from "./commands/test.ts";
 import { traceCommand } from "./commands/trace.ts";
 import type { CommandResult } from "./common.ts";
 import type { Io } from "./io.ts";
@@ -44,6 +45,7 @@ Examples:
     buildCommand,
     graphCommand,
     planCommand,
+    testCommand,
     applyCommand,
     statusCommand,
     detachCommand,

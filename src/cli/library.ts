@@ -6,6 +6,7 @@ import type { Chain } from "../chain/index.ts";
 import type { DispatcherImage, Plan, SynthesiseOptions, Warning } from "../codegen/index.ts";
 import type {
   AttachmentStatus,
+  CheckOutcome,
   DetachResult,
   DoctorReport,
   LiveProgram,
@@ -13,6 +14,7 @@ import type {
   PreviewOptions,
   SwapOptions,
   SwapResult,
+  TestOptions,
   Tracer,
 } from "../loader/index.ts";
 
@@ -35,6 +37,8 @@ export interface Library {
   /** The chain beside what runs, to see what packets do in it. */
   openTracer(chain: Chain): Promise<Tracer>;
   doctor(): Promise<DoctorReport>;
+  /** How the checks of a chain come out. */
+  testChain(chain: Chain, options: TestOptions): Promise<readonly CheckOutcome[]>;
   /** What of a chain may not be meant. */
   lint(chain: Chain): Promise<readonly Warning[]>;
   /** Why linkage `auto` is what it is on this machine; a clause. */
@@ -93,6 +97,10 @@ export const library: Library = {
   async doctor() {
     const { doctor } = await import("../loader/index.ts");
     return doctor();
+  },
+  async testChain(chain, options) {
+    const { testChain } = await import("../loader/index.ts");
+    return testChain(chain, options);
   },
   async lint(chain) {
     const { lintChain } = await import("../codegen/index.ts");

@@ -38,13 +38,14 @@ export function compare(check: Check, frame: CheckFrame, run: CheckRun): CheckFa
   const expected = verdictName(frame.expect);
   const actual = verdictName(run.verdict);
   const difference = frame.after ? differenceOfPackets(frame.after, run.data) : [];
-  const astray = check.path !== undefined && run.path !== undefined && check.path.join() !== run.path.join();
+  const path = check.path && run.path && { expected: check.path, actual: run.path };
+  const astray = path !== undefined && path.expected.join() !== path.actual.join();
   if (expected === actual && difference.length === 0 && !astray) return undefined;
   return {
     frame: frame.index,
     packet: `${frame.data.length} bytes: ${describePacket(frame.data)}`,
     ...(expected !== actual && { verdict: { expected, actual } }),
-    ...(astray && { path: { expected: check.path!, actual: run.path! } }),
+    ...(astray && { path }),
     ...(difference.length > 0 && { difference }),
   };
 }

@@ -74,7 +74,7 @@ function chosen({ name, checks = [] }: Chain, only: string | undefined): readonl
 function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): ReturnType<typeof mapBinder> {
   const ifindex = requireInterface(kernel, device);
   const root = `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`;
-  const dir = attachmentDir({ kernel, root, netns: networkNamespace() }, ifindex);
+  const dir = attachmentDir({ root, netns: networkNamespace() }, ifindex);
   using pinned = readPinned(kernel, dir, ifindex);
   return mapBinder(kernel, dir, pinned?.identity?.manifest, image.manifest);
 }
@@ -112,7 +112,7 @@ export async function requireChecks(
 async function runFresh(kernel: Kernel, chain: Chain, image: DispatcherImage, check: Check): Promise<CheckOutcome> {
   using copy = loadCopy(kernel, image);
   using tracer = check.path ? await openTracer(chain) : undefined;
-  return run(kernel, check, copy.program, async (data, from) => {
+  return await run(kernel, check, copy.program, async (data, from) => {
     const traced = await tracer?.run(data, from);
     return traced?.steps.map(({ program }) => program);
   });

@@ -21,7 +21,11 @@ export function loadCopy(
 ): DispatcherCopy {
   const owned: Disposable[] = [];
   const own = <T extends Disposable>(resource: T): T => (owned.push(resource), resource);
-  const dispose = (): void => owned.splice(0).toReversed().forEach((resource) => resource[Symbol.dispose]());
+  const dispose = (): void =>
+    owned
+      .splice(0)
+      .toReversed()
+      .forEach((resource) => resource[Symbol.dispose]());
   try {
     const extensions = new Map<string, number>();
     for (const { program } of image.plan.nodes) {

@@ -11,6 +11,8 @@ export {
   type DetachResult,
   open,
 } from "./attachment.ts";
+export { type CheckFailure, type CheckOutcome, formatFailures } from "./check-report.ts";
+export { testChain, type TestOptions } from "./checks.ts";
 export {
   type Change,
   type Difference,

@@ -65,7 +65,15 @@ export async function swap(
     const dir = attachmentDir(machine, ifindex);
     return await withLock(kernel, dir, options.lockTimeout, async () => {
       try {
-        return await swapLocked(kernel, dir, image, { ...options, what, report, chain: resolved, mode, device, ifindex });
+        return await swapLocked(kernel, dir, image, {
+          ...options,
+          what,
+          report,
+          chain: resolved,
+          mode,
+          device,
+          ifindex,
+        });
       } catch (error) {
         removeIfEmpty(dir);
         throw error;

@@ -92,7 +92,12 @@ const ETH_HLEN = 14;
  * One run of a program on a frame that comes from somewhere.
  * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
  */
-export async function testRun(kernel: Kernel, program: number, data: Uint8Array, from: PacketContext): Promise<TestRunResult> {
+export async function testRun(
+  kernel: Kernel,
+  program: number,
+  data: Uint8Array,
+  from: PacketContext,
+): Promise<TestRunResult> {
   if (data.length < ETH_HLEN) {
     throw new XdpgenError("packet-invalid", `the frame has ${data.length} bytes, less than an Ethernet header (14)`);
   }

@@ -9,6 +9,7 @@
 export { CaptureReader, type Packet, readCapture } from "./capture.ts";
 export { formatIpv6, ipv4Bytes, ipv6Bytes } from "./addresses.ts";
 export { checksum } from "./checksum.ts";
+export { differenceOfPackets } from "./difference.ts";
 export {
   arp,
   ethernet,
@@ -24,5 +25,6 @@ export {
   vlan,
   type Layer,
 } from "./layers.ts";
+export { parsePacket } from "./parse.ts";
 export { describeFrame, describePacket, readFrame } from "./read.ts";
 export { frame } from "./write.ts";

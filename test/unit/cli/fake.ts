@@ -147,6 +147,7 @@ export async function run(
       interfaceIndex: unexpected("interfaceIndex"),
       openTracer: unexpected("openTracer"),
       doctor: unexpected("doctor"),
+      testChain: unexpected("testChain"),
       lint: async () => [],
       autoReason: unexpected("autoReason"),
       readLiveProgram: unexpected("readLiveProgram"),
