@@ -23,6 +23,7 @@ export {
   type GlobalValue,
   type Group,
   type JsonSchema,
+  isLinked,
   type Linkage,
   LINKAGES,
   type Mode,

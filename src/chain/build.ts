@@ -12,6 +12,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     interfaces: document.interfaces,
     mode: document.mode,
     linkage: document.linkage,
+    ...(document.prefer !== undefined && { prefer: document.prefer }),
     end: document.end,
     ...(document.groups && { groups: normalGroups(document.groups) }),
     ...(document.allow && { allow: document.allow }),

@@ -25,8 +25,16 @@ export function plainAction(text: string): string {
 export const NO_VERDICT = 31;
 
 /** How a slot is bound to its program's code. */
-export const LINKAGES = ["freplace", "call"] as const;
+export const LINKAGES = ["freplace", "call", "inline"] as const;
 export type Linkage = (typeof LINKAGES)[number];
+
+export const PREFERENCES = ["independence", "speed"] as const;
+export type Preference = (typeof PREFERENCES)[number];
+
+/** Whether the program's code is part of the dispatcher's own program. */
+export function isLinked(linkage: Linkage): boolean {
+  return linkage === "call" || linkage === "inline";
+}
 
 export const MODES = ["native", "generic"] as const;
 export type Mode = (typeof MODES)[number];
@@ -96,6 +104,11 @@ export interface Chain {
   readonly interfaces: readonly string[];
   readonly mode: Mode | "auto";
   readonly linkage: Linkage | "auto";
+  /**
+   * What linkage `auto` is for. `independence`: programs stay loaded when their neighbours change. `speed`: their code lies
+   * in the dispatcher, where it can. Default `independence`.
+   */
+  readonly prefer?: Preference;
   /** What running off the end returns: the last program's own verdict, or an action. */
   readonly end: "verdict" | Action;
   readonly groups?: Readonly<Record<string, Group>>;

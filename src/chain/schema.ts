@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { type WarningCode, WARNINGS } from "./allow.ts";
-import { ACTIONS, type GlobalValue, LINKAGES, MODES, plainAction } from "./chain.ts";
+import { ACTIONS, type GlobalValue, LINKAGES, MODES, plainAction, PREFERENCES } from "./chain.ts";
 import {
   ACTION_KEY,
   ACTION_WORD,
@@ -272,6 +272,9 @@ export const chainSchema = z.strictObject(
       .default("auto")
       .describe("Where packets meet the dispatcher; auto is native, and says so when it falls back."),
     linkage: linkage.default("auto").describe("The linkage of all programs that name none."),
+    prefer: choice(...PREFERENCES)
+      .optional()
+      .describe("What linkage auto is for: independence, the default, or speed, which inlines what it can."),
     end: z
       .preprocess(lowerCase, choice("verdict", ...ACTIONS).register(spellings, alsoPattern(END_WORD)))
       .default("verdict")

@@ -1,5 +1,6 @@
 /** What every command has: `--json`, `--color`, a result and options that know their values. */
 import { Command, InvalidArgumentError, Option } from "commander";
+import { LINKAGES } from "../chain/index.ts";
 import { nearest } from "../nearest.ts";
 import type { Io, Stream } from "./io.ts";
 
@@ -36,6 +37,12 @@ export function command(name: string, description: string, examples: readonly (r
 /** An option with a closed set of values; a wrong one is answered with the nearest right one. */
 export function choice(flags: string, description: string, values: readonly string[]): Option {
   return new Option(flags, description).argParser((value: string) => oneOf(value, values));
+}
+
+/** `--linkage`, of the commands that make a dispatcher. */
+export function linkageOption(description: string): Option {
+  const values = ["auto", ...LINKAGES];
+  return choice("--linkage <linkage>", `${description}: ${values.slice(0, -1).join(", ")} or ${values.at(-1)}`, values);
 }
 
 /** @throws InvalidArgumentError with the nearest right value */

@@ -4,13 +4,13 @@
  * the live maps; then it runs on the dispatcher itself, and what its programs write stays.
  */
 import { type Chain, type Check, framesOfCheck, type Linkage } from "../chain/index.ts";
-import { type DispatcherImage, synthesise } from "../codegen/index.ts";
+import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { findBpffs } from "./bpffs.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
-import { canFreplace } from "./features.ts";
+import { firstThatFits, imagesOf } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
 import { networkNamespace, requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
@@ -43,7 +43,16 @@ export async function testChain(chain: Chain, options: TestOptions = {}): Promis
   const kernel = openKernel();
   const resolved = await resolveChain({ ...chain, linkage: options.linkage ?? chain.linkage });
   const checks = chosen(resolved, options.only);
-  const image = synthesise(resolved, { auto: canFreplace(kernel) ? "freplace" : "call" });
+  return firstThatFits(imagesOf(kernel, resolved), (image) => outcomesOf(kernel, resolved, checks, image, options));
+}
+
+async function outcomesOf(
+  kernel: Kernel,
+  resolved: Chain,
+  checks: readonly Check[],
+  image: DispatcherImage,
+  options: TestOptions,
+): Promise<readonly CheckOutcome[]> {
   const outcomes: CheckOutcome[] = [];
   for (const check of checks) {
     options.begin?.(check);

@@ -1,4 +1,5 @@
 /** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its `call` slots bound. */
+import { isLinked } from "../chain/chain.ts";
 import { encodeManifest, MANIFEST_SECTION, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import type { Kernel, ObjectMap, ObjectProgram } from "./kernel.ts";
@@ -35,7 +36,7 @@ export function loadDispatcher(
     manifest.setInitialValue(encodeManifest(image.manifest, { generation }));
 
     // All are looked up before any is bound: libbpf gives a map that takes over another that one's kernel name.
-    const linked = image.slots.filter((slot) => slot.linkage === "call");
+    const linked = image.slots.filter(({ linkage }) => isLinked(linkage));
     const found = linked.map((slot) =>
       [...slot.maps].map(([name, linkedName]) => ({ name, map: object.map(linkedName) })),
     );
@@ -55,5 +56,5 @@ export function loadDispatcher(
 
 /** Throws the error of the first linked program that is refused on its own; returns where all of them are fine alone. */
 function blame(kernel: Kernel, image: DispatcherImage): void {
-  for (const { program } of image.plan.nodes) if (program.linkage === "call") tryAlone(kernel, program);
+  for (const { program } of image.plan.nodes) if (isLinked(program.linkage)) tryAlone(kernel, program);
 }

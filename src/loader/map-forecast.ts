@@ -3,6 +3,7 @@
  * objects are opened and never loaded, and its maps are bound by the same binder to stand-ins that only take note.
  */
 import { existsSync } from "node:fs";
+import { isLinked } from "../chain/chain.ts";
 import { type DispatcherImage, extensionObject, type Manifest, type ResolvedProgram } from "../codegen/index.ts";
 import type { MapForecast } from "./difference.ts";
 import type { Kernel, MapInfo, ObjectMap } from "./kernel.ts";
@@ -55,7 +56,7 @@ export function forecastMaps(
   };
 
   for (const { program } of image.plan.nodes) if (program.linkage === "freplace") extension(program);
-  if (image.slots.some(({ linkage }) => linkage === "call")) {
+  if (image.slots.some(({ linkage }) => isLinked(linkage))) {
     using object = openObject(kernel, image.elf, `the dispatcher of chain ${image.manifest.chain}`, "forecast");
     for (const slot of image.slots) {
       const key = image.manifest.programs.find(({ name }) => name === slot.program)!;

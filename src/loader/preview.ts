@@ -4,12 +4,11 @@
  */
 import { existsSync } from "node:fs";
 import type { Chain, Mode } from "../chain/chain.ts";
-import { type DispatcherImage, synthesise } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { findBpffs } from "./bpffs.ts";
 import { difference, type Difference, isNone } from "./difference.ts";
 import { explain } from "./explain.ts";
-import { canFreplace } from "./features.ts";
+import { type Images, imagesOf, imageThat } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
 import { requireFree } from "./hook.ts";
 import { networkNamespace, requireInterface } from "./interface.ts";
@@ -86,11 +85,11 @@ export async function preview(chain: Chain, device: string, options: PreviewOpti
   const { kernel } = machine;
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
-  const image = synthesise(await resolveChain(declared), { auto: canFreplace(kernel) ? "freplace" : "call" });
+  const images = imagesOf(kernel, await resolveChain(declared));
   const dir = attachmentDir(machine, ifindex);
   for (let reading = 1; ; reading++) {
     try {
-      return look(kernel, dir, image, { device, ifindex, mode: declared.mode, replace: options.replace === true });
+      return look(kernel, dir, images, { device, ifindex, mode: declared.mode, replace: options.replace === true });
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw explain(error, what, device);
       if (reading === READINGS) throw alwaysChanging(what, error);
@@ -111,9 +110,11 @@ interface Target {
   readonly replace: boolean;
 }
 
-function look(kernel: Kernel, dir: string, image: DispatcherImage, target: Target): Preview {
+function look(kernel: Kernel, dir: string, images: Images, target: Target): Preview {
   using pinned = readPinned(kernel, dir, target.ifindex);
   const identity = pinned && (pinned.identity ?? lastGeneration(kernel, dir));
+  const live = identity?.manifest;
+  const image = (live && imageThat(images, (manifest) => isNone(difference(live, manifest)))) ?? images.preferred;
   const present = presentOf(kernel, target.ifindex, pinned, identity);
   const maps = forecastMaps(kernel, dir, identity?.manifest, image);
   const found = difference(identity?.manifest, image.manifest, maps);

@@ -3,6 +3,7 @@
  * live manifest says what belongs; everything else goes.
  */
 import { closeSync, existsSync, openSync } from "node:fs";
+import { isLinked } from "../chain/chain.ts";
 import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { interfaceGone, interfaceName } from "./interface.ts";
@@ -29,7 +30,7 @@ export function clearLeftovers(dir: string, manifest: Manifest | undefined, gene
   for (const key of listPrograms(dir)) {
     const used = manifest?.programs.find((p) => p.name === key.name && p.hash === key.hash);
     if (!used) removeTree(programDir(dir, key));
-    else if (used.linkage === "call") unpin(programPin(dir, key));
+    else if (isLinked(used.linkage)) unpin(programPin(dir, key));
   }
 }
 

@@ -30,8 +30,10 @@ export interface ProgramStatus {
   /** Where actions lead, and 31 (`no-verdict`), in the words of chain.yaml. What is not named is `return`. */
   readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
   readonly linkage: Linkage;
+  /** Why it is not the linkage that was preferred; a clause. */
+  readonly because?: string;
   readonly hash: string;
-  /** `freplace` only: a `call` program is part of the dispatcher. */
+  /** `freplace` only: a linked program is part of the dispatcher. */
   readonly id?: number;
   readonly tag?: string;
   readonly maps: readonly MapStatus[];

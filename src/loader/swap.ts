@@ -9,11 +9,11 @@
  */
 import { rmdirSync } from "node:fs";
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
-import { type DispatcherImage, type Manifest, synthesise } from "../codegen/index.ts";
+import type { DispatcherImage, Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { requireChecks } from "./checks.ts";
 import { explain } from "./explain.ts";
-import { canFreplace } from "./features.ts";
+import { firstThatFits, type Images, imagesOf, imageThat } from "./fit.ts";
 import { buildGeneration, type Generation } from "./generation.ts";
 import { createLink, requireFree, takeOver } from "./hook.ts";
 import { interfaceGone, requireInterface } from "./interface.ts";
@@ -57,7 +57,7 @@ export async function swap(
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   const resolved = await resolveChain(declared);
-  const image = synthesise(resolved, { auto: canFreplace(kernel) ? "freplace" : "call" });
+  const images = imagesOf(kernel, resolved);
   const what = `attach chain ${chain.name} to ${device}`;
   const { mode } = declared;
   try {
@@ -65,7 +65,7 @@ export async function swap(
     const dir = attachmentDir(machine, ifindex);
     return await withLock(kernel, dir, options.lockTimeout, async () => {
       try {
-        return await swapLocked(kernel, dir, image, {
+        return await swapLocked(kernel, dir, images, {
           ...options,
           what,
           report,
@@ -94,18 +94,32 @@ interface Target extends SwapOptions {
   readonly ifindex: number;
 }
 
-async function swapLocked(kernel: Kernel, dir: string, image: DispatcherImage, target: Target): Promise<SwapResult> {
-  const { report, device, ifindex } = target;
+async function swapLocked(kernel: Kernel, dir: string, images: Images, target: Target): Promise<SwapResult> {
+  const { device, ifindex } = target;
   using before = recover(kernel, dir, target);
-  const { pinned, identity } = before;
+  const { pinned } = before;
   const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
   if (!mode && !target.replace) requireFree(kernel, device, ifindex);
   if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);
   const running = mode && pinned?.identity;
-  if (running && sameChain(running.manifest, image.manifest) && slotsBound(dir, running)) {
-    return { outcome: "unchanged", generation: running.generation, mode, image };
+  if (running && slotsBound(dir, running)) {
+    const image = imageThat(images, (manifest) => sameChain(running.manifest, manifest));
+    if (image) return { outcome: "unchanged", generation: running.generation, mode, image };
   }
+  return await firstThatFits(images, (image) => exchange(kernel, dir, before, mode, image, target));
+}
 
+/** Builds the next generation and puts it in the place of what runs, or takes every step back. */
+async function exchange(
+  kernel: Kernel,
+  dir: string,
+  before: Predecessor,
+  mode: Mode | undefined,
+  image: DispatcherImage,
+  target: Target,
+): Promise<SwapResult> {
+  const { report } = target;
+  const { pinned, identity } = before;
   const generation = (identity?.generation ?? 0) + 1;
   const journal = openJournal(kernel);
   let made: Mode;

@@ -14,6 +14,7 @@ import {
   synthesise,
 } from "../../src/codegen/index.ts";
 import { caseNames, CASES, readCase } from "../support/chains.ts";
+import { withSmallPrograms } from "../support/small-program.ts";
 
 describe.each(caseNames())("%s", (name) => {
   it("plans", async () => {
@@ -34,7 +35,13 @@ describe.each(caseNames())("%s", (name) => {
     await expect(planToC(synthesise(readCase(name)).plan)).toMatchFileSnapshot(`${CASES}${name}.c`);
   });
 
-  it.each(LINKAGES)("is lowered for %s", async (auto) => {
+  // The programs' own code stands in the dispatcher: small programs take their places.
+  it("is lowered for inline", async () => {
+    const image = synthesise(withSmallPrograms(readCase(name)));
+    await expect(image.listing).toMatchFileSnapshot(`${CASES}${name}.inline.asm`);
+  });
+
+  it.each(LINKAGES.filter((linkage) => linkage !== "inline"))("is lowered for %s", async (auto) => {
     const image = synthesise(readCase(name), { auto });
     const linked = image.slots.some((slot) => slot.symbol === image.main && slot.linkage === "call");
     const text = linked ? `${image.main}: the program itself\n` : image.listing;

@@ -10,6 +10,7 @@ import { attach, type Attachment } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
 import { chainOfGraph, graphs } from "../support/graphs.ts";
 import { runnableLinkages } from "../support/linkages.ts";
+import { linked } from "../support/mixed.ts";
 import { runModel } from "../support/model.ts";
 import { boundedObject, SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -122,9 +123,10 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const bounded = fc.array(fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })));
     const rows = fc.array(fc.infiniteStream(fc.nat(1000)), { minLength: 5, maxLength: 20 });
     await fc.assert(
-      fc.asyncProperty(graphs(40), bounded, rows, async (graph, codes, packets) => {
+      fc.asyncProperty(graphs(40), bounded, rows, fc.boolean(), async (graph, codes, packets, mixed) => {
         const chain = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), linkage };
-        await live.update(chain);
+        // Once by this linkage, and once in a mixture of all that the kernel runs.
+        await live.update(mixed ? linked(chain, "mixed", runnableLinkages) : chain);
         for (const packet of packets) {
           const row = Array.from({ length: graph.programs.length }, (_, rank) => {
             const possible = codes[rank] ?? CODES;

@@ -1,32 +1,49 @@
-/** A synthesised dispatcher in the interpreter: its bytes as they stand in the object, its programs any codes. */
+/**
+ * A synthesised dispatcher in the interpreter: its bytes as they stand in the object. Programs that it calls return what the
+ * packet prescribes for them (verdict-program.ts); those whose code lies in it run, on a packet in memory.
+ */
 import type { DispatcherImage } from "../../src/codegen/index.ts";
 import { dispatcherCode } from "./dispatcher-code.ts";
-import { run } from "./interpreter.ts";
+import { type Region, run } from "./interpreter.ts";
 import type { Outcome } from "./model.ts";
+import { COUNT, PACKET_SIZE, PLACE, verdictPacket, visited } from "./verdict-program.ts";
 
-/** What the programs are called with: any value that nothing else has. */
-const CONTEXT = 0x1234n;
+/** Where `struct xdp_md` and the packet lie. The packet's addresses have 32 bits, as in the structure. */
+const CONTEXT = 0x1234_5678_0000n;
+const PACKET = 0x2000_0000n;
 
-/** @param codeOf what each program returns, by name */
-export function interpreted(image: DispatcherImage): (codeOf: (program: string) => number) => Outcome {
+/** @returns what becomes of a packet for which program `p<k>` returns `codes[k]` */
+export function interpreted(image: DispatcherImage): (codes: readonly number[]) => Outcome {
+  const numberOf = (program: string): number => Number(program.slice(1));
   const [first] = image.slots;
-  if (image.slots.length === 1 && first!.symbol === image.main) {
-    return (codeOf) => ({ path: [first!.program], verdict: codeOf(first!.program) });
+  // The extension is the whole dispatcher.
+  if (image.slots.length === 1 && first!.symbol === image.main && first!.linkage === "freplace") {
+    return (codes) => ({ path: [first!.program], verdict: codes[numberOf(first!.program)]! });
   }
   const code = dispatcherCode(image.elf);
-  const programs = new Map(image.slots.map(({ symbol, program }) => [symbol, program]));
-  return (codeOf) => {
-    const path: string[] = [];
+  const programs = new Map(image.slots.map(({ symbol, program }) => [symbol, numberOf(program)]));
+  return (codes) => {
+    const packet = verdictPacket(codes);
     const calls =
       (symbol: string) =>
       (args: readonly bigint[]): bigint => {
         if (args[0] !== CONTEXT) throw new Error(`${symbol} is called with ${args[0]} as its context`);
         const program = programs.get(symbol)!;
-        path.push(program);
+        packet[COUNT]!++;
+        packet[PLACE + program] = packet[COUNT]!;
         // The upper half of R0 is the program's own affair.
-        return BigInt(codeOf(program)) | 0xdead_0000_0000n;
+        return BigInt(codes[program]!) | 0xdead_0000_0000n;
       };
-    const { code: verdict } = run(code, { args: [CONTEXT], calls });
-    return { path, verdict };
+    const { code: verdict } = run(code, {
+      args: [CONTEXT],
+      calls,
+      memory: [context(), { base: PACKET, bytes: packet }],
+    });
+    return { path: visited(packet).map((program) => `p${program}`), verdict };
   };
+}
+
+function context(): Region {
+  const fields = Uint32Array.of(Number(PACKET), Number(PACKET) + PACKET_SIZE, 0, 0, 0, 0);
+  return { base: CONTEXT, bytes: new Uint8Array(fields.buffer) };
 }

@@ -84,6 +84,15 @@ export class Sample implements Disposable {
 /** BPF_MAP_TYPE_PERCPU_HASH, _PERCPU_ARRAY, _LRU_PERCPU_HASH (include/uapi/linux/bpf.h). */
 const PER_CPU: ReadonlySet<number> = new Set([5, 6, 10]);
 
+/** A value as the kernel wants it for a map of that type: of a per-CPU map, once for each CPU. */
+export function valueOnAllCpus(type: number, value: Uint8Array): Uint8Array {
+  if (!PER_CPU.has(type)) return value;
+  const stride = Math.ceil(value.length / 8) * 8;
+  const all = new Uint8Array(stride * possibleCpus());
+  for (let at = 0; at < all.length; at += stride) all.set(value, at);
+  return all;
+}
+
 /** What per-CPU values are counted by: CPUs that may ever come, not those that are there. */
 function possibleCpus(): number {
   const ranges = readFileSync("/sys/devices/system/cpu/possible", "utf8").trim().split(",");

@@ -1,9 +1,21 @@
 /** `xdpgen apply`: interfaces run the chain that a file declares. */
-import { type Chain, LINKAGES, type Linkage, MODES, type Mode } from "../../chain/index.ts";
+import { type Chain, type Linkage, MODES, type Mode } from "../../chain/index.ts";
+import type { ManifestProgram } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { SwapResult } from "../../loader/index.ts";
-import { choice, collect, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
+import {
+  choice,
+  collect,
+  command,
+  type CommonOptions,
+  linkageOption,
+  type MakeCommand,
+  printJson,
+  useColor,
+} from "../common.ts";
+import type { Io } from "../io.ts";
 import { progress } from "../progress.ts";
+import { linkageReasons } from "../render/linkages.ts";
 import { renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
@@ -23,7 +35,7 @@ export const applyCommand: MakeCommand = (io, result) =>
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
-    .addOption(choice("--linkage <linkage>", "instead of the chain's: auto, freplace or call", ["auto", ...LINKAGES]))
+    .addOption(linkageOption("instead of the chain's"))
     .addOption(choice("--mode <mode>", "instead of the chain's: auto, native or generic", ["auto", ...MODES]))
     .option("--replace", "take the interface over from a program that is not xdpgen's")
     .action(async (path: string, options: Options) => {
@@ -59,10 +71,11 @@ export const applyCommand: MakeCommand = (io, result) =>
             shown.note(message);
           },
         });
-        if (device === devices[0] && linkedByAuto(chain, options.linkage, swapped.image.manifest.programs)) {
-          const reason = `linkage auto is call here: ${await io.library.autoReason()}`;
-          said.push(reason);
-          shown.note(reason);
+        if (device === devices[0]) {
+          for (const reason of await reasons(io, chain, options.linkage, swapped.image.manifest.programs)) {
+            said.push(reason);
+            shown.note(reason);
+          }
         }
         shown[Symbol.dispose]();
         if (options.json) applied.push(plain(device, swapped));
@@ -86,15 +99,21 @@ export function devicesOf(chain: Chain, dev: readonly string[] | undefined, path
   throw new XdpgenError("usage", `chain \`${chain.name}\` lists no interfaces: name one with --dev, or in ${path}`);
 }
 
-/** Whether a linkage that the user left to `auto` came out as `call`, which is worth a reason. */
-export function linkedByAuto(
+type Linked = Pick<ManifestProgram, "name" | "linkage" | "because">;
+
+/** Why linkages that the user left to `auto` are what they are, where it is not what one would expect. */
+export async function reasons(
+  io: Io,
   chain: Chain,
   override: Linkage | "auto" | undefined,
-  programs: readonly { readonly name: string; readonly linkage: Linkage }[],
-): boolean {
-  if ((override ?? chain.linkage) !== "auto") return false;
-  const own = new Map(chain.programs.map(({ name, linkage = "auto" }) => [name, linkage]));
-  return programs.find(({ name }) => own.get(name) === "auto")?.linkage === "call";
+  programs: readonly Linked[],
+): Promise<readonly string[]> {
+  const own = linkageReasons(programs);
+  if ((override ?? chain.linkage) !== "auto" || chain.prefer === "speed") return own;
+  const declared = new Map(chain.programs.map(({ name, linkage = "auto" }) => [name, linkage]));
+  const called = programs.find(({ name, because }) => declared.get(name) === "auto" && because === undefined);
+  if (called?.linkage !== "call") return own;
+  return [`linkage auto is call here: ${await io.library.autoReason()}`, ...own];
 }
 
 function sentence({ outcome, generation, mode, image }: SwapResult): string {

@@ -1,10 +1,11 @@
 /** `xdpgen build`: a chain as files. Asks nothing of the kernel. */
 import { InvalidArgumentError } from "commander";
-import { LINKAGES, type Linkage } from "../../chain/index.ts";
+import type { Linkage } from "../../chain/index.ts";
 import { type DispatcherImage, groupsOf, planToC, planToDot, planToSvg } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { choice, command, type CommonOptions, type MakeCommand, oneOf, printJson } from "../common.ts";
+import { command, type CommonOptions, linkageOption, type MakeCommand, oneOf, printJson } from "../common.ts";
 import type { Io } from "../io.ts";
+import { linkageReasons } from "../render/linkages.ts";
 import { warn } from "../render/warnings.ts";
 
 const FORMATS = ["o", "asm", "c", "json", "dot", "svg"] as const;
@@ -38,16 +39,12 @@ export const buildCommand: MakeCommand = (io) =>
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
     .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg", formats, ["o"])
-    .addOption(
-      choice("--linkage <linkage>", "instead of the chain's: auto (here: call), freplace or call", [
-        "auto",
-        ...LINKAGES,
-      ]),
-    )
+    .addOption(linkageOption("instead of the chain's; auto is call here"))
     .action(async (path: string, options: Options) => {
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
       await write(io, image, groupsOf(chain), options);
+      for (const reason of linkageReasons(image.manifest.programs)) io.err.write(`${reason}\n`);
       await warn(io, chain, options.color);
     });
 

@@ -1,11 +1,20 @@
 /** `xdpgen plan`: what `apply` would do, and nothing done. */
-import { LINKAGES, type Linkage, MODES, type Mode } from "../../chain/index.ts";
+import { type Linkage, MODES, type Mode } from "../../chain/index.ts";
 import type { Preview } from "../../loader/index.ts";
-import { choice, collect, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
+import {
+  choice,
+  collect,
+  command,
+  type CommonOptions,
+  linkageOption,
+  type MakeCommand,
+  printJson,
+  useColor,
+} from "../common.ts";
 import { renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
-import { devicesOf, linkedByAuto } from "./apply.ts";
+import { devicesOf, reasons } from "./apply.ts";
 
 interface Options extends CommonOptions {
   readonly dev?: readonly string[];
@@ -27,7 +36,7 @@ export const planCommand: MakeCommand = (io, result) =>
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
-    .addOption(choice("--linkage <linkage>", "as for apply: auto, freplace or call", ["auto", ...LINKAGES]))
+    .addOption(linkageOption("as for apply"))
     .addOption(choice("--mode <mode>", "as for apply: auto, native or generic", ["auto", ...MODES]))
     .option("--replace", "as for apply: take the interface over from a program that is not xdpgen's")
     .option(
@@ -51,9 +60,8 @@ export const planCommand: MakeCommand = (io, result) =>
       const declared = planned[0]!.difference.programs.flatMap(({ kind, program }) =>
         kind === "out" ? [] : [program],
       );
-      if (differs && linkedByAuto(chain, linkage, declared)) {
-        io.err.write(`linkage auto is call here: ${await io.library.autoReason()}\n`);
-      }
+      const why = differs ? await reasons(io, chain, linkage, declared) : [];
+      for (const reason of why) io.err.write(`${reason}\n`);
       if (options.json) printJson(io, result.done);
       if (planned.some(({ obstacle }) => obstacle !== undefined)) result.status = REFUSED;
       else if (options.exitCode && differs) result.status = DIFFERS;

@@ -1,7 +1,7 @@
 /** `xdpgen test`: the checks of a chain, run on a copy of it. Changes nothing that packets meet. */
-import { LINKAGES, type Linkage } from "../../chain/index.ts";
+import type { Linkage } from "../../chain/index.ts";
 import type { CheckOutcome } from "../../loader/index.ts";
-import { choice, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
+import { command, type CommonOptions, linkageOption, type MakeCommand, printJson, useColor } from "../common.ts";
 import { progress } from "../progress.ts";
 import { renderChecks } from "../render/checks.ts";
 import { style } from "../render/style.ts";
@@ -22,7 +22,7 @@ export const testCommand: MakeCommand = (io, result) =>
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "run checks with `maps: live` on the live maps of this interface")
     .option("--only <check>", "only the check of this name")
-    .addOption(choice("--linkage <linkage>", "instead of the chain's: auto, freplace or call", ["auto", ...LINKAGES]))
+    .addOption(linkageOption("instead of the chain's"))
     .addHelpText("after", "\nThe exit status is 1 where a check fails.")
     .action(async (path: string, { dev, only, linkage, json, color }: Options) => {
       const chain = await io.library.loadChain(path);

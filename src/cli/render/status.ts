@@ -1,11 +1,12 @@
 /** The report of `xdpgen status` as a person wants to read it. */
-import { ACTIONS } from "../../chain/index.ts";
+import { ACTIONS, isLinked } from "../../chain/index.ts";
 import { pictureOfPrograms } from "../../codegen/index.ts";
 import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
 import { edgesByTarget, renderFlow } from "./flow.ts";
+import { linkageReasons } from "./linkages.ts";
 import type { Style } from "./style.ts";
-import { type Column, renderTable, tableWidth } from "./table.ts";
+import { type Column, renderTable, tableWidth, wrap } from "./table.ts";
 
 export interface StatusView {
   readonly now: Date;
@@ -80,9 +81,10 @@ function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, p
     tableWidth(known, rows, width) <= width
       ? table(known)
       : [...table(DECLARED), "", ...table([ORDER, ...LOADED.filter((field) => known.includes(field))])];
-  const linked = list.some(({ linkage }) => linkage === "call");
-  const note = `linkage call: the code is part of the dispatcher, program id ${dispatcher.id}`;
-  return linked ? [...lines, paint.dim(note)] : lines;
+  const linked = [...new Set(list.map(({ linkage }) => linkage).filter(isLinked))];
+  const note = `linkage ${linked.join(", ")}: the code is part of the dispatcher, program id ${dispatcher.id}`;
+  const notes = [...(linked.length > 0 ? [note] : []), ...linkageReasons(list)];
+  return [...lines, ...notes.flatMap((text) => wrap(text, width)).map(paint.dim)];
 }
 
 interface Field extends Column {

@@ -8,38 +8,33 @@
  *     return_kept     w0 = w7
  *     return          exit                        the code that the last program returned
  *
+ * An `inline` program's own code stands in place of its call, and leads its exits to where their codes lead, if they show.
+ *
  * Nodes lie in the order of the plan, so that the `next` edge falls through. What keeps a verdict is a block of its own in
  * front of the node that it leads to, or part of the node where no other edge leads there. Nothing here knows whether a
  * jump is needed between two blocks: that is the next pass, `lower.ts`.
  */
 import { ACTIONS, type Action, actionCode } from "../../chain/chain.ts";
-import {
-  callSymbol,
-  exit,
-  type Instruction,
-  jslt32Imm,
-  mov32Imm,
-  mov32Reg,
-  mov64Imm,
-  mov64Reg,
-  R0,
-  R1,
-  R6,
-  R7,
-  withComment,
-} from "../asm/index.ts";
+import { callSymbol, exit, type Instruction, jslt32Imm, mov64Imm, R0, R7, withComment } from "../asm/index.ts";
+import { type Destination, inlined, type InlinedCode } from "../link/inline.ts";
 import { identifier } from "../link/names.ts";
 import type { ReturnCodes } from "../object/returns.ts";
 import { formatEdges } from "../plan/format.ts";
-import { OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
+import { OUTCOMES, outcomeOf, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
+import { type Held, heldBelow } from "./held.ts";
 import { possibleTargets, type SlotCode } from "./reach.ts";
 
 export interface Block {
   readonly label: string;
   /** What it does, for line records. */
   readonly line: string;
+  /** Up to where a program is entered; all of it where none is. */
   readonly body: readonly Instruction[];
-  /** How it ends: by what R0 holds, on to another block, or with `exit` in its body. */
+  /** The call of a program, or its own code. */
+  readonly program?: InlinedProgram | CalledProgram;
+  /** Between the program and the end of the block: R0 is what it returned. */
+  readonly after?: readonly Instruction[];
+  /** How it ends: by what R0 holds, on to another block, or nowhere but where its code has led already. */
   readonly end:
     | {
         readonly kind: "decide";
@@ -50,21 +45,34 @@ export interface Block {
     | { readonly kind: "exit" };
 }
 
+export interface CalledProgram {
+  readonly call: Instruction;
+}
+
+export interface InlinedProgram extends InlinedCode {
+  /** The program's name in the chain. */
+  readonly name: string;
+  /** The label behind its code. */
+  readonly behind: string;
+}
+
 type Verdict = (Target & { kind: "return" })["verdict"];
 
-/** `w7` where nothing was kept: no action has this code. */
-const NOTHING_KEPT = -1;
-
-/** @param slots one for each node, every node reachable */
-export function blocksOf(plan: Plan, slots: readonly SlotCode[]): readonly Block[] {
+/**
+ * @param slots one for each node, every node reachable
+ * @param observed whether something must see what each program returned: then every exit leads behind the program
+ */
+export function blocksOf(plan: Plan, slots: readonly SlotCode[], observed: boolean): readonly Block[] {
   const targets = plan.nodes.map((node, i) => possibleTargets(node, slots[i]!.codes));
   const verdicts = verdictsOf(targets);
-  const { inline, aside } = nodeBlocks(plan, slots, targets, verdicts);
-  return [...inline, ...aside, ...returnBlocks(verdicts, verdictsOf(targets.slice(-1)))];
+  const frames = slots.flatMap(({ body }) => (body ? [body.frame] : []));
+  const held = heldBelow(frames.length > 0 ? Math.max(...frames) : undefined);
+  const { inRow, aside } = nodeBlocks(plan, slots, targets, verdicts, held, observed);
+  return [...inRow, ...aside, ...returnBlocks(verdicts, verdictsOf(targets.slice(-1)), held)];
 }
 
 interface NodeBlocks {
-  readonly inline: readonly Block[];
+  readonly inRow: readonly Block[];
   /** Behind the nodes, with a jump back to theirs. */
   readonly aside: readonly Block[];
 }
@@ -74,8 +82,10 @@ function nodeBlocks(
   slots: readonly SlotCode[],
   targets: readonly (readonly Target[])[],
   verdicts: ReadonlySet<Verdict>,
+  held: Held,
+  observed: boolean,
 ): NodeBlocks {
-  const inline: Block[] = [];
+  const inRow: Block[] = [];
   const aside: Block[] = [];
   const plainLabels = plan.nodes.map((node) => nodeLabel(node, false));
   const enteredPlain = new Set([0]);
@@ -90,43 +100,68 @@ function nodeBlocks(
     target.kind === "return" ? returnLabel(target.verdict) : (target.keep ? keptLabels : plainLabels)[target.node]!;
   const several = plan.nodes.length > 1;
   plan.nodes.forEach((node, index) => {
-    const { symbol, codes } = slots[index]!;
     const { name } = node.program;
     const line = `${name}: ${formatEdges(plan, node)}`;
-    const call = withComment(line, callSymbol(symbol));
-    const body: Instruction[] = index > 0 ? [mov64Reg(R1, R6), call] : several ? [mov64Reg(R6, R1), call] : [call];
-    if (index === 0 && (verdicts.has("kept-or-own") || verdicts.has("kept-or-pass"))) {
-      body.unshift(mov32Imm(R7, NOTHING_KEPT));
-    }
+    const body: Instruction[] = index > 0 ? [held.giveContext] : several ? [held.keepContext] : [];
+    if (index === 0 && (verdicts.has("kept-or-own") || verdicts.has("kept-or-pass"))) body.unshift(held.keepNothing);
     const plain = enteredPlain.has(index);
     if (enteredKept.has(index)) {
-      const keep = mov32Reg(R7, R0);
+      const keep = held.keepVerdict;
       if (plain) {
         // The edge that falls through must not fall into the block that keeps.
         const before = targets[index - 1] ?? [];
         const fallsThrough = before.some((t) => t.kind === "node" && t.node === index && !t.keep);
         const end = { kind: "goto", label: plainLabels[index]! } as const;
         const keeper = { label: keptLabels[index]!, line: `keep the verdict for ${name}`, body: [keep], end };
-        (fallsThrough ? aside : inline).push(keeper);
+        (fallsThrough ? aside : inRow).push(keeper);
       } else body.unshift(keep);
     }
     const label = (plain ? plainLabels : keptLabels)[index]!;
-    inline.push({
-      label,
-      line,
-      body,
-      end: { kind: "decide", labels: OUTCOMES.map((o) => labelOf(node.edges[o])), codes },
-    });
+    const program = programOf(node, slots[index]!, line, labelOf, observed);
+    const codes = "call" in program ? slots[index]!.codes : program.codes;
+    const labels = OUTCOMES.map((outcome) => labelOf(node.edges[outcome]));
+    const end: Block["end"] = codes.length === 0 ? { kind: "exit" } : { kind: "decide", labels, codes };
+    inRow.push({ label, line, body, program, end });
   });
-  return { inline, aside };
+  return { inRow, aside };
+}
+
+function programOf(
+  { program: { name }, edges }: PlanNode,
+  { symbol, codes, body }: SlotCode,
+  line: string,
+  labelOf: (target: Target) => string,
+  observed: boolean,
+): CalledProgram | InlinedProgram {
+  if (!body) return { call: withComment(line, callSymbol(symbol)) };
+  const behind = `left_${identifier(name)}`;
+  const code = inlined(body.function, {
+    prefix: `${identifier(name)}_`,
+    behind,
+    codes,
+    // A slot that is said to return anything, so that all can be reached, must look as if it did.
+    ...(!observed && codes === body.codes && body.ways && { ways: body.ways }),
+    destination(of): Destination | undefined {
+      const [first, ...others] = of.map((one) => edges[outcomeOf(one)]);
+      if (!first || others.some((other) => labelOf(other) !== labelOf(first))) return undefined;
+      const exits = first.kind === "return" && first.verdict === "own";
+      return { label: labelOf(first), readsCode: readsCode(first), exits };
+    },
+  });
+  return { ...code, name, behind };
+}
+
+/** Whether what the program returned is still needed on an edge. */
+function readsCode(target: Target): boolean {
+  return target.kind === "node" ? target.keep : target.verdict === "own" || target.verdict === "kept-or-own";
 }
 
 /**
  * The blocks that end the chain. Kept verdicts fall from one block into the next, down to `return`. What the last node
  * returns lies first, so that it falls into it.
  */
-function returnBlocks(verdicts: ReadonlySet<Verdict>, ofLast: ReadonlySet<Verdict>): readonly Block[] {
-  const kept = keptBlocks(verdicts);
+function returnBlocks(verdicts: ReadonlySet<Verdict>, ofLast: ReadonlySet<Verdict>, held: Held): readonly Block[] {
+  const kept = keptBlocks(verdicts, held);
   const own = returnBlock("own", [exit()], { kind: "exit" });
   const isAction = (verdict: Verdict): verdict is Action => ACTIONS.some((action) => action === verdict);
   const constants = [...verdicts].filter(isAction);
@@ -142,13 +177,15 @@ function returnBlocks(verdicts: ReadonlySet<Verdict>, ofLast: ReadonlySet<Verdic
   return keptFirst ? [...kept, own, ...actions] : [...actions, ...kept, own];
 }
 
-function keptBlocks(verdicts: ReadonlySet<Verdict>): readonly Block[] {
+function keptBlocks(verdicts: ReadonlySet<Verdict>, held: Held): readonly Block[] {
   const pass = verdicts.has("kept-or-pass");
   const own = pass || verdicts.has("kept-or-own");
   return [
     ...(pass ? [returnBlock("kept-or-pass", [mov64Imm(R0, actionCode("pass"))], goto("kept-or-own"))] : []),
-    ...(own ? [returnBlock("kept-or-own", [jslt32Imm(R7, 0, returnLabel("own"))], goto("kept"))] : []),
-    ...(own || verdicts.has("kept") ? [returnBlock("kept", [mov32Reg(R0, R7)], goto("own"))] : []),
+    ...(own
+      ? [returnBlock("kept-or-own", [...held.recallVerdict, jslt32Imm(R7, 0, returnLabel("own"))], goto("kept"))]
+      : []),
+    ...(own || verdicts.has("kept") ? [returnBlock("kept", [held.giveVerdict], goto("own"))] : []),
   ];
 }
 

@@ -1,17 +1,20 @@
 /** Plan -> DispatcherImage: bind each program to its slot, lower the edges, link. */
-import { actionCode } from "../../chain/chain.ts";
-import { format, type Instruction } from "../asm/index.ts";
+import { actionCode, isLinked } from "../../chain/chain.ts";
+import { format, type Instruction, slotOffsets } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { commonLicense } from "../link/license.ts";
 import { link } from "../link/link.ts";
 import { identifier, numberApart } from "../link/names.ts";
 import { type ProgramUnit, programUnits } from "../link/program-unit.ts";
+import type { Unit, UnitFunction } from "../link/unit.ts";
 import type { ResolvedProgram } from "../object/program.ts";
+import { exitWays } from "../object/returns.ts";
+import { frameSize, MAX_STACK } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
-import { lower } from "./lower.ts";
+import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
-import { leavesVerdictAlone, type SlotCode } from "./reach.ts";
+import { leavesVerdictAlone, type SlotBody, type SlotCode } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
@@ -31,25 +34,27 @@ export interface BuildOptions {
  */
 export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}): DispatcherImage {
   const dispatcher = `xdpgen_${identifier(plan.chain)}`;
-  const { bound, units } = bindPrograms(plan, dispatcher, trace ? [TRACE_SECTION] : []);
   const needless = !trace && plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!);
+  const { bound, units } = bindPrograms(plan, dispatcher, { taken: trace ? [TRACE_SECTION] : [], alone: needless });
   const alone = needless ? bound[0] : undefined;
   // A program that is alone and linked is its own dispatcher.
   const main = alone?.unit ? alone.symbol : dispatcher;
 
-  const functions = ownFunctions(plan, dispatcher, bound, alone, trace);
-  checkLimits(plan, functions.length, units);
+  const { functions, inlined } = ownFunctions(plan, dispatcher, bound, alone, trace);
+  const contributions = contributionsOf(bound, functions[0], inlined);
+  const brought = contributions.flatMap((unit) => unit.functions.map((f) => f.code));
+  checkLimits(plan, [...functions.map((f) => f.instructions), ...brought], units);
   const code = dispatcherUnit(functions, `chain ${plan.chain}`);
   const manifest = manifestOf(plan, code.functions);
   const whole = withManifest(code, encodeManifest(manifest, { generation: 0 }));
   const own = trace ? withTrace(whole, plan.nodes.length) : whole;
   const { elf, types } = link({
-    units: alone?.unit ? [alone.unit, own] : [own, ...units],
+    units: alone?.unit ? [alone.unit, own] : [own, ...contributions],
     section: plan.nodes.every(({ program }) => program.frags) ? "xdp.frags" : "xdp",
     license: commonLicense(bound.flatMap(({ program, unit }) => (unit ? [program] : []))),
   });
-  const slots = bound.map(({ program: { name, linkage }, unit, symbol: entry }): Slot => {
-    const symbol = alone ? main : entry;
+  const slots = bound.map(({ program: { name, linkage }, unit, body, symbol: entry }): Slot => {
+    const symbol = alone || body ? main : entry;
     return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps: unit?.mapNames ?? NO_MAPS };
   });
   const shown = alone?.unit ? [{ symbol: main, instructions: alone.unit.functions[0]!.code }] : functions;
@@ -65,17 +70,17 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   };
 }
 
-/** A program and the function that the dispatcher calls for it. */
+/** A program, and what the dispatcher enters for it. */
 interface Bound extends SlotCode {
   readonly program: ResolvedProgram;
-  /** `call` only. */
+  /** Of a program that is linked in. */
   readonly unit: ProgramUnit | undefined;
 }
 
 function bindPrograms(
   plan: Plan,
   dispatcher: string,
-  taken: readonly string[],
+  { taken, alone }: { readonly taken: readonly string[]; readonly alone: boolean },
 ): { bound: readonly Bound[]; units: readonly ProgramUnit[] } {
   const programs = plan.nodes.map(({ program }) => program);
   const extended = programs.filter((program) => program.linkage === "freplace");
@@ -83,18 +88,37 @@ function bindPrograms(
     extended.map((program) => identifier(program.name)),
     new Set([dispatcher]),
   );
-  const linked = programs.filter((program) => program.linkage === "call");
+  const linked = programs.filter((program) => isLinked(program.linkage));
   const units = programUnits(linked, new Set([dispatcher, ...stubs, MANIFEST_SECTION, ...taken]));
   const unitOf = new Map(linked.map((program, i) => [program, units[i]!]));
   const stubOf = new Map(extended.map((program, i) => [program, stubs[i]!]));
   const bound = programs.map((program): Bound => {
     const unit = unitOf.get(program);
-    return unit
-      ? { program, unit, symbol: unit.functions[0]!.symbol, codes: program.codes }
-      : // A stub that is not bound returns 31, whatever the extension can return.
-        { program, unit, symbol: stubOf.get(program)!, codes: "any" };
+    // A stub that is not bound returns 31, whatever the extension can return.
+    if (!unit) return { program, unit, symbol: stubOf.get(program)!, codes: "any" };
+    const entry = unit.functions[0]!;
+    const bodied = program.linkage === "inline" && !alone;
+    return {
+      program,
+      unit,
+      symbol: entry.symbol,
+      codes: program.codes,
+      ...(bodied && { body: bodyOf(program, entry) }),
+    };
   });
   return { bound, units };
+}
+
+function bodyOf({ object, function: name, codes }: ResolvedProgram, entry: UnitFunction): SlotBody {
+  const main = object.functions.find((f) => f.name === name)!;
+  const frame = frameSize(object, main);
+  // Which programs are inlined is decided before; `unknown` is not among them.
+  return { function: entry, frame: frame === "unknown" ? MAX_STACK : frame, codes, ways: exitWays(object, main) };
+}
+
+interface OwnFunctions {
+  readonly functions: readonly DispatcherFunction[];
+  readonly inlined: readonly InlinedAt[];
 }
 
 function ownFunctions(
@@ -103,12 +127,31 @@ function ownFunctions(
   bound: readonly Bound[],
   alone: Bound | undefined,
   trace: boolean,
-): readonly DispatcherFunction[] {
-  if (alone?.unit) return [];
+): OwnFunctions {
+  if (alone?.unit) return { functions: [], inlined: [] };
   // The extension replaces the dispatcher's main; without it the chain is empty, and passes.
-  if (alone) return [stubFunction(alone.program, dispatcher, actionCode("pass"))];
+  if (alone) return { functions: [stubFunction(alone.program, dispatcher, actionCode("pass"))], inlined: [] };
   const stubs = bound.filter(({ unit }) => !unit).map(({ program, symbol }) => stubFunction(program, symbol));
-  return [{ symbol: dispatcher, returns: INT, ...lower(plan, bound, trace) }, ...stubs];
+  const { inlined, ...main } = lower(plan, bound, trace);
+  return { functions: [{ symbol: dispatcher, returns: INT, ...main }, ...stubs], inlined };
+}
+
+/** What each linked program adds to the object: all of it, or all but the function whose code is in the dispatcher's. */
+function contributionsOf(
+  bound: readonly Bound[],
+  main: DispatcherFunction | undefined,
+  inlined: readonly InlinedAt[],
+): readonly Unit[] {
+  return bound.flatMap(({ program, unit, body }): readonly Unit[] => {
+    if (!unit || !body || !main) return unit ? [unit] : [];
+    const at = inlined.find(({ name }) => name === program.name)!;
+    const offsets = slotOffsets(main.instructions);
+    const coreRelocations = at.coreRelocations.map(({ index, relocation }) => ({
+      ...relocation,
+      offset: 8 * offsets[index]!,
+    }));
+    return [{ ...unit, functions: unit.functions.slice(1), inlined: { into: main.symbol, coreRelocations } }];
+  });
 }
 
 function listing(

@@ -27,18 +27,32 @@ import {
   R0,
   withLabel,
 } from "../asm/index.ts";
+import { copyOf } from "../asm/instruction.ts";
+import { JA } from "../asm/opcodes.ts";
+import type { LineInfo } from "../btf/types.ts";
+import type { InlinedCode } from "../link/inline.ts";
 import { canReturn, type ReturnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan } from "../plan/plan.ts";
 import { type Block, blocksOf } from "./blocks.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
+import type { DispatcherFunction } from "./function.ts";
+import { isPossible, keepReachable, type SlotCode } from "./reach.ts";
 import { traced } from "./trace.ts";
-import { keepReachable, type SlotCode } from "./reach.ts";
 
 export interface LoweredMain {
   /** With labels; not laid out. */
   readonly instructions: readonly Instruction[];
   /** What the instructions from an index on do, to the next line. */
-  readonly lines: readonly { readonly index: number; readonly text: string }[];
+  readonly lines: DispatcherFunction["lines"];
+  /** Programs whose own code is in it. */
+  readonly inlined: readonly InlinedAt[];
+}
+
+/** Where a program's own code lies: its records, by the index of their instruction. */
+export interface InlinedAt {
+  /** The program's name in the chain. */
+  readonly name: string;
+  readonly coreRelocations: InlinedCode["coreRelocations"];
 }
 
 const JUMP: Record<Comparison, typeof jeq32Imm> = {
@@ -54,25 +68,109 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
  * @param trace whether every program's record is written (trace.ts)
  */
 export function lower(plan: Plan, declared: readonly SlotCode[], trace = false): LoweredMain {
-  const untraced = blocksOf(plan, keepReachable(plan, declared));
-  const blocks = trace ? traced(untraced) : untraced;
-  const ends = blocks.map((block, i) => endOf(block, blocks[i + 1]?.label));
+  const untraced = blocksOf(plan, keepReachable(plan, declared), trace);
+  const blocks = withoutUnreached(trace ? traced(untraced) : untraced);
+  const parts = blocks.map((block, i) => partsOf(block, blocks[i + 1]?.label));
   const jumpedTo = new Set<string>();
-  for (const parts of [blocks.map(({ body }) => body), ends]) {
-    for (const part of parts) for (const { target } of part) if (target !== undefined) jumpedTo.add(target);
+  for (const { code, tail } of parts) {
+    for (const list of [code, tail]) for (const { target } of list) if (target !== undefined) jumpedTo.add(target);
   }
   const instructions: Instruction[] = [];
-  const lines: { index: number; text: string }[] = [];
-  blocks.forEach(({ label, line, body }, i) => {
+  const lines: { index: number; text: string; source?: LineInfo }[] = [];
+  const inlinedAt: InlinedAt[] = [];
+  blocks.forEach(({ label, line, body, program }, i) => {
+    const { code, tail } = parts[i]!;
     const start = instructions.length;
+    const entry = start + body.length;
     lines.push({ index: start, text: line });
-    for (const instruction of body) instructions.push(instruction);
-    for (const instruction of ends[i]!) instructions.push(instruction);
+    for (const list of [body, code, tail]) for (const instruction of list) instructions.push(instruction);
     // What a verdict is made of is named for readers, even where it is only fallen into.
     const named = jumpedTo.has(label) || label.startsWith("return_");
     if (named) instructions[start] = withLabel(label, instructions[start]!);
+    if (!program || "call" in program) return;
+    for (const { index, line: source } of program.lines) {
+      if (index < code.length) lines.push({ index: entry + index, text: source.text, source });
+    }
+    const coreRelocations = program.coreRelocations.map((at) => ({ ...at, index: entry + at.index }));
+    inlinedAt.push({ name: program.name, coreRelocations });
+    if (tail.length > 0) lines.push({ index: entry + code.length, text: line });
   });
-  return { instructions, lines };
+  return { instructions, lines: onePerInstruction(lines), inlined: inlinedAt };
+}
+
+/** Of several lines at one instruction the first: what the dispatcher says of it goes before what the program does. */
+function onePerInstruction<T extends { readonly index: number }>(lines: readonly T[]): readonly T[] {
+  return lines.filter(({ index }, i) => lines[i - 1]?.index !== index);
+}
+
+/** Blocks that something leads to. Exits that lead where their codes lead may leave nothing for a block of verdicts. */
+function withoutUnreached(blocks: readonly Block[]): readonly Block[] {
+  if (!blocks.some(({ program }) => program && !("call" in program))) return blocks;
+  const index = new Map(blocks.map(({ label }, i) => [label, i]));
+  const reached = new Set<number>();
+  const work = [0];
+  for (let at = work.pop(); at !== undefined; at = work.pop()) {
+    if (reached.has(at)) continue;
+    reached.add(at);
+    for (const label of leadsTo(blocks[at]!)) {
+      const to = index.get(label);
+      if (to !== undefined) work.push(to);
+    }
+  }
+  return blocks.filter((_, i) => reached.has(i));
+}
+
+/** The labels that a block can go on to, and others that stand in its own code. */
+function leadsTo({ body, program, end }: Block): readonly string[] {
+  const code = program && !("call" in program) ? program.code : [];
+  const jumps = [...body, ...code].flatMap(({ target }) => (target === undefined ? [] : [target]));
+  switch (end.kind) {
+    case "exit":
+      return jumps;
+    case "goto":
+      return [...jumps, end.label];
+    case "decide":
+      return [...jumps, ...end.labels.filter((_, i) => isPossible(OUTCOMES[i]!, end.codes))];
+  }
+}
+
+/** What follows a block's `body`: the call or the program's own code, and the compares and jumps at the end. */
+function partsOf(
+  block: Block,
+  next: string | undefined,
+): { code: readonly Instruction[]; tail: readonly Instruction[] } {
+  const tail = [...(block.after ?? []), ...endOf(block, next)];
+  const { program } = block;
+  if (!program) return { code: [], tail };
+  if ("call" in program) return { code: [program.call], tail };
+  const { code, behind } = program;
+  if (!code.some(({ target }) => target === behind)) return { code: withoutLastJump(code, tail, next), tail };
+  // What lies behind the code has a label, or is the next block and has one already.
+  const [first, ...rest] = tail;
+  if (first) return { code, tail: [withLabel(behind, first), ...rest] };
+  return { code: withoutLastJump(renamed(code, behind, next!), tail, next), tail };
+}
+
+/** A jump to the next block, at the end of the one before it, is no jump. */
+function withoutLastJump(
+  code: readonly Instruction[],
+  tail: readonly Instruction[],
+  next: string | undefined,
+): readonly Instruction[] {
+  const last = code.at(-1);
+  if (tail.length > 0 || !last || last.opcode !== JA || last.target !== next || next === undefined) return code;
+  const rest = code.slice(0, -1);
+  return last.label === undefined ? rest : renamed(rest, last.label, next);
+}
+
+/** The code with its jumps to one label going to another. */
+function renamed(code: readonly Instruction[], from: string, to: string): readonly Instruction[] {
+  return code.map((instruction) => {
+    if (instruction.target !== from) return instruction;
+    const copy = copyOf(instruction);
+    copy.target = to;
+    return copy;
+  });
 }
 
 /** The compares and jumps at the end of a block, `next` being the label of the block behind it. */

@@ -23,6 +23,8 @@ export interface ManifestProgram {
   /** Where actions lead, and 31 (`no-verdict`), as the plan has it: `next` is resolved. What is not named is `return`. */
   readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
   readonly linkage: Linkage;
+  /** Why it is not the linkage that was preferred; a clause. */
+  readonly because?: string;
   /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program. */
   readonly hash: string;
 }
@@ -58,6 +60,7 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
       priority: p.priority,
       edges: edgesOf(plan, edges),
       linkage: p.linkage,
+      ...(p.because !== undefined && { because: p.because }),
       hash: p.hash,
     })),
     code: shortHash(...[...distinct].map(codeBytes)),

@@ -3,7 +3,8 @@
  * that nothing leads to must not be there, since the verifier refuses it.
  */
 import { ACTIONS, actionCode, NO_VERDICT } from "../../chain/chain.ts";
-import { canReturn, type ReturnCodes } from "../object/returns.ts";
+import type { UnitFunction } from "../link/unit.ts";
+import { canReturn, type ExitWays, type ReturnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
 
 /** What the lowering must know of the slot of a node. */
@@ -12,6 +13,17 @@ export interface SlotCode {
   readonly symbol: string;
   /** What the function can return. An unbound stub returns 31, so an `freplace` slot can return anything. */
   readonly codes: ReturnCodes;
+  /** `inline`: what stands in the dispatcher in place of the call. */
+  readonly body?: SlotBody;
+}
+
+export interface SlotBody {
+  readonly function: UnitFunction;
+  /** Bytes of the function's frame. */
+  readonly frame: number;
+  /** What the function can return, and on which ways. */
+  readonly codes: ReturnCodes;
+  readonly ways: ExitWays | undefined;
 }
 
 /** Whether a program whose return codes are these can end with this outcome. */

@@ -1,4 +1,4 @@
-/** Chain -> DispatcherImage. The whole of codegen in one call: resolve, plan, build. */
+/** Chain -> DispatcherImage. The whole of codegen in one call: resolve, plan, settle, build. */
 import type { Chain, Linkage } from "../../chain/chain.ts";
 import { checkedChain } from "../../chain/edit.ts";
 import { resolvePrograms } from "../object/program.ts";
@@ -6,10 +6,13 @@ import { buildPlan } from "../plan/build.ts";
 import type { Plan } from "../plan/plan.ts";
 import { buildDispatcher } from "./build.ts";
 import type { DispatcherImage } from "./image.ts";
+import { settle } from "./settle.ts";
 
 export interface SynthesiseOptions {
   /** What linkage `auto` means: what the machine allows is the loader's knowledge. Default `call`. */
   readonly auto?: Linkage;
+  /** Whether the kernel's verifier has found the chain too large with what `auto` inlines: then it inlines nothing. */
+  readonly tooLargeToInline?: boolean;
 }
 
 /**
@@ -26,6 +29,6 @@ export function synthesise(chain: Chain, options: SynthesiseOptions = {}): Dispa
  *
  * @throws XdpgenError with every mistake of the chain's programs at once
  */
-export function planChain(chain: Chain, { auto = "call" }: SynthesiseOptions = {}): Plan {
-  return buildPlan(chain, resolvePrograms(checkedChain(chain), auto));
+export function planChain(chain: Chain, { auto = "call", tooLargeToInline = false }: SynthesiseOptions = {}): Plan {
+  return settle(buildPlan(chain, resolvePrograms(checkedChain(chain), auto)), { auto, tooLargeToInline });
 }

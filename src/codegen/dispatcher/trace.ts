@@ -55,7 +55,7 @@ export function traced(blocks: readonly Block[]): readonly Block[] {
     const node = nodes.indexOf(block);
     if (node < 0) return block;
     const start = node === 0 ? noteStart(nodes.length) : [];
-    return { ...block, body: [...start, ...block.body, ...noteReturn(node)] };
+    return { ...block, body: [...start, ...block.body], after: noteReturn(node) };
   });
 }
 

@@ -43,13 +43,10 @@ export function dispatcherUnit(functions: readonly DispatcherFunction[], file: s
       linkage: "global",
       code,
       type: add({ kind: "func", name: f.symbol, type: prototype(f.returns), linkage: "global" }),
-      lines: f.lines.map(({ index, text }, line): LineInfo => ({
-        offset: 8 * offsets[index]!,
-        file,
-        text,
-        line: line + 1,
-        column: 1,
-      })),
+      lines: f.lines.map(({ index, text, source }, line): LineInfo => {
+        const offset = 8 * offsets[index]!;
+        return source ? { ...source, offset } : { offset, file, text, line: line + 1, column: 1 };
+      }),
       coreRelocations: [],
     };
   });

@@ -1,5 +1,6 @@
 /** The kernel's limits for one program, which all that is linked into a dispatcher share. */
 import { XdpgenError } from "../../errors.ts";
+import type { Instruction } from "../asm/index.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Unit } from "./unit.ts";
 
@@ -9,11 +10,12 @@ const MAX_FUNCTIONS = 256;
 const MAX_MAPS = 64;
 
 /**
- * @param own functions of the dispatcher's own: main and stubs
+ * @param code of every function of the linked object
+ * @param units what may bring maps
  * @throws XdpgenError `limit` with the figure and what to do
  */
-export function checkLimits(plan: Plan, own: number, units: readonly Unit[]): void {
-  const functions = own + units.reduce((sum, unit) => sum + unit.functions.length, 0);
+export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[], units: readonly Unit[]): void {
+  const functions = code.length;
   if (functions > MAX_FUNCTIONS) {
     throw new XdpgenError(
       "limit",
@@ -24,9 +26,7 @@ export function checkLimits(plan: Plan, own: number, units: readonly Unit[]): vo
           : ""),
     );
   }
-  const used = new Set(
-    units.flatMap((unit) => unit.functions.flatMap((f) => f.code.map((i) => i.symbol).filter((s) => s !== undefined))),
-  );
+  const used = new Set(code.flatMap((list) => list.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol]))));
   const brought = [...new Set(units.flatMap((u) => [...u.maps.map((m) => m.symbol), ...u.data.map((d) => d.section)]))];
   const maps = brought.filter((name) => used.has(name)).length;
   if (maps > MAX_MAPS) {

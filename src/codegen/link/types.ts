@@ -65,9 +65,15 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
   const ext: BtfExt = {
     funcInfo: bySection(placed, (p) => [{ offset: 0, type: id(p.unit, p.function.type) }]),
     lineInfo: bySection(placed, (p) => p.function.lines),
-    coreRelocations: bySection(placed, (p) =>
-      p.function.coreRelocations.map((r) => ({ ...r, type: id(p.unit, r.type) })),
-    ),
+    coreRelocations: bySection(placed, (p) => {
+      const own = p.function.coreRelocations.map((r) => ({ ...r, type: id(p.unit, r.type) }));
+      const others = units.flatMap(({ inlined }, unit) =>
+        inlined?.into === p.function.symbol
+          ? inlined.coreRelocations.map((r) => ({ ...r, type: id(unit, r.type) }))
+          : [],
+      );
+      return others.length === 0 ? own : [...own, ...others].toSorted((a, b) => a.offset - b.offset);
+    }),
   };
   return { btf, ext, types: new Map(placed.map((p) => [p.function.symbol, id(p.unit, p.function.type)])) };
 }
@@ -76,6 +82,7 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
 function rootsOf(unit: Unit): readonly TypeId[] {
   const roots = new Set([
     ...unit.functions.flatMap((f) => [f.type, ...f.coreRelocations.map((r) => r.type)]),
+    ...(unit.inlined?.coreRelocations ?? []).map((r) => r.type),
     ...unit.maps.map((m) => m.type),
     ...unit.data.flatMap((d) => d.variables.map((v) => v.type)),
   ]);

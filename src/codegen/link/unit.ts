@@ -46,6 +46,13 @@ export interface Unit {
   readonly name: string;
   readonly btf: Btf;
   readonly functions: readonly UnitFunction[];
+  /** Where code of this unit lies in a function of another one, and its records there. */
+  readonly inlined?: {
+    /** The function's symbol. */
+    readonly into: string;
+    /** Offsets from the start of that function; types of this unit. */
+    readonly coreRelocations: readonly CoreRelocation[];
+  };
   readonly maps: readonly UnitMap[];
   readonly data: readonly UnitData[];
 }

@@ -1,13 +1,13 @@
 /** A program of a chain joined with what its object says of itself. */
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import type { Action, Chain, Linkage, Program } from "../../chain/chain.ts";
+import { type Action, type Chain, isLinked, type Linkage, type Program } from "../../chain/chain.ts";
 import { nearest } from "../../nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
 import { setGlobals } from "./globals.ts";
+import { chooseLinkage } from "./linkage.ts";
 import { hasFrags, type ObjectFunction, openObject, type XdpObject, xdpFunctions } from "./open.ts";
 import { type ReturnCodes, returnCodes } from "./returns.ts";
-import { isDispatchable } from "./signature.ts";
 import { readRunConfig } from "./run-config.ts";
 
 export interface ResolvedProgram {
@@ -22,6 +22,10 @@ export interface ResolvedProgram {
   readonly priority: number | "none";
   readonly proceedOn: readonly Action[];
   readonly linkage: Linkage;
+  /** Whether the linkage was left to us. */
+  readonly auto: boolean;
+  /** Why the linkage is not the one that was preferred; a clause. */
+  readonly because?: string;
   /** Declared in section `xdp.frags`: takes packets of several buffers. */
   readonly frags: boolean;
   /** The codes that the function can return, as far as its object shows. */
@@ -65,7 +69,7 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
   const object = openObject(bytes);
   const main = chooseFunction(object, program.function);
   const config = readRunConfig(object.btf, main.name);
-  const linkage = chooseLinkage(program, chain, auto, isDispatchable(object.btf, main.type));
+  const choice = chooseLinkage(program, chain, auto, object, main);
   return {
     name: program.name,
     path: program.object,
@@ -74,25 +78,12 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
     function: main.name,
     priority: program.priority ?? config.priority ?? DEFAULT_PRIORITY,
     proceedOn: program.proceedOn ?? config.proceedOn ?? ["pass"],
-    linkage,
+    ...choice,
     frags: hasFrags(object, main),
     // Of a stub nobody asks what the program behind it returns, unless the program is alone.
-    codes: linkage === "call" || chain.programs.length === 1 ? returnCodes(object, main) : "any",
+    codes: isLinked(choice.linkage) || chain.programs.length === 1 ? returnCodes(object, main) : "any",
     hash: shortHash(bytes, utf8ToBytes(`\0${main.name}`)),
   };
-}
-
-/** An extension must have the signature of a slot; under `auto` a program that has not is linked. */
-function chooseLinkage(program: Program, chain: Chain, auto: Linkage, canExtend: boolean): Linkage {
-  const declared = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
-  if (declared === "auto") return canExtend ? auto : "call";
-  if (declared === "freplace" && !canExtend) {
-    throw new XdpgenError(
-      "object-unsupported",
-      "an extension program must be `int f(struct xdp_md *ctx)` in its BTF, and this one is not; declare it so, or use `linkage: call`",
-    );
-  }
-  return declared;
 }
 
 function chooseFunction(object: XdpObject, name: string | undefined): ObjectFunction {

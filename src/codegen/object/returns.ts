@@ -36,7 +36,7 @@ import {
   BPF_X,
   BPF_XOR,
 } from "../asm/constants.ts";
-import { type Instruction, JA_REGISTER, R0, R10, slots } from "../asm/index.ts";
+import { EXIT, type Instruction, JA_REGISTER, R0, R10, slots } from "../asm/index.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 
@@ -62,67 +62,110 @@ export function returnCodes(object: XdpObject, f: ObjectFunction): ReturnCodes {
   return analyse(object, f, new Map());
 }
 
+/**
+ * The ways by which control comes to an `exit`, and what R0 can hold on each. A way that is not in here cannot be taken.
+ * Keys are slots from the start of the function.
+ */
+export interface ExitWays {
+  /** By the jump that leads to an `exit`. */
+  readonly jumps: ReadonlyMap<number, ReturnCodes>;
+  /** By the `exit` that the instruction before it goes on to. */
+  readonly falls: ReadonlyMap<number, ReturnCodes>;
+}
+
+/** Undefined where the analysis cannot tell. */
+export function exitWays(object: XdpObject, f: ObjectFunction): ExitWays | undefined {
+  const known = new Map<ObjectFunction, ReturnCodes>([[f, "any"]]);
+  const walked = walk(readCode(object, f), (callee) => analyse(object, callee, known));
+  if (walked === "any") return undefined;
+  const ways = { jumps: new Map<number, ReturnCodes>(), falls: new Map<number, ReturnCodes>() };
+  for (const { pc, way } of walked) {
+    if (way.jumps) ways.jumps.set(pc, way.state.get(reg(R0)) ?? "any");
+    else ways.falls.set(way.to, way.state.get(reg(R0)) ?? "any");
+  }
+  return ways;
+}
+
 function analyse(object: XdpObject, f: ObjectFunction, known: Map<ObjectFunction, ReturnCodes>): ReturnCodes {
   // A recursive call finds "any" here; the verifier refuses recursion anyway.
   const earlier = known.get(f);
   if (earlier) return earlier;
   known.set(f, "any");
-  const codes = walk(readCode(object, f), (callee) => analyse(object, callee, known));
+  const walked = walk(readCode(object, f), (callee) => analyse(object, callee, known));
+  const codes =
+    walked === "any"
+      ? "any"
+      : walked.reduce<ReturnCodes>((sum, { way }) => unionOfCodes(sum, way.state.get(reg(R0)) ?? "any"), []);
   known.set(f, codes);
   return codes;
 }
 
-function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction) => ReturnCodes): ReturnCodes {
+/** Where an instruction leads, and what is known there. */
+interface Way {
+  readonly to: number;
+  readonly state: State;
+  /** By a jump, and not by going on. */
+  readonly jumps: boolean;
+}
+
+/** The ways that lead to an `exit`, from the instruction at `pc`. */
+type Walked = readonly { readonly pc: number; readonly way: Way }[] | "any";
+
+function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction) => ReturnCodes): Walked {
   const at = new Map(code.map((c) => [c.offset / 8, c]));
   // Stack slots can change behind our back only where the frame's address has left R10.
   const frameEscapes = code.some(({ instruction: i }) => copiesFramePointer(i));
   const before = new Map<number, State>([[0, new Map()]]);
   const work = [0];
-  let result: ReturnCodes = [];
-
-  const reach = (pc: number, state: State): void => {
-    const old = before.get(pc);
-    const joined = old ? join(old, state) : state;
-    if (old && sameState(old, joined)) return;
-    before.set(pc, joined);
-    work.push(pc);
-  };
-
   for (let pc = work.pop(); pc !== undefined; pc = work.pop()) {
     const step = at.get(pc);
-    if (!step) return "any";
-    const { opcode, src, off, imm } = step.instruction;
-    const state = before.get(pc)!;
-    const next = pc + slots(step.instruction);
-    const cls = opcode & 0x07;
-    if (cls !== BPF_JMP && cls !== BPF_JMP32) {
-      reach(next, transfer(step, state, frameEscapes));
-      continue;
-    }
-    switch (opcode & 0xf0) {
-      case BPF_EXIT:
-        result = union(result, state.get(reg(R0)) ?? "any");
-        if (result === "any") return "any";
-        break;
-      case BPF_CALL: {
-        // The callee of a tail call returns to our caller; so does bpf_throw, with any code, and any kfunc may be that.
-        if ((src === 0 && imm === BPF_FUNC_tail_call) || step.reference?.kind === "extern") return "any";
-        const local = step.reference?.kind === "function" ? codesOf(step.reference.function) : undefined;
-        reach(next, afterCall(state, local ?? helperCodes(src, imm), frameEscapes));
-        break;
-      }
-      case BPF_JA:
-        if (opcode === JA_REGISTER) return "any";
-        reach(pc + 1 + (cls === BPF_JMP32 ? imm : off), state);
-        break;
-      default: {
-        const { taken, fallen } = branch(step.instruction, state);
-        if (taken) reach(pc + 1 + off, taken);
-        if (fallen) reach(next, fallen);
-      }
+    const ways = step && waysFrom(step, before.get(pc)!, frameEscapes, codesOf);
+    if (!ways || ways === "any") return "any";
+    for (const { to, state } of ways) {
+      const old = before.get(to);
+      const joined = old ? join(old, state) : state;
+      if (old && sameState(old, joined)) continue;
+      before.set(to, joined);
+      work.push(to);
     }
   }
-  return result;
+  // An `exit` that a function begins with has no way to it.
+  if (at.get(0)?.instruction.opcode === EXIT) return "any";
+  return [...before].flatMap(([pc, state]) => {
+    const ways = waysFrom(at.get(pc)!, state, frameEscapes, codesOf);
+    if (ways === "any") return [];
+    return ways.filter(({ to }) => at.get(to)!.instruction.opcode === EXIT).map((way) => ({ pc, way }));
+  });
+}
+
+function waysFrom(
+  step: CodeInstruction,
+  state: State,
+  frameEscapes: boolean,
+  codesOf: (callee: ObjectFunction) => ReturnCodes,
+): readonly Way[] | "any" {
+  const { opcode, src, off, imm } = step.instruction;
+  const pc = step.offset / 8;
+  const on = (after: State): Way => ({ to: pc + slots(step.instruction), state: after, jumps: false });
+  const cls = opcode & 0x07;
+  if (cls !== BPF_JMP && cls !== BPF_JMP32) return [on(transfer(step, state, frameEscapes))];
+  switch (opcode & 0xf0) {
+    case BPF_EXIT:
+      return [];
+    case BPF_CALL: {
+      // The callee of a tail call returns to our caller; so does bpf_throw, with any code, and any kfunc may be that.
+      if ((src === 0 && imm === BPF_FUNC_tail_call) || step.reference?.kind === "extern") return "any";
+      const local = step.reference?.kind === "function" ? codesOf(step.reference.function) : undefined;
+      return [on(afterCall(state, local ?? helperCodes(src, imm), frameEscapes))];
+    }
+    case BPF_JA:
+      if (opcode === JA_REGISTER) return "any";
+      return [{ to: pc + 1 + (cls === BPF_JMP32 ? imm : off), state, jumps: true }];
+    default: {
+      const { taken, fallen } = branch(step.instruction, state);
+      return [...(taken ? [{ to: pc + 1 + off, state: taken, jumps: true }] : []), ...(fallen ? [on(fallen)] : [])];
+    }
+  }
 }
 
 function copiesFramePointer({ opcode, src }: Instruction): boolean {
@@ -238,14 +281,15 @@ function constants(values: Iterable<number>): ReturnCodes {
   return unique.length > MAX_CONSTANTS ? "any" : unique;
 }
 
-function union(a: ReturnCodes, b: ReturnCodes): ReturnCodes {
+/** What either can be. */
+export function unionOfCodes(a: ReturnCodes, b: ReturnCodes): ReturnCodes {
   return a === "any" || b === "any" ? "any" : constants([...a, ...b]);
 }
 
 function join(a: State, b: State): State {
   const joined = new Map<string, readonly number[]>();
   for (const [place, value] of a) {
-    const both = union(value, b.get(place) ?? "any");
+    const both = unionOfCodes(value, b.get(place) ?? "any");
     if (both !== "any") joined.set(place, both);
   }
   return joined;

@@ -8,13 +8,18 @@
  * what makes no sense in the whole (a circle, a program that nothing leads to), and `keep.ts` finds where a kept verdict
  * is needed at run time. `format.ts` and `dot.ts` print any of it.
  */
-import { type Action, ACTIONS } from "../../chain/chain.ts";
+import { type Action, ACTIONS, NO_VERDICT } from "../../chain/chain.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 
 /** What a program can return: an action, 31 ("no verdict of mine"), or any other code. */
 export type Outcome = Action | "no-verdict" | "other";
 
 export const OUTCOMES: readonly Outcome[] = [...ACTIONS, "no-verdict", "other"];
+
+/** @param code what a program returned: 32 bits, unsigned */
+export function outcomeOf(code: number): Outcome {
+  return ACTIONS[code] ?? (code === NO_VERDICT ? "no-verdict" : "other");
+}
 
 export type Target =
   /** Run this node next; `keep`: and remember the action that led there. */

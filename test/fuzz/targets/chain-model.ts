@@ -1,7 +1,7 @@
 import fc from "fast-check";
-import { LINKAGES } from "../../../src/chain/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { interpreted } from "../../support/interpreted.ts";
+import { linked, WAYS_TO_LINK } from "../../support/mixed.ts";
 import { expected, inWords, type Proof, proofs, showProof } from "../../support/proof.ts";
 import type { FuzzTarget } from "../target.ts";
 
@@ -23,12 +23,12 @@ export default target;
 /** Where the bytes do otherwise, or cannot be made. */
 function complaint(proof: Proof): string | undefined {
   try {
-    for (const auto of LINKAGES) {
-      const run = interpreted(synthesise(proof.chain, { auto }));
+    for (const linkage of WAYS_TO_LINK) {
+      const run = interpreted(synthesise(linked(proof.chain, linkage)));
       for (const packet of proof.packets) {
-        const is = inWords(run((program) => packet[Number(program.slice(1))]!));
+        const is = inWords(run(packet));
         const should = inWords(expected(proof, packet));
-        if (is !== should) return `linkage ${auto}: it is ${is}\nand should be ${should}`;
+        if (is !== should) return `linkage ${linkage}: it is ${is}\nand should be ${should}`;
       }
     }
     return undefined;

@@ -2,7 +2,7 @@
 import { unlinkSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Chain, LINKAGES, type Linkage } from "../../../src/chain/chain.ts";
+import { type Chain, isLinked, LINKAGES, type Linkage } from "../../../src/chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../../src/codegen/index.ts";
 import { attach } from "../../../src/loader/attachment.ts";
 import { difference, isNone } from "../../../src/loader/difference.ts";
@@ -170,7 +170,7 @@ describe.each(LINKAGES)("preview, linkage %s", (linkage) => {
     const options = { maps: { seen: { pinnedByName } } };
     const seen = new Set<string>();
     // The fake kernel knows a map that is pinned by its name alone, and linked twins have one name each.
-    const noTwins = pinnedByName && linkage === "call";
+    const noTwins = pinnedByName && isLinked(linkage);
     const all = variants(linkage).filter(({ programs }) => !noTwins || programs.every((p) => p.name !== "twin"));
     for (const [i, before] of [undefined, all[1]!, all[2]!, all.at(-3)!].entries()) {
       for (const [j, after] of all.entries()) {

@@ -6,6 +6,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Mode } from "../../../src/chain/chain.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
+import type { ElfObject } from "../../../src/codegen/elf/object.ts";
+import { decodeManifest, MANIFEST_SECTION } from "../../../src/codegen/index.ts";
 import {
   type BpfObject,
   type Fd,
@@ -30,6 +32,7 @@ const ERRNOS = {
   EOPNOTSUPP: 95,
   ENOLINK: 67,
   EACCES: 13,
+  E2BIG: 7,
 } as const;
 
 export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
@@ -48,11 +51,25 @@ type Resource =
   | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string; moved?: boolean }
   | { readonly kind: "btf"; readonly bytes: Uint8Array };
 
+/** As kernel/bpf/verifier.c says it, within libbpf's frame. */
+const TOO_LARGE =
+  "-- BEGIN PROG LOAD LOG --\nBPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns\n-- END PROG LOAD LOG --\n";
+
+/** Functions whose code is in the dispatcher's, as its manifest says. */
+function inlinedFunctions(elf: ElfObject): readonly string[] {
+  const section = elf.sections.find(({ name }) => name === MANIFEST_SECTION);
+  if (!section) return [];
+  const { programs } = decodeManifest(section.data).manifest;
+  return programs.flatMap((program) => (program.linkage === "inline" ? [program.function] : []));
+}
+
 export interface FakeOptions {
   /** Whether extensions load. Default true. */
   readonly freplace?: boolean;
   /** Modes that the driver refuses. */
   readonly refuses?: readonly Mode[];
+  /** Whether the verifier has too much to walk where a program is inlined. */
+  readonly inlinedIsTooLarge?: boolean;
   /** Functions that the verifier refuses. */
   readonly rejects?: readonly string[];
   /** Definitions of maps by name, where they are not the default. */
@@ -214,8 +231,11 @@ export class FakeKernel implements Kernel {
         });
         for (const p of state.filter((s) => s.autoload)) {
           if (p.target !== undefined && this.options.freplace === false) throw failure("bpf_object__load", "EPERM");
-          const rejected = functions.find((f) => this.options.rejects?.includes(f.name));
-          if (rejected) throw failure("bpf_object__load", "EACCES", verifierLog(rejected.name));
+          if (this.options.inlinedIsTooLarge && inlinedFunctions(elf).length > 0)
+            throw failure("bpf_object__load", "E2BIG", TOO_LARGE);
+          const code = [...functions.map(({ name }) => name), ...inlinedFunctions(elf)];
+          const rejected = code.find((name) => this.options.rejects?.includes(name));
+          if (rejected !== undefined) throw failure("bpf_object__load", "EACCES", verifierLog(rejected));
           const mapIds = mapFds.map((fd) => this.#fds.get(fd)!);
           const id = this.#add({
             kind: "program",

@@ -1,8 +1,9 @@
 /** The transaction, on a kernel of plain objects: what it leaves, and what a failure leaves. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { LINKAGES } from "../../../src/chain/chain.ts";
+import { type Chain, LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, detach, open } from "../../../src/loader/attachment.ts";
+import { preview } from "../../../src/loader/preview.ts";
 import { status } from "../../../src/loader/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
@@ -139,6 +140,23 @@ it("keeps an unchanged program's extension loaded across a swap", async () => {
   const before = live.status().programs.find((p) => p.name === "p1")!.id;
   await live.update(chain("freplace", numbered(3), numbered(1)));
   expect(live.status().programs.find((p) => p.name === "p1")!.id).toBe(before);
+});
+
+it("calls what it cannot inline because the verifier would have too much to walk", async () => {
+  using w = world({ inlinedIsTooLarge: true });
+  const machine = w.machine();
+  const fast: Chain = { ...chain("auto", numbered(1), numbered(2)), prefer: "speed" };
+  const live = await attach(fast, "lo", { machine });
+  const because = expect.stringContaining("more than a million instructions");
+  const called = { linkage: "call", because };
+  expect(live.status().programs).toMatchObject([called, called]);
+  const before = w.snapshot();
+  expect((await attach(fast, "lo", { machine })).result).toMatchObject({ outcome: "unchanged", generation: 1 });
+  expect(await preview(fast, "lo", { machine })).toMatchObject({ outcome: "unchanged" });
+  expect(w.snapshot()).toEqual(before);
+  const declared = attach(chain("inline", numbered(1), numbered(2)), "lo", { machine });
+  await expect(declared).rejects.toMatchObject({ code: "program-rejected" });
+  expect(w.snapshot()).toEqual(before);
 });
 
 it("keeps a program's maps when only its linkage changes", async () => {

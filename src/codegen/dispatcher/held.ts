@@ -1,0 +1,67 @@
+/**
+ * What the dispatcher must know across programs, the context and a kept verdict, and where it keeps them: in registers,
+ * which every call leaves alone; or on the stack, below the frame of every program whose code lies in the dispatcher.
+ *
+ *     r6 = r1                          *(u64 *)(r10 - 72) = r1      the context, kept
+ *     r1 = r6                          r1 = *(u64 *)(r10 - 72)      and given to the next program
+ *     w7 = w0                          *(u32 *)(r10 - 80) = w0      a verdict, kept
+ *
+ * The verifier takes either: it follows a context pointer through registers and through stack slots of eight bytes.
+ */
+import {
+  type Instruction,
+  ldxDw,
+  ldxW,
+  mov32Imm,
+  mov32Reg,
+  mov64Reg,
+  R0,
+  R1,
+  R10,
+  R6,
+  R7,
+  stW,
+  stxDw,
+  stxW,
+} from "../asm/index.ts";
+
+export interface Held {
+  /** R1 is the context. */
+  readonly keepContext: Instruction;
+  /** To R1. */
+  readonly giveContext: Instruction;
+  readonly keepNothing: Instruction;
+  /** R0 is the verdict. */
+  readonly keepVerdict: Instruction;
+  /** The kept verdict to R7, where it is not there already: below 0 where there is none. */
+  readonly recallVerdict: readonly Instruction[];
+  /** The kept verdict to R0. */
+  readonly giveVerdict: Instruction;
+}
+
+/** No action has this code. */
+const NOTHING_KEPT = -1;
+
+const REGISTERS: Held = {
+  keepContext: mov64Reg(R6, R1),
+  giveContext: mov64Reg(R1, R6),
+  keepNothing: mov32Imm(R7, NOTHING_KEPT),
+  keepVerdict: mov32Reg(R7, R0),
+  recallVerdict: [],
+  giveVerdict: mov32Reg(R0, R7),
+};
+
+/** The two slots are `HELD_BYTES`. @param frame bytes of the largest frame of an inlined program; undefined where none is inlined */
+export function heldBelow(frame: number | undefined): Held {
+  if (frame === undefined) return REGISTERS;
+  const context = -8 * Math.ceil(frame / 8) - 8;
+  const verdict = context - 8;
+  return {
+    keepContext: stxDw(R10, context, R1),
+    giveContext: ldxDw(R1, R10, context),
+    keepNothing: stW(R10, verdict, NOTHING_KEPT),
+    keepVerdict: stxW(R10, verdict, R0),
+    recallVerdict: [ldxW(R7, R10, verdict)],
+    giveVerdict: ldxW(R0, R10, verdict),
+  };
+}

@@ -1,0 +1,158 @@
+/**
+ * What the linked programs of a chain need together, against what one program of the kernel may have; and which of them are
+ * bound in another way where it is too much. Only linkages that were left to `auto` change.
+ *
+ * | limit | of `inline` | of what is linked in any way |
+ * |---|---|---|
+ * | 512 bytes of stack for a chain of frames | the largest frame lies above every call of the chain | |
+ * | 16-bit jumps | all of the dispatcher's main function | |
+ * | 64 maps, 256 functions | | all that the programs bring |
+ *
+ * What is inlined moves to `call`, the one that needs most first; what is linked moves to `freplace` where the kernel allows
+ * it, the last in the chain first. The verifier's million instructions are not known here: `loader/fit.ts`.
+ */
+import { isLinked, type Linkage } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import { type Instruction, slots } from "../asm/index.ts";
+import { checkLimits } from "../link/limits.ts";
+import { programUnits } from "../link/program-unit.ts";
+import { readCode } from "../object/code.ts";
+import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
+import type { ResolvedProgram } from "../object/program.ts";
+import { MAX_STACK, roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { SynthesiseOptions } from "./synthesise.ts";
+
+/** Slots of inlined code, of the 32,767 that a jump reaches; the rest is for the dispatcher's own. */
+const MAX_INLINED = 0x7fff - 4096;
+
+/**
+ * The plan with linkages that the kernel's limits allow.
+ *
+ * @throws XdpgenError `limit` where the declared linkages do not fit
+ */
+export function settle(plan: Plan, { auto, tooLargeToInline }: Required<SynthesiseOptions>): Plan {
+  let programs: readonly ResolvedProgram[] = plan.nodes.map(({ program }) => program);
+  if (tooLargeToInline) programs = programs.map(withoutInlining);
+  if (programs.some(({ linkage }) => linkage === "inline")) programs = settleInlined(plan, programs);
+  const movable = programs.some((program) => program.auto && isLinked(program.linkage));
+  if (auto === "freplace" && movable) programs = settleLinked(plan, programs);
+  if (programs.every((program, index) => program === plan.nodes[index]!.program)) return plan;
+  return { ...plan, nodes: plan.nodes.map((node, index) => ({ ...node, program: programs[index]! })) };
+}
+
+function withoutInlining(program: ResolvedProgram): ResolvedProgram {
+  if (!program.auto || program.linkage !== "inline") return program;
+  const because = "not inline: the verifier has more than a million instructions to walk where it is";
+  return { ...program, linkage: "call", because };
+}
+
+function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
+  const stacks = new Map(
+    declared.filter(({ linkage }) => isLinked(linkage)).map((program) => [program.name, stackOf(program)]),
+  );
+  let programs = declared;
+  for (;;) {
+    const inlined = programs.filter(({ linkage }) => linkage === "inline");
+    const meets = tooLong(inlined) ?? tooDeep(programs, stacks);
+    if (!meets) return programs;
+    const most = inlined.filter(({ auto }) => auto).toSorted((a, b) => meets.need(b) - meets.need(a))[0];
+    if (!most) {
+      throw new XdpgenError("limit", `chain ${plan.chain}: ${meets.limit}; use \`linkage: call\` for some of them`);
+    }
+    programs = moved(programs, most, "call", meets.limit);
+  }
+}
+
+interface Met {
+  readonly limit: string;
+  /** How much of it a program takes. */
+  readonly need: (program: ResolvedProgram) => number;
+}
+
+function tooLong(inlined: readonly ResolvedProgram[]): Met | undefined {
+  const total = inlined.reduce((sum, program) => sum + lengthOf(program), 0);
+  if (total <= MAX_INLINED) return undefined;
+  return {
+    limit: `the inlined programs have ${total} instructions, and jumps reach past ${MAX_INLINED} at most`,
+    need: lengthOf,
+  };
+}
+
+function lengthOf(program: ResolvedProgram): number {
+  return readCode(program.object, mainOf(program)).reduce((sum, { instruction }) => sum + slots(instruction), 0);
+}
+
+function tooDeep(programs: readonly ResolvedProgram[], stacks: ReadonlyMap<string, StackUse>): Met | undefined {
+  const use = (program: ResolvedProgram): StackUse => stacks.get(program.name)!;
+  const frames = programs.filter(({ linkage }) => linkage === "inline").map((program) => bytes(use(program).own));
+  if (frames.length === 0) return undefined;
+  const main = roundedFrame(Math.max(...frames) + HELD_BYTES);
+  for (const program of programs.filter(({ linkage }) => isLinked(linkage))) {
+    const { own, below, tailCalls, tailCallsBelow } = use(program);
+    const called = program.linkage === "call";
+    const depth = main + (called ? roundedFrame(bytes(own)) : 0) + bytes(below);
+    const most = tailCallsBelow || (called && tailCalls) ? MAX_STACK_OF_TAIL_CALLS : MAX_STACK;
+    if (depth <= most) continue;
+    return {
+      limit: `with what is inlined, ${program.name} comes to ${depth} bytes of stack, and the kernel gives ${most}`,
+      need: (other) => bytes(use(other).own),
+    };
+  }
+  return undefined;
+}
+
+/** Frames above a function that makes a tail call (kernel/bpf/verifier.c, check_max_stack_depth). */
+const MAX_STACK_OF_TAIL_CALLS = 256;
+
+/** What cannot be told may be all that a program can have beside the frame that calls it. */
+function bytes(size: StackUse["own"]): number {
+  return size === "unknown" ? MAX_STACK - roundedFrame(0) : size;
+}
+
+function stackOf(program: ResolvedProgram): StackUse {
+  return stackUse(program.object, mainOf(program));
+}
+
+function mainOf({ object, function: name }: ResolvedProgram): ResolvedProgram["object"]["functions"][number] {
+  return object.functions.find((f) => f.name === name)!;
+}
+
+function settleLinked(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
+  let programs = declared;
+  for (;;) {
+    const linked = programs.filter(({ linkage }) => isLinked(linkage));
+    const obstacle = refusal(() => {
+      const units = programUnits(linked, new Set());
+      const entries = 1 + programs.length - linked.length;
+      const own = Array.from({ length: entries }, (): readonly Instruction[] => []);
+      checkLimits(plan, [...own, ...units.flatMap((unit) => unit.functions.map((f) => f.code))], units);
+    });
+    if (!obstacle) return programs;
+    const last = linked.findLast((p) => p.auto && obstacleTo("freplace", p.object, mainOf(p)) === undefined);
+    if (!last) return programs;
+    programs = moved(programs, last, "freplace", obstacle.message);
+  }
+}
+
+/** Why a chain cannot be linked. What is no answer to that is thrown later, when it is built. */
+function refusal(attempt: () => void): XdpgenError | undefined {
+  try {
+    attempt();
+    return undefined;
+  } catch (error) {
+    if (error instanceof XdpgenError && (error.code === "limit" || error.code === "object-unsupported")) return error;
+    throw error;
+  }
+}
+
+function moved(
+  programs: readonly ResolvedProgram[],
+  which: ResolvedProgram,
+  linkage: Linkage,
+  reason: string,
+): readonly ResolvedProgram[] {
+  return programs.map((program) =>
+    program === which ? { ...program, linkage, because: `not ${which.linkage}: ${reason}` } : program,
+  );
+}

@@ -1,0 +1,76 @@
+/**
+ * How one program is bound to its slot: what is declared, or, under `auto`, the first of the preferred linkages that its
+ * object allows. What the programs of a chain need together is weighed later (`dispatcher/settle.ts`).
+ */
+import type { Chain, Linkage, Program } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import type { ObjectFunction, XdpObject } from "./open.ts";
+import { isDispatchable } from "./signature.ts";
+import { MAX_STACK, stackUse } from "./stack.ts";
+
+/** Bytes that a dispatcher keeps on the stack below the frame of what it inlines: the context, and a kept verdict. */
+export const HELD_BYTES = 16;
+
+export interface LinkageChoice {
+  readonly linkage: Linkage;
+  /** Whether the linkage was left to us. */
+  readonly auto: boolean;
+  /** Why it is not the one that was preferred; a clause. */
+  readonly because?: string;
+}
+
+/**
+ * @param auto what `auto` means where independence is preferred
+ * @throws XdpgenError `object-unsupported` where the declared linkage is not possible
+ */
+export function chooseLinkage(
+  program: Program,
+  chain: Chain,
+  auto: Linkage,
+  object: XdpObject,
+  main: ObjectFunction,
+): LinkageChoice {
+  const declared = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
+  if (declared !== "auto") {
+    const obstacle = obstacleTo(declared, object, main);
+    if (obstacle === undefined) return { linkage: declared, auto: false };
+    throw new XdpgenError("object-unsupported", `${obstacle}; change that, or use \`linkage: call\``);
+  }
+  const [preferred = auto, ...others] = preferences(chain.prefer ?? "independence", auto);
+  const obstacle = obstacleTo(preferred, object, main);
+  if (obstacle === undefined) return { linkage: preferred, auto: true };
+  const linkage = others.find((other) => obstacleTo(other, object, main) === undefined) ?? "call";
+  return { linkage, auto: true, because: `not ${preferred}: ${obstacle}` };
+}
+
+function preferences(prefer: NonNullable<Chain["prefer"]>, auto: Linkage): readonly Linkage[] {
+  switch (prefer) {
+    case "independence":
+      return [auto, "call"];
+    case "speed":
+      return ["inline", "call"];
+  }
+}
+
+/** What of an object stands in the way of a linkage; a clause. */
+export function obstacleTo(linkage: Linkage, object: XdpObject, main: ObjectFunction): string | undefined {
+  switch (linkage) {
+    case "call":
+      return undefined;
+    case "freplace":
+      return isDispatchable(object.btf, main.type)
+        ? undefined
+        : "an extension program must be `int f(struct xdp_md *ctx)` in its BTF, and this one is not";
+    case "inline":
+      return obstacleToInline(object, main);
+  }
+}
+
+function obstacleToInline(object: XdpObject, main: ObjectFunction): string | undefined {
+  const { own, below, tailCalls } = stackUse(object, main);
+  if (tailCalls) return `${main.name} makes a tail call, which would leave the dispatcher for good`;
+  if (own === "unknown" || below === "unknown") return `the stack that ${main.name} uses cannot be read from its code`;
+  if (own + HELD_BYTES > MAX_STACK)
+    return `${main.name} uses ${own} bytes of stack, and the dispatcher needs ${HELD_BYTES} of ${MAX_STACK} below them`;
+  return undefined;
+}

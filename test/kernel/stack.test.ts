@@ -1,0 +1,43 @@
+/** Stack use as read from objects, against what the kernel's verifier finds, as bpftool prints it. */
+import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
+import { expect, it } from "vitest";
+import { openObject, xdpFunctions } from "../../src/codegen/object/open.ts";
+import { stackUse } from "../../src/codegen/object/stack.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { openKernel } from "../../src/loader/index.ts";
+import { withFile } from "../support/llvm.ts";
+import { compiledObjects, distributionObjects } from "../support/objects.ts";
+import { kernelMissing } from "../support/samples.ts";
+
+const PIN = "/sys/fs/bpf/xdpgen-stack";
+
+/** What the verifier says of the first program: bytes of each function, the main one first. Undefined where it refuses it. */
+function verified(bytes: Uint8Array): readonly number[] | undefined {
+  return withFile(bytes, (path) => {
+    const { stdout, stderr } = spawnSync("bpftool", ["-d", "prog", "load", path, PIN, "type", "xdp"], {
+      encoding: "utf8",
+    });
+    rmSync(PIN, { force: true });
+    return /^stack depth ([\d+]+)$/m.exec(`${stdout}${stderr}`)?.[1]?.split("+").map(Number);
+  });
+}
+
+it.skipIf(kernelMissing())("is what the verifier finds, of every object that has one program", () => {
+  requireBpffs(openKernel(), () => {});
+  let compared = 0;
+  for (const [name, bytes] of [...compiledObjects(), ...distributionObjects()]) {
+    const object = openObject(bytes);
+    const [main, ...others] = xdpFunctions(object);
+    if (!main || others.length > 0) continue;
+    const [depth, ...below] = verified(bytes) ?? [];
+    if (depth === undefined) continue;
+    const { own, below: deepest } = stackUse(object, main);
+    // The kernel counts in steps of eight bytes.
+    expect([name, Math.ceil(Number(own) / 8) * 8]).toEqual([name, depth]);
+    if (below.length === 0) expect([name, deepest]).toEqual([name, 0]);
+    else expect(Number(deepest)).toBeGreaterThanOrEqual(Math.max(...below));
+    compared++;
+  }
+  expect(compared).toBeGreaterThan(20);
+});

@@ -1,0 +1,138 @@
+/** Which programs are inlined, and where those go that cannot be: by rule, with a reason. */
+import { describe, expect, it } from "vitest";
+import type { Chain, Linkage, Program } from "../../../src/chain/index.ts";
+import {
+  add64Imm,
+  exit,
+  type Instruction,
+  jeqImm,
+  ldxW,
+  mov64Imm,
+  mov64Reg,
+  R0,
+  R1,
+  R2,
+  R3,
+  R10,
+  stW,
+  withLabel,
+} from "../../../src/codegen/asm/index.ts";
+import { planChain, synthesise } from "../../../src/codegen/index.ts";
+import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
+import { objectOf } from "../../support/verdict-program.ts";
+
+function program(name: string, instructions: readonly Instruction[], rest: Partial<Program> = {}): Program {
+  return { name, object: `${name}.bpf.o`, bytes: objectOf(`xdp_${name}`, instructions), ...rest };
+}
+
+/** Uses that many bytes of stack, which begin at an offset that fits a word. */
+const using = (name: string, bytes: number, rest: Partial<Program> = {}): Program =>
+  program(name, [stW(R10, -bytes, 1), mov64Imm(R0, 2), exit()], rest);
+
+const long = (name: string, instructions: number): Program =>
+  program(name, [...Array.from({ length: instructions - 2 }, () => mov64Imm(R2, 0)), mov64Imm(R0, 2), exit()]);
+
+const speed = (...programs: readonly Program[]): Chain => chainOf(programs, { prefer: "speed" });
+
+function linkages(chain: Chain, auto: Linkage = "call"): readonly string[] {
+  return planChain(chain, { auto }).nodes.map(({ program: p }) =>
+    [p.name, p.linkage, p.because].filter(Boolean).join(" "),
+  );
+}
+
+describe("prefer: speed", () => {
+  it("inlines what it can", () => {
+    expect(linkages(speed(using("a", 8), sampleProgram("echo")))).toEqual(["a inline", "echo inline"]);
+    expect(linkages(chainOf([using("a", 8)]))).toEqual(["a call"]);
+  });
+
+  it("calls a program that makes a tail call, and says so", () => {
+    expect(linkages(speed(testProgram("tail-call"), using("a", 8)))).toEqual([
+      "tail-call call not inline: xdp_tail_call makes a tail call, which would leave the dispatcher for good",
+      "a inline",
+    ]);
+  });
+
+  it("calls a program that leaves no room on the stack", () => {
+    expect(linkages(speed(using("a", 496)))).toEqual(["a inline"]);
+    expect(linkages(speed(using("b", 497)))).toEqual([
+      "b call not inline: xdp_b uses 497 bytes of stack, and the dispatcher needs 16 of 512 below them",
+    ]);
+  });
+
+  it("calls the program with the largest frame where what is called besides it has no room left", () => {
+    expect(
+      linkages(speed(using("small", 40), using("large", 200), { ...using("called", 300), linkage: "call" })),
+    ).toEqual([
+      "small inline",
+      "large call not inline: with what is inlined, called comes to 544 bytes of stack, and the kernel gives 512",
+      "called call",
+    ]);
+  });
+
+  it("calls the longest program where jumps would not reach", () => {
+    const [first, second, third] = linkages(speed(long("a", 10_000), long("b", 12_000), long("c", 9000)));
+    expect([first, third]).toEqual(["a inline", "c inline"]);
+    expect(second).toMatch(/^b call not inline: the inlined programs have 31000 instructions/);
+    expect(() => synthesise(speed(long("a", 14_000), long("b", 14_000)))).not.toThrow();
+  });
+
+  it("gives programs to freplace where one program of the kernel has no room for their maps", () => {
+    const many = Array.from({ length: 40 }, (_, k) => ({ ...sampleProgram("counter"), name: `p${k}`, priority: k }));
+    const found = planChain(speed(...many), { auto: "freplace" }).nodes.map(({ program: p }) => p.linkage);
+    expect(found.filter((linkage) => linkage === "freplace").length).toBeGreaterThan(0);
+    expect(found.toSorted()).toEqual([...found].toReversed().toSorted());
+    expect(found.indexOf("freplace")).toBe(found.filter((linkage) => linkage === "inline").length);
+    expect(() => synthesise(speed(...many))).toThrow(/uses? .*maps/);
+  });
+});
+
+describe("a declared linkage", () => {
+  const declared =
+    (one: Program): (() => unknown) =>
+    () =>
+      planChain(chainOf([one, using("z", 8)], { linkage: "inline" }));
+
+  it("is refused with the reason where it is not possible", () => {
+    expect(declared(testProgram("tail-call"))).toThrow(/makes a tail call/);
+    expect(declared(using("b", 500))).toThrow(/uses 500 bytes of stack/);
+  });
+
+  it("is not changed where the limits of the whole are met, but refused", () => {
+    const called = { ...using("called", 400), linkage: "call" } as const;
+    expect(() => planChain(chainOf([using("a", 200), called], { linkage: "inline" }))).toThrow(
+      /called comes to 640 bytes of stack.*use `linkage: call`/,
+    );
+  });
+});
+
+it("takes an address in the frame for what it can reach, wherever it has been", () => {
+  // The address goes through a register, below it, and to a helper.
+  const passed = program("passed", [
+    mov64Reg(R2, R10),
+    add64Imm(R2, -64),
+    ldxW(R3, R1, 0),
+    jeqImm(R3, 0, "out"),
+    stW(R2, -32, 0),
+    withLabel("out", mov64Imm(R0, 2)),
+    exit(),
+  ]);
+  expect(linkages(speed(passed))).toEqual(["passed inline"]);
+  const [context] = synthesise(speed(passed, using("b", 8)))
+    .listing.split("\n")
+    .slice(1);
+  expect(context).toBe("    *(u64 *)(r10 - 104) = r1");
+  // A loop takes it down further and further.
+  const falling = program("falling", [
+    mov64Reg(R2, R10),
+    withLabel("down", add64Imm(R2, -8)),
+    stW(R2, 0, 0),
+    ldxW(R3, R1, 0),
+    jeqImm(R3, 0, "down"),
+    mov64Imm(R0, 2),
+    exit(),
+  ]);
+  expect(linkages(speed(falling))).toEqual([
+    "falling call not inline: the stack that xdp_falling uses cannot be read from its code",
+  ]);
+});
