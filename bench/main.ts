@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- SECTION…] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--smoke` runs everything once and briefly, to
+ * `dispatcher`, `one-program`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--smoke` runs everything once and briefly, to
  * see that it works; its figures mean nothing.
  *
  * What is measured is what users run: the sources as `tsc` compiles them, not as tsx does. So this file compiles itself and
@@ -16,9 +16,18 @@ import { codegen } from "./codegen.ts";
 import { dispatcher } from "./dispatcher.ts";
 import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
+import { oneProgram } from "./one-program.ts";
 import type { Section } from "./section.ts";
 
-const SECTIONS: Readonly<Record<string, Section<unknown>>> = { dispatcher, codegen, lowering, asm, btf, memory };
+const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
+  dispatcher,
+  "one-program": oneProgram,
+  codegen,
+  lowering,
+  asm,
+  btf,
+  memory,
+};
 
 /** Below node_modules, where packages are found from. */
 const COMPILED = "node_modules/.cache/xdpgen-bench";

@@ -17,6 +17,8 @@ export type VmOptions = {
   /** The folder that the command runs in, the same path as on the host. Default: the current one. */
   readonly folder?: string;
   readonly cpus?: number;
+  /** Whether the guest's clock counts instructions. */
+  readonly icount?: boolean;
   readonly memory?: string;
   readonly timeoutSeconds?: number;
   /** A folder that the guest may write to; it has the same path there. Made when it is missing. */
@@ -92,6 +94,7 @@ async function boot(qemu: string, kernel: Kernel, scratch: string, options: VmOp
     kernelImage: kernel.image,
     initramfs,
     cpus: options.cpus ?? 1,
+    icount: options.icount ?? false,
     memory: options.memory ?? "2G",
     out,
     console: consoleFile,

@@ -10,6 +10,7 @@ Runs a command as root in a virtual machine, in the folder it is called from, an
 
   --kernel VERSION   ${Object.keys(kernels).join(", ")} (default 6.1): Debian's kernel of that version
   --cpus N           processors of the guest (default 1)
+  --icount           its clock counts instructions, one for each nanosecond: what is timed is exact, and slow
   --memory SIZE      its memory, as 2G or 512M (default 2G)
   --timeout SECONDS  after this the guest is killed, exit status 124 (default 600)
   --out DIR          a folder that the guest may write to; it has the same path there
@@ -38,6 +39,7 @@ export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
           timeout: text,
           out: text,
           append: text,
+          icount: { type: "boolean" },
           help: { type: "boolean", short: "h" },
         },
       });
@@ -63,11 +65,15 @@ export function parseCommandLine(words: readonly string[]): VmOptions | "help" {
     throw new ScriptFailure(`--memory takes a size such as 2G or 512M, not "${memory}"`, 2);
   if (command.length === 0) throw new ScriptFailure(`no command: put it after "--"\n\n${usage}`, 2);
   const out = text("out");
+  const cpus = whole("cpus", 1);
+  const icount = values["icount"] === true;
+  if (icount && cpus > 1) throw new ScriptFailure(`--icount counts the instructions of one processor, not ${cpus}`, 2);
   return {
     kernel,
     command,
     memory,
-    cpus: whole("cpus", 1),
+    cpus,
+    ...(icount && { icount }),
     timeoutSeconds: whole("timeout", 600),
     ...(out === undefined ? {} : { out }),
     append: (text("append") ?? "").split(" ").filter((word) => word !== ""),

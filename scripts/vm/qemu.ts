@@ -11,6 +11,8 @@ export type Machine = {
   readonly console: string;
   /** Sockets of the virtio ports by name. */
   readonly ports: Readonly<Record<string, string>>;
+  /** Whether the guest's clock counts instructions, one for each nanosecond: exact, and slow. Takes one processor. */
+  readonly icount?: boolean;
   /** Further words for the kernel's command line. */
   readonly append: readonly string[];
 };
@@ -40,6 +42,7 @@ export function qemuArguments(machine: Machine): string[] {
     ["-machine", "pc"],
     ["-accel", "tcg,thread=single"],
     ["-cpu", "max"],
+    machine.icount === true ? ["-icount", "shift=0,sleep=off"] : [],
     ["-smp", String(machine.cpus)],
     ["-m", machine.memory],
     ["-kernel", machine.kernelImage],

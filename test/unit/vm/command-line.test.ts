@@ -23,6 +23,7 @@ describe("the command line", () => {
   test.each([
     [["--kernel", "4.19", "--", "true"], "there are 5.10, 6.1, 6.12, 7.2"],
     [["--cpus", "none", "--", "true"], '--cpus takes a whole number from 1, not "none"'],
+    [["--icount", "--cpus", "2", "--", "true"], "--icount counts the instructions of one processor, not 2"],
     [["--memory", "2", "--", "true"], "--memory takes a size such as 2G"],
     [["--krnel", "6.1", "--", "true"], "--krnel"],
     [["--kernel", "6.1"], 'put it after "--"'],
