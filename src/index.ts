@@ -39,7 +39,9 @@ export {
   withProgram,
 } from "./chain/index.ts";
 export {
+  type Counts,
   type DispatcherImage,
+  formatCount,
   formatEdge,
   type DrawnProgram,
   formatPlan,

@@ -14,6 +14,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     linkage: document.linkage,
     ...(document.prefer !== undefined && { prefer: document.prefer }),
     end: document.end,
+    ...(document.counters === true && { counters: true }),
     ...(document.groups && { groups: normalGroups(document.groups) }),
     ...(document.allow && { allow: document.allow }),
     programs: document.programs.map((program): Program => ({

@@ -111,6 +111,8 @@ export interface Chain {
   readonly prefer?: Preference;
   /** What running off the end returns: the last program's own verdict, or an action. */
   readonly end: "verdict" | Action;
+  /** Count how often each program returns what. Default: no, at no cost. */
+  readonly counters?: boolean;
   readonly groups?: Readonly<Record<string, Group>>;
   readonly programs: readonly Program[];
   /** Warnings about any of its programs that are meant. */

@@ -38,6 +38,7 @@ const CHECK_NAME = "a name of one line";
 const INGRESS = "an interface's name or index";
 const QUEUE = "the number of a receive queue";
 const REASON = "the reason, in words";
+const COUNTERS = "true or false";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
@@ -279,6 +280,10 @@ export const chainSchema = z.strictObject(
       .preprocess(lowerCase, choice("verdict", ...ACTIONS).register(spellings, alsoPattern(END_WORD)))
       .default("verdict")
       .describe("What running off the end returns: the last program's own verdict, or an action."),
+    counters: z
+      .boolean(COUNTERS)
+      .optional()
+      .describe("Count how often each program returns what, for `xdpgen status` and `xdpgen graph`. Default: false."),
     groups: z
       .record(name, groupSchema, "a map of group names")
       .optional()

@@ -14,6 +14,13 @@ export {
   type ManifestProgram,
 } from "./dispatcher/manifest.ts";
 export { buildDispatcher, type BuildOptions } from "./dispatcher/build.ts";
+export {
+  BPF_MAP_TYPE_PERCPU_ARRAY,
+  COUNTERS_MAP,
+  type Counts,
+  countersSize,
+  readCounters,
+} from "./dispatcher/counters.ts";
 export { readTrace, type Trace, type TraceRecord, TRACE_SECTION, traceSize } from "./dispatcher/trace.ts";
 export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
 export { lintChain } from "./lint/lint.ts";
@@ -24,6 +31,7 @@ export { pictureToDot, planToDot } from "./plan/dot.ts";
 export { actionsByTarget, formatEdge, formatEdges, formatPlan } from "./plan/format.ts";
 export {
   type DrawnProgram,
+  formatCount,
   groupsOf,
   type Picture,
   pictureOfPlan,

@@ -57,6 +57,7 @@ export interface Difference {
   /** The chain's name, where it changes. */
   readonly chain?: Change<string>;
   readonly end?: Change<Manifest["end"]>;
+  readonly counters?: Change<boolean>;
   /** The dispatcher's own instructions differ. With nothing else, another version of xdpgen made what runs. */
   readonly code: boolean;
   /** The declared ones in their order, then those that go. */
@@ -97,7 +98,11 @@ export function difference(
   const idleBefore = unreached(before);
   const idle = unreached(declared.programs);
   return {
-    ...(live && { ...changeOf("chain", live.chain, declared.chain), ...changeOf("end", live.end, declared.end) }),
+    ...(live && {
+      ...changeOf("chain", live.chain, declared.chain),
+      ...changeOf("end", live.end, declared.end),
+      ...changeOf("counters", live.counters ?? false, declared.counters ?? false),
+    }),
     code: live !== undefined && live.code !== declared.code,
     programs: [...stay, ...go],
     unreachable: [...idle].filter((name) => !idleBefore.has(name)),
@@ -106,8 +111,8 @@ export function difference(
 }
 
 /** Whether the live chain is the declared one. */
-export function isNone({ chain, end, code, programs }: Difference): boolean {
-  return !chain && !end && !code && programs.every(({ kind }) => kind === "unchanged");
+export function isNone({ chain, end, counters, code, programs }: Difference): boolean {
+  return !chain && !end && !counters && !code && programs.every(({ kind }) => kind === "unchanged");
 }
 
 function changeOf<K extends string, T>(key: K, from: T, to: T): { readonly [P in K]?: Change<T> } {

@@ -40,7 +40,8 @@ export {
 } from "./kernel.ts";
 export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program.ts";
 export { type Machine, thisMachine } from "./machine.ts";
-export { loadXdp, type MapHandle, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
+export type { MapHandle } from "./map-handle.ts";
+export { loadXdp, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
 export { type Occupant, type Present, preview, type Preview, type PreviewOptions } from "./preview.ts";
 export { loadChain, resolveChain } from "./source.ts";
 export { type AttachmentStatus, type MapStatus, type ProgramStatus, status, type StatusReport } from "./status.ts";

@@ -2,12 +2,12 @@
  * XDP programs outside of any chain, and maps by their pin: what tests, benchmarks and the demo need to make traffic and to
  * see what a program has counted. Nothing here is pinned or attached.
  */
-import { readFileSync } from "node:fs";
 import { XdpgenError } from "../errors.ts";
 import { reachablePath } from "./bpffs.ts";
 import { openKernel } from "./ffi/index.ts";
-import type { Kernel, MapInfo, TestRunOptions, TestRunResult } from "./kernel.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
+import { type MapHandle, mapHandle } from "./map-handle.ts";
 import { select } from "./program.ts";
 
 export interface PlainXdp extends Disposable {
@@ -56,14 +56,6 @@ export function testRun(programFd: number, options: TestRunOptions): Promise<Tes
   return openKernel().testRun(programFd, options);
 }
 
-export interface MapHandle extends Disposable {
-  readonly info: MapInfo;
-  /** The value under a key; of a per-CPU map one value for each possible CPU, each rounded up to 8 bytes. */
-  lookup(key: Uint8Array): Uint8Array;
-  /** A per-CPU map takes one value for each possible CPU, as `lookup` gives them. */
-  update(key: Uint8Array, value: Uint8Array): void;
-}
-
 /**
  * A map by its pin, as `status` names it.
  * @throws KernelError `ENOENT`, `EACCES`
@@ -72,33 +64,4 @@ export function openMap(pin: string, kernel: Kernel = openKernel()): MapHandle {
   const fd = kernel.openPin(reachablePath(pin));
   const handle = mapHandle(kernel, fd.number);
   return { ...handle, [Symbol.dispose]: () => fd.close() };
-}
-
-/** BPF_MAP_TYPE_PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU_HASH, PERCPU_CGROUP_STORAGE (include/uapi/linux/bpf.h). */
-const PER_CPU: ReadonlySet<number> = new Set([5, 6, 10, 21]);
-
-function mapHandle(kernel: Kernel, fd: number): MapHandle {
-  const info = kernel.mapInfo(fd);
-  const size = PER_CPU.has(info.type) ? Math.ceil(info.valueSize / 8) * 8 * possibleCpus() : info.valueSize;
-  return {
-    info,
-    lookup: (key) => kernel.lookup(fd, sized(key, info.keySize, "key"), size),
-    update: (key, value) => kernel.update(fd, sized(key, info.keySize, "key"), sized(value, size, "value")),
-    [Symbol.dispose]: () => {},
-  };
-}
-
-/** The kernel reads as many bytes as the map says, whatever the buffer holds. */
-function sized(bytes: Uint8Array, size: number, what: string): Uint8Array {
-  if (bytes.length === size) return bytes;
-  throw new RangeError(`a ${what} of this map has ${size} bytes, not ${bytes.length}`);
-}
-
-/** From a list of ranges such as `0-3,8`. */
-function possibleCpus(): number {
-  const ranges = readFileSync("/sys/devices/system/cpu/possible", "utf8").trim().split(",");
-  return ranges.reduce((sum, range) => {
-    const [first, last = first] = range.split("-").map(Number) as [number, number?];
-    return sum + last - first + 1;
-  }, 0);
 }

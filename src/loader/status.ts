@@ -1,8 +1,9 @@
 /** What runs, as a person wants to see it: read from the kernel, changed by nothing. */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action, Edge, Linkage, Mode } from "../chain/chain.ts";
-import type { ManifestProgram } from "../codegen/index.ts";
+import type { Counts, ManifestProgram } from "../codegen/index.ts";
 import { findBpffs, publicPath } from "./bpffs.ts";
+import { countsOf } from "./counters.ts";
 import { openKernel } from "./ffi/index.ts";
 import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
@@ -37,6 +38,8 @@ export interface ProgramStatus {
   readonly id?: number;
   readonly tag?: string;
   readonly maps: readonly MapStatus[];
+  /** With `counters: true`: how often the program returned what since the dispatcher was loaded, on all CPUs together. */
+  readonly counts?: Counts;
 }
 
 export interface AttachmentStatus {
@@ -92,6 +95,8 @@ export function attachmentStatus(machine: Machine, ifindex: number): AttachmentS
   if (!live) return undefined;
   const { place, identity } = live;
   const { id, tag, name, loadTime } = live.programInfo;
+  const { programs, counters } = identity.manifest;
+  const counts = counters && countsOf(kernel, live.programInfo, programs.length);
   const moved = place.kind === "elsewhere";
   const device = moved ? undefined : interfaceName(kernel, ifindex);
   return {
@@ -105,7 +110,10 @@ export function attachmentStatus(machine: Machine, ifindex: number): AttachmentS
     defunct: place.kind === "nowhere",
     moved,
     dispatcher: { id, tag, name },
-    programs: identity.manifest.programs.map((program, index) => programStatus(kernel, dir, program, index + 1)),
+    programs: programs.map((program, index) => ({
+      ...programStatus(kernel, dir, program, index + 1),
+      ...(counts && { counts: counts[index]! }),
+    })),
   };
 }
 

@@ -8,6 +8,7 @@ import { type Linkage, LINKAGES } from "../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../src/codegen/index.ts";
 import { canReturn } from "../../src/codegen/object/returns.ts";
 import { caseNames, CASES, readCase } from "../support/chains.ts";
+import { counterMemory } from "../support/counter-memory.ts";
 import { dispatcherCode } from "../support/dispatcher-code.ts";
 import { run } from "../support/interpreter.ts";
 import { runSmall, smallAlone, withSmallPrograms } from "../support/small-program.ts";
@@ -22,7 +23,8 @@ function steps(image: DispatcherImage, code: number): number {
     const any = program.linkage === "freplace" || canReturn(program.codes, code, code);
     return any ? code : (program.codes[0] as number);
   };
-  return run(dispatcherCode(image.elf), { calls: (symbol) => () => returned(symbol) }).steps;
+  const counters = counterMemory(image)?.options;
+  return run(dispatcherCode(image.elf), { ...counters, calls: (symbol) => () => returned(symbol) }).steps;
 }
 
 const withCalls = (name: string, auto: Linkage): ((code: number) => number) => {
@@ -34,7 +36,7 @@ const withCalls = (name: string, auto: Linkage): ((code: number) => number) => {
 const beyondPrograms = (name: string): ((code: number) => number) => {
   const image = synthesise(withSmallPrograms(readCase(name)));
   return (code) => {
-    const { steps: together, ran } = runSmall(dispatcherCode(image.elf), code);
+    const { steps: together, ran } = runSmall(dispatcherCode(image.elf), code, counterMemory(image)?.options);
     return together - ran * smallAlone(code);
   };
 };

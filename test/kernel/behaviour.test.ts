@@ -11,7 +11,7 @@ import { chainOf, testProgram } from "../support/chains.ts";
 import { chainOfGraph, graphs } from "../support/graphs.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { linked } from "../support/mixed.ts";
-import { runModel } from "../support/model.ts";
+import { countModel, runModel } from "../support/model.ts";
 import { boundedObject, SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
@@ -25,6 +25,10 @@ type Declared = Program & { readonly priority: number; readonly proceedOn: reado
 function program(k: number, proceedOn: readonly Action[] = ["pass"], priority = k): Declared {
   return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority, proceedOn };
 }
+
+/** By the programs' names; undefined where nothing is counted. */
+const countsOf = (live: Attachment): ReadonlyMap<string, unknown> =>
+  new Map(live.status().programs.map(({ name, counts }) => [name, counts]));
 
 describe.each(runnableLinkages)("linkage %s", (linkage) => {
   let pair: Veth;
@@ -123,23 +127,52 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const bounded = fc.array(fc.option(fc.uniqueArray(fc.constantFrom(...CODES), { minLength: 1, maxLength: 4 })));
     const rows = fc.array(fc.infiniteStream(fc.nat(1000)), { minLength: 5, maxLength: 20 });
     await fc.assert(
-      fc.asyncProperty(graphs(40), bounded, rows, fc.boolean(), async (graph, codes, packets, mixed) => {
-        const chain = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), linkage };
-        // Once by this linkage, and once in a mixture of all that the kernel runs.
-        await live.update(mixed ? linked(chain, "mixed", runnableLinkages) : chain);
-        for (const packet of packets) {
-          const row = Array.from({ length: graph.programs.length }, (_, rank) => {
-            const possible = codes[rank] ?? CODES;
-            return possible[packet.next().value % possible.length]!;
-          });
-          const expected = runModel(chain, new Map(row.map((code, rank) => [`p${rank}`, code])));
-          const { retval, dataOut } = await live.testRun({ data: verdictPacket(row) });
-          const path = visited(dataOut).map((k) => `p${k}`);
-          expect({ row, path, verdict: retval >>> 0 }).toEqual({ row, ...expected });
-        }
-      }),
+      fc.asyncProperty(
+        graphs(40),
+        bounded,
+        rows,
+        fc.tuple(fc.boolean(), fc.boolean()),
+        async (graph, codes, packets, [mixed, counters]) => {
+          const chain = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), linkage, counters };
+          // Once by this linkage, and once in a mixture of all that the kernel runs.
+          await live.update(mixed ? linked(chain, "mixed", runnableLinkages) : chain);
+          const outcomes: Parameters<typeof countModel>[0][number][] = [];
+          for (const packet of packets) {
+            const row = Array.from({ length: graph.programs.length }, (_, rank) => {
+              const possible = codes[rank] ?? CODES;
+              return possible[packet.next().value % possible.length]!;
+            });
+            const returned = new Map(row.map((code, rank) => [`p${rank}`, code]));
+            const expected = runModel(chain, returned);
+            outcomes.push({ path: expected.path, codes: returned });
+            const { retval, dataOut } = await live.testRun({ data: verdictPacket(row) });
+            const path = visited(dataOut).map((k) => `p${k}`);
+            expect({ row, path, verdict: retval >>> 0 }).toEqual({ row, ...expected });
+          }
+          const names = chain.programs.map(({ name }) => name);
+          const none = new Map(names.map((name) => [name, undefined]));
+          expect(countsOf(live)).toEqual(counters ? countModel(outcomes, names) : none);
+        },
+      ),
       { numRuns: process.env["XDPGEN_VM"] === undefined ? 60 : 10 },
     );
+  });
+
+  it("counts every program of the longest chain, and of the shortest", async () => {
+    const many = Array.from({ length: SLOTS }, (_, k) => program(k));
+    const dropping = { ...program(0), bytes: boundedObject(0, [1]) };
+    for (const [programs, code] of [
+      [many, 2],
+      [[program(0)], 31],
+      [[dropping], 1],
+    ] as const) {
+      await live.update(chainOf(programs, { linkage, counters: true }));
+      const codes = programs.map(() => code);
+      await expectModel(programs, "verdict", [codes, codes]);
+      const path = programs.map(({ name }) => name);
+      const packet = { path, codes: new Map(path.map((name) => [name, code])) };
+      expect(countsOf(live)).toEqual(countModel([packet, packet], path));
+    }
   });
 
   it("takes the verdict of a CO-RE relocation from the loaded program, not from the file", async () => {

@@ -96,6 +96,7 @@ function chainValue(from: Random, slips: number): unknown {
     ["chain", 1, () => "fuzzed"],
     ["interfaces", 0.2, () => some(from, 2, (nth) => `eth${nth}`)],
     ["end", 0.2, () => from.pick(["verdict", action()])],
+    ["counters", 0.1, () => from.chance(0.5)],
     ["groups", groups.length > 0 ? 1 : 0, () => new Map(groups.map((group) => [group, map([["end", 0.5, edge]])]))],
     ["allow", 0.05, allow],
     ["programs", 1, () => Array.from({ length: size }, (_, nth) => program(nth))],

@@ -62,3 +62,19 @@ function behind(chain: ModelChain, program: ModelProgram): Edge {
   if (program.group !== undefined) return chain.groups![program.group]!.end ?? "return";
   return chain.end === "verdict" ? "return" : `return ${chain.end}`;
 }
+
+/** How often each program that ran returned what: a dispatcher's counters must agree. */
+export function countModel(
+  outcomes: readonly { readonly path: Outcome["path"]; readonly codes: ReadonlyMap<string, number> }[],
+  programs: readonly string[],
+): ReadonlyMap<string, Readonly<Record<string, number>>> {
+  const none = { aborted: 0, drop: 0, pass: 0, tx: 0, redirect: 0, "no-verdict": 0, other: 0 };
+  const counts = new Map(programs.map((name) => [name, { ...none }]));
+  for (const { path, codes } of outcomes) {
+    for (const name of path) {
+      const code = codes.get(name)!;
+      counts.get(name)![ACTIONS[code] ?? (code === 31 ? "no-verdict" : "other")]++;
+    }
+  }
+  return counts;
+}

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import type { Chain } from "../../src/chain/index.ts";
 import { chainToYaml } from "./chain-yaml.ts";
 import { chainOfGraph, graphs } from "./graphs.ts";
-import { type Outcome, runModel } from "./model.ts";
+import { countModel, type Outcome, runModel } from "./model.ts";
 
 /** Actions, the code with a meaning, and codes that are no action. */
 export const CODES = [2, 31, 0, 1, 3, 4, 5, 17, 32, 33, 63, 255, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
@@ -34,13 +34,14 @@ function proofsOf(most: number): fc.Arbitrary<Proof> {
   return fc
     .record({
       graph: graphs(most),
-      bounded: fc.array(fc.option(fc.nat(BOUNDED.length - 1), { freq: 1 }), ranks),
+      counters: fc.boolean(),
+      bounded: fc.array(fc.option(fc.nat(BOUNDED.length - 1), { freq: 2 }), ranks),
       rows: fc.array(fc.array(fc.nat(CODES.length - 1), ranks), { minLength: 1, maxLength: 6 }),
     })
-    .map(({ graph, bounded, rows }): Proof => {
+    .map(({ graph, counters, bounded, rows }): Proof => {
       const possible = (rank: number): readonly number[] | undefined => BOUNDED[bounded[rank] ?? -1];
       return {
-        chain: chainOfGraph(graph, possible),
+        chain: { ...chainOfGraph(graph, possible), counters },
         packets: rows.map((row) =>
           Array.from({ length: graph.programs.length }, (_, rank) => {
             const codes = possible(rank) ?? CODES;
@@ -53,7 +54,29 @@ function proofsOf(most: number): fc.Arbitrary<Proof> {
 
 /** What the model says of a packet. */
 export function expected({ chain }: Proof, packet: readonly number[]): Outcome {
-  return runModel(chain, new Map(packet.map((code, rank) => [`p${rank}`, code])));
+  return runModel(chain, codesOf(packet));
+}
+
+/** What counters hold behind all packets; undefined where the chain has none. */
+export function expectedCounts(proof: Proof): ReturnType<typeof countModel> | undefined {
+  if (!proof.chain.counters) return undefined;
+  const outcomes = proof.packets.map((packet) => ({ path: expected(proof, packet).path, codes: codesOf(packet) }));
+  return countModel(
+    outcomes,
+    proof.chain.programs.map(({ name }) => name),
+  );
+}
+
+const codesOf = (packet: readonly number[]): ReadonlyMap<string, number> =>
+  new Map(packet.map((code, rank) => [`p${rank}`, code]));
+
+/** Counts in words that tell any two apart, whatever the order of the programs. */
+export function countsInWords(counts: ReadonlyMap<string, Readonly<Record<string, number>>> | undefined): string {
+  const lines = [...(counts ?? [])].map(([name, of]) => {
+    const some = Object.entries(of).filter(([, count]) => count > 0);
+    return `${name} ${some.map(([outcome, count]) => `${outcome} ${count}`).join(" ")}`;
+  });
+  return lines.toSorted().join("\n");
 }
 
 /** Programs that ran and verdict, in words that tell any two outcomes apart. */

@@ -19,7 +19,7 @@ import {
   stxB,
   withLabel,
 } from "../../src/codegen/asm/index.ts";
-import { run } from "./interpreter.ts";
+import { run, type RunOptions } from "./interpreter.ts";
 import { objectOf } from "./verdict-program.ts";
 
 const SMALL: readonly Instruction[] = [
@@ -55,15 +55,12 @@ export interface SmallRun {
 }
 
 /** A dispatcher of small programs, all of which return one code. */
-export function runSmall(code: readonly Instruction[], returned: number): SmallRun {
+export function runSmall(code: readonly Instruction[], returned: number, options: RunOptions = {}): SmallRun {
   const packet = Uint8Array.of(returned, 0);
   const [context, data] = [0x1000n, 0x2000n];
   const fields = new Uint8Array(Uint32Array.of(Number(data), Number(data) + packet.length).buffer);
-  const memory = [
-    { base: context, bytes: fields },
-    { base: data, bytes: packet },
-  ];
-  return { steps: run(code, { args: [context], memory }).steps, ran: packet[1]! };
+  const memory = [...(options.memory ?? []), { base: context, bytes: fields }, { base: data, bytes: packet }];
+  return { steps: run(code, { ...options, args: [context], memory }).steps, ran: packet[1]! };
 }
 
 /** What one of them executes alone. */

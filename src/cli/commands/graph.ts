@@ -1,9 +1,9 @@
 /** `xdpgen graph`: a chain as a picture, declared or live. */
-import { groupsOf, type Picture, pictureOfPlan, pictureOfPrograms } from "../../codegen/index.ts";
+import { groupsOf, type Picture, pictureOfPlan } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
 import type { Io } from "../io.ts";
-import { drawPicture, PICTURE_FORMATS, pictureFormat, type PictureFormat } from "../render/picture.ts";
+import { drawPicture, livePicture, PICTURE_FORMATS, pictureFormat, type PictureFormat } from "../render/picture.ts";
 
 interface Options extends CommonOptions {
   readonly format?: PictureFormat;
@@ -58,7 +58,7 @@ async function live(io: Io, device: string, all: boolean): Promise<Picture> {
     const hint = `\`xdpgen apply CHAIN --dev ${device}\` attaches a chain`;
     throw new XdpgenError("not-attached", `xdpgen has nothing on ${device} that could be drawn: ${hint}`);
   }
-  return pictureOfPrograms(attachment.chain, attachment.programs, { all });
+  return livePicture(attachment, all);
 }
 
 function usage(message: string): XdpgenError {

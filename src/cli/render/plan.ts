@@ -46,13 +46,13 @@ function presentText({ present }: Preview): string {
 
 function changes(preview: Preview, view: PlanView): readonly string[] {
   const { chain, generation, mode, outcome, repair, obstacle, present, difference } = preview;
-  const { programs, end, code, unreachable, reachable } = difference;
+  const { programs, end, counters, code, unreachable, reachable } = difference;
   const { paint } = view;
   const how = { created: "attach", swapped: "swap in one step to", unchanged: "keep" }[outcome];
   const where = mode === "auto" ? "native mode, or generic where the driver has no native" : `${mode} mode`;
   const unchanged = programs.filter(({ kind }) => kind === "unchanged");
   const others = programs.filter(({ kind }) => kind !== "unchanged");
-  const bare = others.length === 0 && !end && !difference.chain;
+  const bare = others.length === 0 && !end && !counters && !difference.chain;
   return [
     ...hanging(`${how} chain ${chain}, generation ${generation}, ${where}`, "  ", view),
     ...(outcome === "created" && obstacle === undefined && present.occupants.length > 0
@@ -60,6 +60,7 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
       : []),
     ...(difference.chain ? [`  ${paint.yellow("~")} chain: ${arrow(difference.chain)}`] : []),
     ...(end ? [`  ${paint.yellow("~")} end: ${arrow(end)}`] : []),
+    ...(counters ? [`  ${paint.yellow("~")} counters: ${arrow(counters)}`] : []),
     ...(code && bare ? [`  ${paint.yellow("~")} the dispatcher's own code: another xdpgen made what runs`] : []),
     ...(repair ? [`  ${paint.yellow("~")} an extension has lost its link and is bound again`] : []),
     ...others.flatMap((program) => programLines(program, view)),

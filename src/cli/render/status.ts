@@ -1,10 +1,11 @@
 /** The report of `xdpgen status` as a person wants to read it. */
 import { ACTIONS, isLinked } from "../../chain/index.ts";
-import { pictureOfPrograms } from "../../codegen/index.ts";
+import { formatCount } from "../../codegen/index.ts";
 import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
 import { edgesByTarget, renderFlow } from "./flow.ts";
 import { linkageReasons } from "./linkages.ts";
+import { livePicture } from "./picture.ts";
 import type { Style } from "./style.ts";
 import { type Column, renderTable, tableWidth, wrap } from "./table.ts";
 
@@ -50,16 +51,14 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
 /** Programs that a picture can hold and still be one. */
 const MOST_DRAWN = 20;
 
-function picture(
-  { interface: device, chain, programs: list }: AttachmentStatus,
-  { paint }: StatusView,
-): readonly string[] {
+function picture(attachment: AttachmentStatus, { paint }: StatusView): readonly string[] {
+  const { interface: device, chain, programs: list } = attachment;
   if (list.length > MOST_DRAWN) {
     const how =
       device === undefined ? "too many to draw" : `\`xdpgen graph --dev ${device} -o ${chain}.svg\` draws them`;
     return [paint.dim(`${list.length} programs: ${how}`)];
   }
-  return renderFlow(pictureOfPrograms(chain, list), paint);
+  return renderFlow(livePicture(attachment), paint);
 }
 
 /** One table where the width allows it, else what the chain does apart from what the kernel knows it by. */
@@ -73,14 +72,14 @@ function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, p
       paint.dim,
     );
   // A column that says nothing of any program leaves its room to the others.
-  const known = [...DECLARED, ...LOADED].filter(({ cell }) =>
-    list.some((program) => cell(program, undefined) !== NOTHING),
-  );
+  const saying = (fields: readonly Field[]): readonly Field[] =>
+    fields.filter(({ cell }) => list.some((program) => cell(program, undefined) !== NOTHING));
+  const known = saying([...DECLARED, ...LOADED]);
   const rows = list.map((program, i) => known.map(({ cell }) => cell(program, list[i + 1]?.name)));
   const lines =
     tableWidth(known, rows, width) <= width
       ? table(known)
-      : [...table(DECLARED), "", ...table([ORDER, ...LOADED.filter((field) => known.includes(field))])];
+      : [...table(saying(DECLARED)), "", ...table([ORDER, ...saying(LOADED)])];
   const linked = [...new Set(list.map(({ linkage }) => linkage).filter(isLinked))];
   const note = `linkage ${linked.join(", ")}: the code is part of the dispatcher, program id ${dispatcher.id}`;
   const notes = [...(linked.length > 0 ? [note] : []), ...linkageReasons(list)];
@@ -99,6 +98,7 @@ const DECLARED: readonly Field[] = [
   ORDER,
   { title: "prio", align: "right", cell: ({ priority }) => String(priority) },
   { title: "program", strong: true, cell: ({ name }) => name },
+  { title: "packets", align: "right", cell: ({ counts }) => (counts ? packets(counts) : NOTHING) },
   { title: "linkage", cell: ({ linkage }) => linkage },
   { title: "edges", min: "redirect".length, cell: ({ edges }, below) => edgeText(edges, below) },
 ];
@@ -107,6 +107,11 @@ const LOADED: readonly Field[] = [
   { title: "tag", cell: ({ tag }) => tag ?? NOTHING },
   { title: "function", cell: (program) => program.function },
 ];
+
+/** All that came to the program, `1,204`. */
+function packets(counts: NonNullable<ProgramStatus["counts"]>): string {
+  return formatCount(Object.values(counts).reduce((sum, count) => sum + count, 0));
+}
 
 /** `pass ↓, tx: ids`: down to the next row, and elsewhere. What ends the chain with the program's own verdict is left out. */
 function edgeText(edges: ProgramStatus["edges"], below: string | undefined): string {

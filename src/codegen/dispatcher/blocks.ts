@@ -21,7 +21,7 @@ import { identifier } from "../link/names.ts";
 import type { ReturnCodes } from "../object/returns.ts";
 import { formatEdges } from "../plan/format.ts";
 import { OUTCOMES, outcomeOf, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
-import { type Held, heldBelow } from "./held.ts";
+import type { Held } from "./held.ts";
 import { possibleTargets, type SlotCode } from "./reach.ts";
 
 export interface Block {
@@ -62,11 +62,9 @@ type Verdict = (Target & { kind: "return" })["verdict"];
  * @param slots one for each node, every node reachable
  * @param observed whether something must see what each program returned: then every exit leads behind the program
  */
-export function blocksOf(plan: Plan, slots: readonly SlotCode[], observed: boolean): readonly Block[] {
+export function blocksOf(plan: Plan, slots: readonly SlotCode[], held: Held, observed: boolean): readonly Block[] {
   const targets = plan.nodes.map((node, i) => possibleTargets(node, slots[i]!.codes));
   const verdicts = verdictsOf(targets);
-  const frames = slots.flatMap(({ body }) => (body ? [body.frame] : []));
-  const held = heldBelow(frames.length > 0 ? Math.max(...frames) : undefined);
   const { inRow, aside } = nodeBlocks(plan, slots, targets, verdicts, held, observed);
   return [...inRow, ...aside, ...returnBlocks(verdicts, verdictsOf(targets.slice(-1)), held)];
 }
@@ -216,6 +214,6 @@ function nodeLabel(node: PlanNode, keep: boolean): string {
   return `${keep ? "keep" : "to"}_${identifier(node.program.name)}`;
 }
 
-function returnLabel(verdict: Verdict): string {
+export function returnLabel(verdict: Verdict): string {
   return verdict === "own" ? "return" : `return_${verdict.replaceAll("-", "_")}`;
 }

@@ -11,6 +11,7 @@ import type { ResolvedProgram } from "../object/program.ts";
 import { exitWays } from "../object/returns.ts";
 import { frameSize, MAX_STACK } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
+import { COUNTERS_MAP, withCounters } from "./counters.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
 import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
@@ -23,7 +24,7 @@ import { dispatcherUnit, withManifest, withTrace } from "./unit.ts";
 const NO_MAPS: Slot["maps"] = new Map();
 
 export interface BuildOptions {
-  /** Write what every program did with a packet to a map, see trace.ts. Default: no. */
+  /** Write what every program did with a packet to a map, see trace.ts, and count nothing. Default: no. */
   readonly trace?: boolean;
 }
 
@@ -34,8 +35,10 @@ export interface BuildOptions {
  */
 export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}): DispatcherImage {
   const dispatcher = `xdpgen_${identifier(plan.chain)}`;
-  const needless = !trace && plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!);
-  const { bound, units } = bindPrograms(plan, dispatcher, { taken: trace ? [TRACE_SECTION] : [], alone: needless });
+  const { counters } = plan;
+  const needless = !trace && !counters && plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!);
+  const taken = trace ? [TRACE_SECTION] : counters ? [COUNTERS_MAP] : [];
+  const { bound, units } = bindPrograms(plan, dispatcher, { taken, alone: needless });
   const alone = needless ? bound[0] : undefined;
   // A program that is alone and linked is its own dispatcher.
   const main = alone?.unit ? alone.symbol : dispatcher;
@@ -47,7 +50,7 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   const code = dispatcherUnit(functions, `chain ${plan.chain}`);
   const manifest = manifestOf(plan, code.functions);
   const whole = withManifest(code, encodeManifest(manifest, { generation: 0 }));
-  const own = trace ? withTrace(whole, plan.nodes.length) : whole;
+  const own = trace ? withTrace(whole, plan.nodes.length) : counters ? withCounters(whole, plan) : whole;
   const { elf, types } = link({
     units: alone?.unit ? [alone.unit, own] : [own, ...contributions],
     section: plan.nodes.every(({ program }) => program.frags) ? "xdp.frags" : "xdp",
@@ -86,7 +89,7 @@ function bindPrograms(
   const extended = programs.filter((program) => program.linkage === "freplace");
   const stubs = numberApart(
     extended.map((program) => identifier(program.name)),
-    new Set([dispatcher]),
+    new Set([dispatcher, ...taken]),
   );
   const linked = programs.filter((program) => isLinked(program.linkage));
   const units = programUnits(linked, new Set([dispatcher, ...stubs, MANIFEST_SECTION, ...taken]));

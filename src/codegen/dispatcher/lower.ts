@@ -34,8 +34,10 @@ import type { InlinedCode } from "../link/inline.ts";
 import { canReturn, type ReturnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan } from "../plan/plan.ts";
 import { type Block, blocksOf } from "./blocks.ts";
+import { counted } from "./count.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
 import type { DispatcherFunction } from "./function.ts";
+import { heldOf } from "./held.ts";
 import { isPossible, keepReachable, type SlotCode } from "./reach.ts";
 import { traced } from "./trace.ts";
 
@@ -68,12 +70,15 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
  * @param trace whether every program's record is written (trace.ts)
  */
 export function lower(plan: Plan, declared: readonly SlotCode[], trace = false): LoweredMain {
-  const untraced = blocksOf(plan, keepReachable(plan, declared), trace);
-  const blocks = withoutUnreached(trace ? traced(untraced) : untraced);
+  const slots = keepReachable(plan, declared);
+  const held = heldOf(slots);
+  const plain = blocksOf(plan, slots, held, trace || plan.counters);
+  const blocks = withoutUnreached(trace ? traced(plain) : plan.counters ? counted(plan, plain, held) : plain);
   const parts = blocks.map((block, i) => partsOf(block, blocks[i + 1]?.label));
   const jumpedTo = new Set<string>();
-  for (const { code, tail } of parts) {
-    for (const list of [code, tail]) for (const { target } of list) if (target !== undefined) jumpedTo.add(target);
+  for (const [i, { code, tail }] of parts.entries()) {
+    for (const list of [blocks[i]!.body, code, tail])
+      for (const { target } of list) if (target !== undefined) jumpedTo.add(target);
   }
   const instructions: Instruction[] = [];
   const lines: { index: number; text: string; source?: LineInfo }[] = [];

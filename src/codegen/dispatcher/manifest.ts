@@ -32,6 +32,8 @@ export interface ManifestProgram {
 export interface Manifest {
   readonly chain: string;
   readonly end: "verdict" | Action;
+  /** Only where it counts. */
+  readonly counters?: true;
   /** Sorted so that every edge leads to a later one; the first sees each packet. */
   readonly programs: readonly ManifestProgram[];
   /** Sixteen hex digits over the dispatcher's own instructions: another xdpgen may make others of the same chain. */
@@ -53,6 +55,7 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
   return {
     chain: plan.chain,
     end: plan.end,
+    ...(plan.counters && { counters: true }),
     programs: plan.nodes.map(({ program: p, edges }) => ({
       name: p.name,
       object: p.path,

@@ -83,10 +83,24 @@ export function withTrace(unit: Unit, nodes: number): Unit {
   ]);
 }
 
+type Int = ReturnType & { readonly kind: "int" };
+
+/** A copy of the unit's types that grows. */
+export function extendTypes(unit: Unit) {
+  const types = [...unit.btf.types];
+  const add = (type: BtfType): TypeId => types.push(type);
+  /** An integer that functions may have brought already. */
+  const addOnce = (type: Int): TypeId => {
+    const known = types.findIndex((t) => t.kind === "int" && identity(t) === identity(type));
+    return known < 0 ? add(type) : known + 1;
+  };
+  return { types, add, addOnce };
+}
+
 interface Variable {
   readonly name: string;
   /** Of an element. */
-  readonly type: ReturnType & { readonly kind: "int" };
+  readonly type: Int;
   /** Elements of the array. */
   readonly length: number;
 }
@@ -97,12 +111,7 @@ function withData(
   section: Pick<UnitData, "section" | "kind" | "bytes">,
   variables: readonly Variable[],
 ): Unit {
-  const types = [...unit.btf.types];
-  const add = (type: BtfType): TypeId => types.push(type);
-  const addOnce = (type: ReturnType): TypeId => {
-    const known = types.findIndex((t) => t.kind === "int" && identity(t) === identity(type));
-    return known < 0 ? add(type) : known + 1;
-  };
+  const { types, add, addOnce } = extendTypes(unit);
   const indexType = addOnce(INT);
   const elements = variables.map(({ type }) => addOnce(type));
   let end = 0;

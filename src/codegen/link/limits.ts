@@ -29,11 +29,12 @@ export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[
   const used = new Set(code.flatMap((list) => list.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol]))));
   const brought = [...new Set(units.flatMap((u) => [...u.maps.map((m) => m.symbol), ...u.data.map((d) => d.section)]))];
   const maps = brought.filter((name) => used.has(name)).length;
-  if (maps > MAX_MAPS) {
+  const counters = plan.counters ? 1 : 0;
+  if (maps + counters > MAX_MAPS) {
     throw new XdpgenError(
       "limit",
-      `chain ${plan.chain} links programs that use ${maps} maps (a data section counts as one), and the kernel takes ` +
-        `${MAX_MAPS} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${MAX_MAPS}`,
+      `chain ${plan.chain} links programs that use ${maps} maps (a data section counts as one)` +
+        `${counters > 0 ? " beside its counters" : ""}, and the kernel takes ${MAX_MAPS} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${MAX_MAPS}`,
     );
   }
 }

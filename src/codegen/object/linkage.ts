@@ -8,8 +8,8 @@ import type { ObjectFunction, XdpObject } from "./open.ts";
 import { isDispatchable } from "./signature.ts";
 import { MAX_STACK, stackUse } from "./stack.ts";
 
-/** Bytes that a dispatcher keeps on the stack below the frame of what it inlines: the context, and a kept verdict. */
-export const HELD_BYTES = 16;
+/** Bytes that a dispatcher keeps on the stack below the frame of what it inlines: three slots of eight (`dispatcher/held.ts`). */
+export const HELD_BYTES = 24;
 
 export interface LinkageChoice {
   readonly linkage: Linkage;

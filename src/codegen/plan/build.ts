@@ -28,7 +28,8 @@ export function buildPlan(chain: Chain, programs: readonly ResolvedProgram[]): P
   const nodes = graphOf(chain, programs, orders);
   const mistakes = [...orders.mistakes, ...checkGraph(chain, nodes, orders.main[0])];
   if (mistakes.length > 0) refuseChain(chain, mistakes);
-  return { chain: chain.name, end: chain.end, nodes: resolveKept(sortForward(nodes, orders)) };
+  const { name, end, counters = false } = chain;
+  return { chain: name, end, counters, nodes: resolveKept(sortForward(nodes, orders)) };
 }
 
 /** Nodes in order of declaration, their targets too; `kept` wherever it is declared. */

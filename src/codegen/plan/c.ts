@@ -17,11 +17,11 @@ import { type Outcome, OUTCOMES, type Plan, type PlanNode, type Target } from ".
 
 /** One C file that clang compiles and libbpf loads; each program is a weak function that has no verdict. */
 export function planToC(plan: Plan): string {
-  const { chain, nodes } = plan;
+  const { chain, counters, nodes } = plan;
   const title = `// SPDX-License-Identifier: Apache-2.0
 /*
  * The dispatcher of the chain "${chain}" as C, written by \`xdpgen build --emit c\` to be read and audited.
- * It decides as the dispatcher that xdpgen emits does; what runs is that one, not this.
+ * It decides as the dispatcher that xdpgen emits does; what runs is that one, not this.${counters ? "\n * That one also counts what the programs return, which changes no verdict." : ""}
  *
  * The programs are not in it: a weak function stands in for each. Link it with others that have the same
  * names (\`bpftool gen object\`), or replace them when this is loaded (freplace).

@@ -105,7 +105,7 @@ function saysNothing(to: Target, actions: readonly Way[]): boolean {
 }
 
 /**
- * The picture with the packets of a trace on its ways.
+ * The picture with packets on its ways: those of a trace, or those that a live chain has counted.
  * @param packets how often a program returned what
  */
 export function withCounts(picture: Picture, packets: (program: string, outcome: Shown) => number): Picture {
@@ -119,6 +119,11 @@ export function withCounts(picture: Picture, packets: (program: string, outcome:
   return { ...picture, programs };
 }
 
+/** `1,204`. */
+export function formatCount(count: number): string {
+  return `${count}`.replaceAll(/\B(?=(\d{3})+$)/g, ",");
+}
+
 /**
  * `any action`, or the words of some outcomes. Of a way whose packets were counted each action is named, and those that took
  * it have their number: `drop, pass 1,204`.
@@ -129,7 +134,7 @@ export function outcomeWords({
 }: Pick<Way, "outcomes" | "packets">): readonly { readonly text: string; readonly action?: Action }[] {
   const counted = (text: string, outcome: Shown): string => {
     const count = packets[outcome] ?? 0;
-    return count === 0 ? text : `${text} ${`${count}`.replaceAll(/\B(?=(\d{3})+$)/g, ",")}`;
+    return count === 0 ? text : `${text} ${formatCount(count)}`;
   };
   const actions = ACTIONS.filter((action) => outcomes.includes(action));
   const taken = actions.some((action) => (packets[action] ?? 0) > 0);

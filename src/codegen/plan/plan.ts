@@ -40,6 +40,8 @@ export interface Plan {
   readonly chain: string;
   /** What running off the end returns. */
   readonly end: "verdict" | Action;
+  /** Whether what each program returns is counted. */
+  readonly counters: boolean;
   /** Sorted so that every edge leads forward; the first node sees each packet. At least one. */
   readonly nodes: readonly PlanNode[];
 }

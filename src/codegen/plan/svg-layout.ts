@@ -103,7 +103,10 @@ export function layoutSvg(picture: Picture): SvgLayout {
   const cardX = MARGIN + Math.max(side, columns * LANE + gutter);
   const downAt = ways.map(({ down }) => down.map((_, k) => STEM + (k === 0 ? 0 : labels(down.slice(0, k)) + DOWN_GAP)));
   const texts = picture.programs.map((p) => Math.max(monoWidth(p.name, 14), textWidth(cardDetail(p), 11)));
-  const cardWidth = Math.max(120, widest(texts) + 32, widest(downAt.flat()) + STEM);
+  const downEnds = ways.flatMap(({ down }, i) => down.map((way, k) => downAt[i]![k]! + 10 + labels([way])));
+  // The words at a line between two cards of a group stay within its box.
+  const boxed = side === 0 ? 0 : widest(downEnds) + 10 - side;
+  const cardWidth = Math.max(120, widest(texts) + 32, widest(downAt.flat()) + STEM, boxed);
   const returnLabel = labels(ways.flatMap(({ returns }) => returns.filter(isLabelled)));
   const pillX = cardX + cardWidth + side + Math.max(36, returnLabel + 34);
   const pills = widest(
@@ -111,7 +114,6 @@ export function layoutSvg(picture: Picture): SvgLayout {
       returns.map((way) => verdictWords(way).reduce((sum, word) => sum + pillWidth(word) + 6, -6)),
     ),
   );
-  const downEnds = ways.flatMap(({ down }, i) => down.map((way, k) => downAt[i]![k]! + 10 + labels([way])));
   const right = Math.max(pillX + pills, cardX + widest(downEnds), cardX + cardWidth + side);
 
   const groups: { name: string; top: number; bottom: number }[] = [];

@@ -96,6 +96,7 @@ const document = fc.record(
       fc.array(mostly(fc.constantFrom("eth0", "a.b"), fc.constantFrom(".", "a/b", "x".repeat(16))), { maxLength: 2 }),
     ),
     mode: mostly(fc.constantFrom("auto", "native", "generic")),
+    counters: mostly(fc.boolean()),
     end: mostly(spelt(fc.constantFrom("verdict", ...actions), ...XDP)),
     groups: mostly(
       fc.dictionary(name.map(String), mostly(fc.record({ end: edge }, { requiredKeys: [] })), { maxKeys: 2 }),

@@ -88,6 +88,12 @@ describe("parseChain", () => {
     });
   });
 
+  it("does not tell a chain that is not to count from one that says nothing of it", () => {
+    const of = (head: string) => chainOf(`${head}${programs("  - { name: a, object: a.o }\n")}`);
+    expect(of("counters: false\n")).toEqual(of(""));
+    expect(of("counters: true\n").counters).toBe(true);
+  });
+
   it("freezes the chain and all that it holds", () => {
     const chain = requireChain(FULL, "chain.yaml");
     const held = [chain, chain.programs, chain.interfaces, chain.programs[0], chain.programs[0]?.globals];

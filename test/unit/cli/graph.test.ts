@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { planChain, planToDot, planToSvg, planToText, groupsOf } from "../../../src/codegen/index.ts";
 import { readCase } from "../../support/chains.ts";
+import type { ProgramStatus } from "../../../src/loader/index.ts";
+import { page } from "../../support/published.ts";
 import { attachment, run, type World } from "./fake.ts";
 
 const chain = readCase("tenants");
@@ -42,6 +44,31 @@ describe("graph", () => {
   it("draws what runs on an interface", async () => {
     const { out } = await run("graph --dev eth0 --format text --color never", { library: live });
     expect(out).toContain("denylist ──▶ aborted, drop, tx, redirect: return\n  │ pass\n  ▼\ncounter");
+  });
+
+  describe("of a live chain that counts", () => {
+    const none = { aborted: 0, drop: 0, pass: 0, tx: 0, redirect: 0, "no-verdict": 0, other: 0 };
+    const edges = (next: string): ProgramStatus["edges"] => ({ pass: next, "no-verdict": next });
+    const [base] = attachment.programs;
+    const programs: readonly ProgramStatus[] = [
+      { ...base!, edges: edges("ratelimit"), counts: { ...none, pass: 81_204_117, drop: 5310, other: 3 } },
+      { ...base!, name: "ratelimit", edges: edges("echo"), counts: { ...none, pass: 80_990_001, drop: 214_116 } },
+      { ...base!, name: "echo", edges: {}, counts: { ...none, pass: 80_989_773, tx: 228 } },
+    ];
+    const draw = async (list: readonly ProgramStatus[]): Promise<string> => {
+      const status = async () => [{ ...attachment, programs: list }];
+      return (await run("graph --dev eth0 --format text --color never", { library: { status } })).out;
+    };
+
+    it("has the packets on its ways, as the page shows", async () => {
+      expect(page("graph.md").blocks("text")).toContain(await draw(programs));
+    });
+
+    it("draws a way of 31 as soon as a packet took it", async () => {
+      const [first, ...rest] = programs;
+      const gone = await draw([{ ...first!, counts: { ...first!.counts!, "no-verdict": 5 } }, ...rest]);
+      expect(gone).toContain("│ pass 81,204,117, 31 5\n");
+    });
   });
 
   it("says so where nothing runs", async () => {

@@ -35,6 +35,7 @@ const swap: Preview = {
   generation: 4,
   difference: {
     end: { from: "verdict", to: "drop" },
+    counters: { from: false, to: true },
     code: true,
     unreachable: ["counter"],
     reachable: [],
@@ -85,6 +86,7 @@ describe("the picture of a difference", () => {
       "eth0: chain edge, generation 3, runs here in native mode",
       "  swap in one step to chain edge, generation 4, native mode",
       "  ~ end: verdict -> drop",
+      "  ~ counters: false -> true",
       "  + ids: place 1, priority 50, call, xdp_ids of ids.bpf.o",
       "      pass, tx -> counter",
       "      maps start empty: flows",
@@ -137,6 +139,8 @@ describe("the picture of a difference", () => {
     expect(text({ ...none, difference: { ...none.difference, code: true } })).toContain(
       "another xdpgen made what runs",
     );
+    const counts = { ...none.difference, code: true, counters: { from: true, to: false } };
+    expect(text({ ...none, difference: counts })).not.toContain("another xdpgen");
     expect(text({ ...none, repair: true })).toContain("an extension has lost its link");
   });
 

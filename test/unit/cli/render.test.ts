@@ -41,6 +41,19 @@ describe("status", () => {
     expect(shown).toContain("f00dfacef00dface");
   });
 
+  it("shows the packets of each program where they are counted, also on a narrow terminal", () => {
+    const counts = { aborted: 1, drop: 2, pass: 1_000_000, tx: 3, redirect: 4, "no-verdict": 5, other: 6 };
+    const programs = attachment.programs.map((program) => ({ ...program, counts }));
+    for (const columns of [60, 80, 120]) {
+      const shown = renderStatus([{ ...attachment, programs }], { ...view, columns });
+      expect(shown).toMatch(/ program +packets .*\n.* denylist +1,000,021 .*\n(.*\n)? .* counter +1,000,021 /);
+      expect(shown.split("\n").filter((line) => line.length > Math.max(80, columns))).toEqual([]);
+      expect(shown).toContain("│ pass 1,000,000");
+      const quiet = renderStatus([attachment], { ...view, columns });
+      expect(quiet).not.toContain("packets");
+    }
+  });
+
   it("draws no picture that nobody could take in", () => {
     const programs = Array.from({ length: 255 }, (_, i) => ({
       ...attachment.programs[0]!,

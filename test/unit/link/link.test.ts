@@ -1,13 +1,13 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import type { Program } from "../../../src/chain/index.ts";
-import { decode, slots } from "../../../src/codegen/asm/index.ts";
+import { LINKAGES, type Program } from "../../../src/chain/index.ts";
+import { decode, exit, mov64Imm, R0, slots } from "../../../src/codegen/asm/index.ts";
 import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
 import { readElf, writeElf } from "../../../src/codegen/elf/index.ts";
-import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
+import { buildDispatcher, type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
 import { compile } from "../../support/objects.ts";
-import { verdictObject } from "../../support/verdict-program.ts";
+import { objectOf, verdictObject } from "../../support/verdict-program.ts";
 
 const object = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 const sample = (name: string): string => object(`bpf/.output/${name}.bpf.o`);
@@ -104,6 +104,15 @@ describe("link", () => {
     for (const name of names) expect(elf.symbols.map((s) => s.name)).toContain(name);
   });
 
+  it.each(LINKAGES)("leaves the name of the counters to them, linkage %s", (linkage) => {
+    const named = { name: "xdpgen--counts", object: "x", bytes: objectOf("xdpgen__counts", [mov64Imm(R0, 2), exit()]) };
+    const counting = synthesise(chainOf([named], { name: "counts", counters: true, linkage }));
+    const { elf } = parts(counting);
+    const kinds = new Map(elf.symbols.map((symbol) => [symbol.name, symbol.type]));
+    expect(kinds.get("xdpgen__counts")).toBe("object");
+    expect(kinds.get(counting.slots[0]!.symbol)).toBe("func");
+  });
+
   it("gives every slot the FUNC type of its function", () => {
     const { types } = parts(image);
     for (const slot of image.slots) expect(types[slot.btfId - 1]).toMatchObject({ kind: "func", name: slot.symbol });
@@ -160,6 +169,8 @@ describe("link", () => {
   it("counts the maps that linked programs share one program's limit for", () => {
     const programs = Array.from({ length: 33 }, () => ({ object: sample("counter") }));
     expect(() => link(...programs)).toThrow(/use 66 maps .* takes 64 in one program; use `linkage: freplace`/);
+    const { plan } = link(...programs.slice(1));
+    expect(() => buildDispatcher({ ...plan, counters: true })).toThrow(/use 64 maps .* beside its counters, and/);
   });
 });
 

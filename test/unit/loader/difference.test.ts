@@ -89,15 +89,16 @@ describe("difference", () => {
     expect(difference(live, kept).programs[0]!.edges).toHaveLength(1);
   });
 
-  it("tells the chain's name, its end, and another xdpgen's code", () => {
+  it("tells the chain's name, its end, that it counts, and another xdpgen's code", () => {
     const live = line(["a"]);
-    const found = difference(live, { ...live, chain: "core", end: "drop", code: "1" });
+    const found = difference(live, { ...live, chain: "core", end: "drop", counters: true, code: "1" });
     expect(found).toMatchObject({
       chain: { from: "edge", to: "core" },
       end: { from: "verdict", to: "drop" },
+      counters: { from: false, to: true },
       code: true,
     });
-    for (const rest of [{ chain: "core" }, { end: "drop" as const }, { code: "1" }])
+    for (const rest of [{ chain: "core" }, { end: "drop" as const }, { counters: true as const }, { code: "1" }])
       expect(isNone(difference(live, { ...live, ...rest }))).toBe(false);
   });
 
@@ -155,6 +156,7 @@ function variants(linkage: Linkage): readonly Chain[] {
     chain(linkage, numbered(1, { on: { default: "next", drop: "return pass" } }), counted(1)),
     chain(linkage, counted(1), counted(1, { name: "twin", priority: 10 })),
     { ...both, end: "drop" },
+    { ...both, counters: true },
     { ...both, name: "other" },
   ];
 }

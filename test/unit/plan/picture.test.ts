@@ -17,7 +17,11 @@ import {
   planToDot,
   planToSvg,
   planToText,
+  withCounts,
 } from "../../../src/codegen/index.ts";
+import { outcomeWords } from "../../../src/codegen/plan/picture.ts";
+import { GROUP_SIDE, layoutSvg } from "../../../src/codegen/plan/svg-layout.ts";
+import { textWidth } from "../../../src/codegen/plan/svg-text.ts";
 import { DARK, LIGHT } from "../../../src/codegen/plan/svg-style.ts";
 import { readCase } from "../../support/chains.ts";
 import { chainOfGraph, graphs } from "../../support/graphs.ts";
@@ -185,6 +189,21 @@ describe("31", () => {
   ] as const)("is drawn %s", (_, edges) => {
     expect(ways(edges).join(" ")).toContain("no-verdict");
   });
+});
+
+it("keeps the words at a line between two programs of a group in its box", () => {
+  const chain = readCase("tenants");
+  const picture = withCounts(pictureOfPlan(planChain(chain), { groups: groupsOf(chain), all: true }), () => 12_345_678);
+  const { cardX, cardWidth, cards } = layoutSvg(picture);
+  const inside = cards.flatMap(({ down, downAt }, i) => (picture.programs[i]!.group ? [{ down, downAt }] : []));
+  const ends = inside.flatMap(({ down, downAt }) =>
+    down.map((way, k) => {
+      const words = outcomeWords(way).map(({ text }) => text);
+      return cardX + downAt[k]! + 10 + textWidth(words.join(", "), 12);
+    }),
+  );
+  expect(ends.length).toBeGreaterThan(0);
+  for (const end of ends) expect(end).toBeLessThan(cardX + cardWidth + GROUP_SIDE);
 });
 
 it("draws a group as one box in DOT, and as boxes of what stands together in SVG", () => {
