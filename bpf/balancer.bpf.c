@@ -10,7 +10,8 @@
  *   balancer_packets   per-CPU array of __u64: packets sent to each backend, by its index in balancer_backends.
  * Globals   none
  * Verdicts  TX for a packet of a service with at least one backend, else PASS. PASS too for fragments, since only the first
- *           one has ports, and for headers that are cut short.
+ *           one has ports, for headers that are cut short, for frames to a group address, and for ICMP: an error about a
+ *           connection does not find its backend, so give backends an MTU that fits the path.
  *
  * All packets of one connection go to one backend: the choice is a hash (Jenkins one-at-a-time) of addresses, ports and
  * protocol. When `count` changes, most connections move; keep it, and point two entries at one backend instead.
@@ -116,11 +117,12 @@ static __always_inline int parse_flow(struct cursor *at, struct ethhdr **eth, st
 
 static __always_inline __u32 hash_of(const struct flow *flow)
 {
-	const __u32 *words = (const __u32 *)flow;
+	__u32 words[sizeof(*flow) / sizeof(__u32)];
 	__u32 hash = 0;
 
+	__builtin_memcpy(words, flow, sizeof(words));
 #pragma unroll
-	for (unsigned int i = 0; i < sizeof(*flow) / sizeof(*words); i++) {
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		hash += words[i];
 		hash += hash << 10;
 		hash ^= hash >> 6;
@@ -138,15 +140,20 @@ int xdp_balancer(struct xdp_md *ctx)
 	struct flow flow = {};
 	struct ethhdr *eth;
 	struct pool *pool;
+	__u32 index, count;
 	__u64 *packets;
-	__u32 index;
 
-	if (!parse_flow(&at, &eth, &flow))
+	/* The lowest bit of the first byte marks group addresses (IEEE 802), which nobody may send from. */
+	if (!parse_flow(&at, &eth, &flow) || (eth->h_dest[0] & 1))
 		return XDP_PASS;
 	pool = bpf_map_lookup_elem(&balancer_services, &flow.to);
-	if (!pool || !pool->count)
+	if (!pool)
 		return XDP_PASS;
-	index = pool->first + hash_of(&flow) % pool->count;
+	/* Read once: it can become 0 meanwhile. */
+	count = *(volatile __u32 *)&pool->count;
+	if (!count)
+		return XDP_PASS;
+	index = pool->first + hash_of(&flow) % count;
 	backend = bpf_map_lookup_elem(&balancer_backends, &index);
 	if (!backend)
 		return XDP_PASS;

@@ -7,7 +7,10 @@
  *   classify_tenants  hash. Key: __u16, VLAN id, host byte order. Value: __u32, the action to return for it.
  * Globals
  *   unknown           the action for a packet of no listed VLAN, untagged ones among them. Default 1, DROP.
- * Verdicts  what the map or `unknown` says; the outer of two tags counts.
+ * Verdicts  what the map or `unknown` says; the outer of two tags counts, 802.1Q or 802.1ad.
+ *
+ * A tag that the network card has already taken off is not in the packet, and no XDP program sees it: switch
+ * rx-vlan-offload off where a card does that.
  *
  * Reads the linear part only: safe for multi-buffer packets.
  */

@@ -14,7 +14,8 @@
  * Verdicts  31 ("no verdict of mine") for another IP version and for what is not IP: the next program decides.
  *           PASS for a listed service, a listed source, a TCP segment with ACK or RST (it belongs to a connection that
  *           somebody inside has opened or let open), ICMP, and fragments behind the first one, which have no ports: without
- *           its first fragment nobody can put a packet together. DROP for the rest, and for headers that are cut short.
+ *           its first fragment nobody can put a packet together. DROP for the rest, for headers that are cut short, and
+ *           for more than two VLAN tags, behind which it cannot look.
  *
  * ICMPv6 passes because neighbour discovery and path MTU discovery need it (RFC 4890); ICMP for the latter.
  *
@@ -111,8 +112,12 @@ int xdp_firewall(struct xdp_md *ctx)
 	__u64 *passed;
 	int type, protocol;
 
+	if (family != 4 && family != 6)
+		return NO_VERDICT;
 	type = parse_ethernet(&at, &eth);
-	if (type != (family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6)) || (family != 4 && family != 6))
+	if (type == PARSE_FAILED || is_vlan(type))
+		return drop();
+	if (type != (family == 4 ? bpf_htons(ETH_P_IP) : bpf_htons(ETH_P_IPV6)))
 		return NO_VERDICT;
 	protocol = parse_ip(&at, &source, &fragment);
 	if (protocol == PARSE_FAILED)

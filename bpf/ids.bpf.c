@@ -8,7 +8,7 @@
  * Globals
  *   alert_only      true: an alert is counted, and the packet passes. Default false: it is dropped.
  * Verdicts  DROP for a listed payload, unless `alert_only`; else PASS. PASS too for what has no payload of eight bytes to
- *           look at: fragments, other protocols, headers that are cut short.
+ *           look at: fragments, other protocols, headers that are cut short, shorter payloads whatever fills the frame.
  *
  * Reads headers and eight bytes of payload, of the linear part only: safe for multi-buffer packets.
  */
@@ -29,40 +29,60 @@ struct {
 	__type(value, __u64);
 } ids_signatures SEC(".maps");
 
-/* Moves the cursor to the payload; 0 when there is none that can be told. */
-static __always_inline int parse_payload(struct cursor *at)
+/*
+ * The beginning of the payload, or NULL where there is none to tell. Ethernet fills short frames up, so the lengths in the
+ * headers say where the payload ends.
+ */
+static __always_inline void *payload_of(struct cursor *at)
 {
 	struct fragment fragment = {};
+	int type, protocol, length;
 	struct ipv6hdr *ip6;
 	struct ethhdr *eth;
 	struct iphdr *ip4;
-	int type, protocol;
+	void *network;
 
 	type = parse_ethernet(at, &eth);
-	if (type == bpf_htons(ETH_P_IP))
+	network = at->pos;
+	if (type == bpf_htons(ETH_P_IP)) {
 		protocol = parse_ipv4(at, &ip4, &fragment);
-	else if (type == bpf_htons(ETH_P_IPV6))
+		if (protocol == PARSE_FAILED)
+			return NULL;
+		length = bpf_ntohs(ip4->tot_len);
+	} else if (type == bpf_htons(ETH_P_IPV6)) {
 		protocol = parse_ipv6(at, &ip6, &fragment);
-	else
-		return 0;
+		if (protocol == PARSE_FAILED)
+			return NULL;
+		length = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+	} else {
+		return NULL;
+	}
 	if (fragment.is_fragment)
-		return 0;
-	if (protocol == IPPROTO_TCP)
-		return parse_tcp(at) != NULL;
-	return protocol == IPPROTO_UDP && parse_udp(at) != NULL;
+		return NULL;
+	if (protocol == IPPROTO_TCP) {
+		if (!parse_tcp(at))
+			return NULL;
+	} else if (protocol == IPPROTO_UDP) {
+		struct udphdr *udp = parse_udp(at);
+
+		if (!udp || bpf_ntohs(udp->len) < sizeof(*udp) + SIGNATURE)
+			return NULL;
+	} else {
+		return NULL;
+	}
+	if (at->pos - network + SIGNATURE > length)
+		return NULL;
+	return take(at, SIGNATURE);
 }
 
 SEC("xdp")
 int xdp_ids(struct xdp_md *ctx)
 {
 	struct cursor at = cursor_of(ctx);
+	void *payload = payload_of(&at);
 	struct signature signature;
 	__u64 *alerts;
-	void *payload;
 
-	if (!parse_payload(&at))
-		return XDP_PASS;
-	payload = take(&at, SIGNATURE);
 	if (!payload)
 		return XDP_PASS;
 	__builtin_memcpy(signature.bytes, payload, SIGNATURE);

@@ -1,21 +1,30 @@
 /** Chains that users start from: those of the documents and of templates/ are right, and mean something for each linkage. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { LINKAGES, requireChain } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
-import { withBytes } from "../support/chains.ts";
+import { docsOf, readTemplate, TEMPLATES, templateText } from "../support/templates.ts";
 import { verdictObject } from "../support/verdict-program.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
-const templates = readdirSync(`${root}templates`).filter((file) => file.endsWith(".yaml"));
 
-describe.each(templates)("templates/%s", (file) => {
+describe.each(TEMPLATES)("templates/%s.yaml", (name) => {
   it.each(LINKAGES)("becomes a dispatcher, linkage %s", (auto) => {
-    const path = `${root}templates/${file}`;
-    const image = synthesise(withBytes(requireChain(readFileSync(path, "utf8"), path)), { auto });
+    const image = synthesise(readTemplate(name), { auto });
     expect(image.slots.length).toBeGreaterThan(0);
     expect(image.slots.map((slot) => slot.linkage)).toEqual(image.slots.map(() => auto));
+  });
+
+  it("has checks, and more of them in its docs, where it is linked and quoted as it is", () => {
+    const { text, liveChecks, excerpts } = docsOf(name);
+    for (const excerpt of excerpts) expect(templateText(name)).toContain(excerpt);
+    expect(text).toContain(`(pictures/templates/${name}.svg)`);
+    const { checks } = readTemplate(name);
+    const more = requireChain(`${templateText(name)}${liveChecks}`, "chain.yaml").checks!;
+    expect(checks!.length).toBeGreaterThan(1);
+    expect(more.slice(0, checks!.length)).toEqual(checks);
+    expect(more.slice(checks!.length).map(({ maps }) => maps)).toContain("live");
   });
 });
 

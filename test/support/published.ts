@@ -69,9 +69,10 @@ export interface Page {
 
 export function page(name: string): Page {
   const text = readFileSync(join(root, "docs", name), "utf8");
-  return {
-    text,
-    blocks: (language) =>
-      [...text.matchAll(/^```(\S*)\n(.*?)^```$/gms)].filter(([, it]) => it === language).map(([, , it]) => it!),
-  };
+  return { text, blocks: (language) => blocksOf(text, language) };
+}
+
+/** The contents of a text's code blocks of one language, in order. */
+export function blocksOf(text: string, language: string): readonly string[] {
+  return [...text.matchAll(/^```(\S*)\n(.*?)^```$/gms)].filter(([, it]) => it === language).map(([, , it]) => it!);
 }

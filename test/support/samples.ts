@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 
 import type { GlobalValue } from "../../src/chain/chain.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
+import { openKernel } from "../../src/loader/ffi/index.ts";
 import type { BpfObject, Kernel, ObjectMap } from "../../src/loader/kernel.ts";
 
 export type Globals = Readonly<Record<string, GlobalValue>>;
@@ -45,9 +46,13 @@ export class Sample implements Disposable {
     return program.fd();
   }
 
-  /** The verdict on a frame, and the frame afterwards. */
-  async run(data: Uint8Array, program?: string): Promise<{ readonly verdict: number; readonly frame: Uint8Array }> {
-    const { retval, dataOut } = await this.#kernel.testRun(this.fd(program), { data });
+  /** The verdict on a frame, and the frame afterwards; of the last of so many runs. */
+  async run(
+    data: Uint8Array,
+    program?: string,
+    repeat = 1,
+  ): Promise<{ readonly verdict: number; readonly frame: Uint8Array }> {
+    const { retval, dataOut } = await this.#kernel.testRun(this.fd(program), { data, repeat });
     return { verdict: retval, frame: dataOut };
   }
 
@@ -79,6 +84,11 @@ export class Sample implements Disposable {
   [Symbol.dispose](): void {
     this.object[Symbol.dispose]();
   }
+}
+
+/** A sample program in the kernel of this machine. */
+export function loadSample(name: string, globals?: Globals): Sample {
+  return new Sample(openKernel(), name, globals);
 }
 
 /** BPF_MAP_TYPE_PERCPU_HASH, _PERCPU_ARRAY, _LRU_PERCPU_HASH (include/uapi/linux/bpf.h). */

@@ -25,6 +25,7 @@ import { textWidth } from "../../../src/codegen/plan/svg-text.ts";
 import { DARK, LIGHT } from "../../../src/codegen/plan/svg-style.ts";
 import { readCase } from "../../support/chains.ts";
 import { chainOfGraph, graphs } from "../../support/graphs.ts";
+import { readTemplate, TEMPLATES } from "../../support/templates.ts";
 import { elementsOf, parseXml } from "../../support/xml.ts";
 
 const DOCS = fileURLToPath(new URL("../../../docs/", import.meta.url));
@@ -219,19 +220,23 @@ it("draws a group as one box in DOT, and as boxes of what stands together in SVG
 });
 
 describe("docs", () => {
-  it.each(readdirSync(`${DOCS}pictures`).map((file) => file.replace(/\.svg$/, "")))(
-    "has the picture of %s",
-    async (name) => {
-      const chain = readCase(name);
-      const options = { groups: groupsOf(chain) };
-      await expect(planToSvg(planChain(chain), options)).toMatchFileSnapshot(`${DOCS}pictures/${name}.svg`);
-    },
-  );
+  const pictures = (folder: string): readonly string[] =>
+    readdirSync(`${DOCS}${folder}`).flatMap((file) => (file.endsWith(".svg") ? [file.replace(/\.svg$/, "")] : []));
+
+  it.each([
+    ...pictures("pictures").map((name) => [name, readCase] as const),
+    ...TEMPLATES.map((name) => [`templates/${name}`, readTemplate] as const),
+  ])("has the picture of %s", async (name, read) => {
+    const chain = read(name.replace("templates/", ""));
+    const options = { groups: groupsOf(chain) };
+    await expect(planToSvg(planChain(chain), options)).toMatchFileSnapshot(`${DOCS}pictures/${name}.svg`);
+  });
 
   it("shows the text that graph prints", () => {
     const page = readFileSync(`${DOCS}graph.md`, "utf8");
     const chain = readCase("tenants");
     expect(page).toContain(`\n${planToText(planChain(chain), { groups: groupsOf(chain) })}`);
-    for (const file of readdirSync(`${DOCS}pictures`)) expect(page).toContain(`(pictures/${file})`);
+    for (const name of pictures("pictures")) expect(page).toContain(`(pictures/${name}.svg)`);
+    expect(pictures("pictures/templates")).toEqual(TEMPLATES);
   });
 });
