@@ -17,7 +17,8 @@ import {
 } from "../elf/index.ts";
 import type { Assembly, Fragment, Section, SpelledRelocation } from "./assembly.ts";
 import { type Lookup, Problem, absolute, checkWidth, evaluate } from "./expression.ts";
-import { type Placed, leb128 } from "./place.ts";
+import { leb128 } from "./leb128.ts";
+import type { Placed } from "./place.ts";
 import { Resolver, typeIn32Bits } from "./resolve.ts";
 import { SymbolTable } from "./symbols.ts";
 import { called, isTemporary } from "./words.ts";
@@ -181,11 +182,10 @@ class SectionWriter {
     if (fragment.kind === "fill" && fragment.pattern.every((byte) => byte === 0)) return;
     if (fragment.kind === "value" && fragment.value.kind === "number" && fragment.value.value === 0n) return;
     if (fragment.kind === "data" && fragment.bytes.every((byte) => byte === 0)) return;
-    const span = fragment.kind === "data" ? undefined : fragment.span;
     const problem = new Problem("unsupported", `section ${this.section.name} has no bytes of its own, only zeros`, {
       hint: "reserve memory with .zero",
     });
-    this.report(problem, span ?? { line: 1, column: 1, length: 1 });
+    this.report(problem, fragment.span);
   }
 
   private flush(): void {
