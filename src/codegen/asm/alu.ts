@@ -26,6 +26,7 @@ import {
   BPF_XOR,
 } from "./constants.ts";
 import type { Instruction, Register } from "./instruction.ts";
+import { ADDRESS_SPACE_CAST } from "./opcodes.ts";
 
 type WithImmediate = (dst: Register, imm: number) => Instruction;
 type WithRegister = (dst: Register, src: Register) => Instruction;
@@ -110,6 +111,14 @@ export function movsx64Reg(dst: Register, src: Register, bits: 8 | 16 | 32): Ins
 
 export function movsx32Reg(dst: Register, src: Register, bits: 8 | 16): Instruction {
   return { ...mov32Reg(dst, src), off: bits };
+}
+
+/**
+ * `dst` = the address `src` of one address space, as an address of another: of an arena's, 1, or of the program's own, 0.
+ * Needs Linux 6.9.
+ */
+export function addrSpaceCast(dst: Register, src: Register, to: number, from: number): Instruction {
+  return { ...mov64Reg(dst, src), off: ADDRESS_SPACE_CAST, imm: (to << 16) | from };
 }
 
 // The low 16, 32 or 64 bits between the host's byte order and little or big endian; higher bits become zero.

@@ -29,6 +29,8 @@ import type { Instruction } from "./instruction.ts";
 export const BPF_MEMSX = 0x80;
 /** `may_goto`: a jump that the kernel takes when a loop has run for long enough (include/uapi/linux/bpf.h, 6.9). */
 export const BPF_JCOND = 0xe0;
+/** `off` of a 64-bit move between address spaces; `imm` holds the two, `to` above `from` (bpf.h, BPF_ADDR_SPACE_CAST, 6.9). */
+export const ADDRESS_SPACE_CAST = 1;
 /** Immediates of an atomic load with acquire and an atomic store with release order (bpf.h, 6.15). */
 export const BPF_LOAD_ACQ = 0x100;
 export const BPF_STORE_REL = 0x110;
