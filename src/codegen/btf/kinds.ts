@@ -37,6 +37,11 @@ export const KINDS = [
   "enum64",
 ] as const satisfies readonly (BtfType["kind"] | undefined)[];
 
+/** Bits of an integer's encoding. */
+export const BTF_INT_SIGNED = 1;
+export const BTF_INT_CHAR = 2;
+export const BTF_INT_BOOL = 4;
+
 export const LINKAGES = ["static", "global", "extern"] as const;
 
 /** `enum bpf_core_relo_kind` (include/uapi/linux/bpf.h), in libbpf's words. The position in the list is the number. */
