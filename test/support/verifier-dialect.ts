@@ -122,7 +122,7 @@ export function everyForm(): readonly Instruction[] {
 const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
 
 /** What tells an instruction from another, other than its operands. */
-function formOf(i: Instruction): string {
+export function formOf(i: Instruction): string {
   const pseudo = i.opcode === CALL || i.opcode === LD_IMM64 ? i.src : "";
   const off = isAlu(i.opcode) ? i.off : "";
   const swap = isAlu(i.opcode) && operationOf(i.opcode) === BPF_END;
