@@ -102,6 +102,7 @@ export const arsh32Reg = withRegister(BPF_ALU | BPF_ARSH);
 
 /** `dst = -dst` */
 export const neg64 = (dst: Register): Instruction => withImmediate(BPF_ALU64 | BPF_NEG)(dst, 0);
+/** Likewise in 32 bits; the higher ones become zero. */
 export const neg32 = (dst: Register): Instruction => withImmediate(BPF_ALU | BPF_NEG)(dst, 0);
 
 /** `dst` = the low `bits` of `src`, their sign extended. Needs Linux 6.6. */
@@ -109,6 +110,7 @@ export function movsx64Reg(dst: Register, src: Register, bits: 8 | 16 | 32): Ins
   return { ...mov64Reg(dst, src), off: bits };
 }
 
+/** Likewise in 32 bits; the higher ones become zero. Needs Linux 6.6. */
 export function movsx32Reg(dst: Register, src: Register, bits: 8 | 16): Instruction {
   return { ...mov32Reg(dst, src), off: bits };
 }

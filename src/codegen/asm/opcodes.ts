@@ -45,12 +45,16 @@ export const JA_REGISTER = BPF_JMP | BPF_JA | BPF_X;
 /** `gotol`: the distance is in `imm`. */
 export const JA_LONG = BPF_JMP32 | BPF_JA;
 
+/** `BPF_LD` to `BPF_ALU64`. */
 export const classOf = (opcode: number): number => opcode & 0x07;
+/** Of arithmetic and jumps: `BPF_ADD`, `BPF_JEQ`, … */
 export const operationOf = (opcode: number): number => opcode & 0xf0;
+/** Of loads and stores: `BPF_MEM`, `BPF_ATOMIC`, … */
 export const modeOf = (opcode: number): number => opcode & 0xe0;
+/** Of arithmetic and jumps: whether the second operand is `src`, and not the immediate. */
 export const usesRegister = (opcode: number): boolean => (opcode & 0x08) !== 0;
 
-/** Width of a load or store, in bytes. */
+/** Of loads and stores: the width in bytes. */
 export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
   switch (opcode & 0x18) {
     case BPF_B:
@@ -64,7 +68,9 @@ export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
   }
 }
 
+/** Arithmetic, moves and byte swaps, in 32 or 64 bits. */
 export const isAlu = (opcode: number): boolean => classOf(opcode) === BPF_ALU || classOf(opcode) === BPF_ALU64;
+/** Jumps, calls and `exit`. */
 export const isJump = (opcode: number): boolean => classOf(opcode) === BPF_JMP || classOf(opcode) === BPF_JMP32;
 export const isByteSwap = (opcode: number): boolean => isAlu(opcode) && operationOf(opcode) === BPF_END;
 
