@@ -10,6 +10,7 @@ import {
   type BtfType,
   type Member,
   type TypeId,
+  btfStrings,
   decodeBtf,
   decodeBtfExt,
   encodeBtf,
@@ -55,6 +56,10 @@ describe.skipIf(!existsSync(VMLINUX))("the kernel's own types", () => {
     const typesLength = (whole: Uint8Array): number => new DataView(whole.buffer).getUint32(12, true);
     expect(typesLength(again)).toBe(typesLength(bytes));
     expect(again.length).toBeLessThanOrEqual(bytes.length);
+  });
+
+  it("are the same bytes when written with the strings as they were", () => {
+    expect(Buffer.compare(encodeBtf({ btf, strings: btfStrings(bytes) }).btf, bytes)).toBe(0);
   });
 
   it.skipIf(missing)("are loaded by the kernel, as we wrote them", () => {

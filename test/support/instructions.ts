@@ -29,6 +29,7 @@ const SHAPES: readonly (readonly [RegExp, readonly Argument[]])[] = [
   [/^neg(64|32)$|^(le|be|bswap)(16|32|64)$/, [REGISTER]],
   [/^movsx64Reg$/, [REGISTER, REGISTER, { oneOf: [8, 16, 32] }]],
   [/^movsx32Reg$/, [REGISTER, REGISTER, { oneOf: [8, 16] }]],
+  [/^addrSpaceCast$/, [REGISTER, REGISTER, { min: 0, max: 0xffff }, { min: 0, max: 0xffff }]],
   [/^(ja|mayGoto)$/, [OFFSET]],
   [/^(jaLong|callLocal)$/, [IMMEDIATE]],
   [/^jaReg$/, [REGISTER]],
@@ -45,6 +46,9 @@ const SHAPES: readonly (readonly [RegExp, readonly Argument[]])[] = [
   [/^ldImm64$/, [REGISTER, { min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }]],
   [/^ldMapFd$/, [REGISTER, { min: 0, max: 0x7fff_ffff }]],
   [/^ldMapValue$/, [REGISTER, { min: 0, max: 0x7fff_ffff }, IMMEDIATE]],
+  [/^ldMapIndex$/, [REGISTER, { min: 0, max: 0x7fff_ffff }]],
+  [/^ldMapIndexValue$/, [REGISTER, { min: 0, max: 0x7fff_ffff }, IMMEDIATE]],
+  [/^ldBtfId$/, [REGISTER, { min: 1, max: 0x7fff_ffff }, { min: 0, max: 0x7fff_ffff }]],
   [/^ldFunction$/, [REGISTER, IMMEDIATE]],
 ];
 
@@ -69,11 +73,6 @@ const PSEUDO_FORMS: readonly Recipe[] = [
   {
     build: (dst, src, imm, immHigh) => ({ opcode: asm.LD_IMM64, dst: dst as Register, src, off: 0, imm, immHigh }),
     args: [REGISTER, { min: 0, max: asm.BPF_PSEUDO_MAP_IDX_VALUE }, IMMEDIATE, IMMEDIATE],
-  },
-  // bpf_addr_space_cast: `imm` holds the two address spaces.
-  {
-    build: (dst, src, imm) => ({ ...asm.mov64Reg(dst as Register, src as Register), off: 1, imm }),
-    args: [REGISTER, REGISTER, IMMEDIATE],
   },
   ...([asm.ldIndB, asm.ldIndH, asm.ldIndW] as Builder[]).map((build) => ({ build, args: [REGISTER, IMMEDIATE] })),
   ...([asm.ldAbsB, asm.ldAbsH, asm.ldAbsW, asm.callHelper] as Builder[]).map((build) => ({ build, args: [IMMEDIATE] })),

@@ -43,6 +43,7 @@ const WORDS: readonly (readonly [RegExp, Say])[] = [
   [/^([a-z]+)32Imm$/, ([sign], [dst, imm]) => `w${dst} ${SIGNS.get(sign!)} ${imm}`],
   [/^([a-z]+)64Reg$/, ([sign], [dst, src]) => `r${dst} ${SIGNS.get(sign!)} r${src}`],
   [/^([a-z]+)32Reg$/, ([sign], [dst, src]) => `w${dst} ${SIGNS.get(sign!)} w${src}`],
+  [/^addrSpaceCast$/, (_, [dst, src, to, from]) => `r${dst} = addr_space_cast(r${src}, ${to}, ${from})`],
   [/^neg64$/, (_, [dst]) => `r${dst} = -r${dst}`],
   [/^neg32$/, (_, [dst]) => `w${dst} = -w${dst}`],
   [/^((?:le|be|bswap)\d\d)$/, ([swap], [dst]) => `r${dst} = ${swap} r${dst}`],
@@ -77,7 +78,7 @@ const WORDS: readonly (readonly [RegExp, Say])[] = [
 ];
 
 /** LLVM leaves them to the loader: calls within the program and into the kernel, maps, addresses of functions. */
-const WORDLESS = /^(callLocal|callKernel|ldMapFd|ldMapValue|ldFunction)$/;
+const WORDLESS = /^(callLocal|callKernel|ldMap(Fd|Value|Index|IndexValue)|ldBtfId|ldFunction)$/;
 
 /**
  * The line of assembly that a call of a builder stands for; undefined if LLVM has none.

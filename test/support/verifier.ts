@@ -8,6 +8,7 @@
  */
 import { readFileSync } from "node:fs";
 import {
+  BPF_MOV,
   BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
@@ -19,13 +20,17 @@ import {
   CALL,
   LD_IMM64,
   R0,
+  R1,
   callLocal,
   encode,
   exit,
   type Instruction,
   jneImm,
+  isAlu,
   layout,
+  ldxW,
   mov64Imm,
+  operationOf,
   slotOffsets,
   slots,
   withLabel,
@@ -88,9 +93,14 @@ function addressable(): number {
   return variables ? kernelType("var", "runqueues") : kernelType("func", "kfree");
 }
 
-/** With numbers of things that exist. The high half of an `ld_imm64` is a byte of a map's value, or reserved. */
+/**
+ * With numbers of things that exist: there are two address spaces, and a cast goes from one to the other. The high half of an `ld_imm64` is
+ * a byte of a map's value, or reserved.
+ */
 function real(i: Instruction, map: { readonly fd: number; readonly valueSize: number }): Instruction {
   if (i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL) return { ...i, imm: (kfunc ??= kernelFunction()), off: 0 };
+  if (isAlu(i.opcode) && operationOf(i.opcode) === BPF_MOV && i.off === 1)
+    return { ...i, imm: i.imm & 1 ? 0x0000_0001 : 0x0001_0000 };
   if (i.opcode !== LD_IMM64 || i.src === 0) return i;
   const byte = Math.abs(i.immHigh!) % map.valueSize;
   switch (i.src) {
@@ -124,6 +134,9 @@ function nearby(i: Instruction, reach: number): Instruction {
   return { ...i, [field]: entersFunction(i) && distance >= 0 && distance < least ? least : distance };
 }
 
+/** R0 = the interface's index, in struct xdp_md. */
+const unknown = (): Instruction => ldxW(R0, R1, 12);
+
 const padding = (count: number): Instruction[] => Array.from({ length: count }, () => mov64Imm(R0, 0));
 
 /** The least program in which the instruction stands, at `index`, and is walked. */
@@ -131,8 +144,9 @@ function programAround(i: Instruction): { readonly instructions: readonly Instru
   const field = distanceField(i);
   const distance = field === undefined ? 0 : i[field];
   if (!entersFunction(i)) {
-    // Never taken: what keeps the code behind an `exit` or `goto` from being unreachable.
-    const before = [...padding(Math.max(1, -distance - 2)), jneImm(R0, 0, "behind")];
+    // May be taken: what keeps the code behind an `exit` or `goto` from being unreachable. Of a register whose value it knows
+    // the verifier of 7.2 shows how a jump goes, and not the jump.
+    const before = [...padding(Math.max(0, -distance - 4)), unknown(), jneImm(R0, 0, "behind"), unknown()];
     const behind = [withLabel("behind", mov64Imm(R0, 0)), ...padding(Math.max(0, distance)), exit()];
     return { instructions: [...before, i, ...behind], index: before.length };
   }

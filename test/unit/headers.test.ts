@@ -74,12 +74,16 @@ describe("BTF", () => {
     expectEqual([...inOrder("BTF_KIND_", kinds.KINDS), ["NR_BTF_KINDS", kinds.KINDS.length]]);
   });
 
-  test("linkages and headers", () => {
+  test("linkages, encodings, headers and records", () => {
     expectEqual([
       ...inOrder("BTF_FUNC_", kinds.LINKAGES),
       ["BTF_MAGIC", kinds.BTF_MAGIC],
       ["BTF_VERSION", kinds.BTF_VERSION],
       ["sizeof(struct btf_header)", kinds.BTF_HEADER_SIZE],
+      ["sizeof(struct bpf_func_info)", kinds.FUNC_INFO_SIZE],
+      ["sizeof(struct bpf_line_info)", kinds.LINE_INFO_SIZE],
+      ["sizeof(struct bpf_core_relo)", kinds.CORE_RELOCATION_SIZE],
+      ...named(kinds, /^BTF_INT_/),
     ]);
   });
 

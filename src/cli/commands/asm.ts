@@ -90,10 +90,11 @@ function assemble(bytes: Uint8Array, file: string, options: Options): ElfObject 
   const object = parseObject(text, {
     file,
     longJumps: options.longJumps === true,
-    // Bytes are of one section: calls between functions are distances there.
-    ...(options.format === "object" && {
-      program: { section: SECTION, ...(name !== undefined && { name }), ...(license !== undefined && { license }) },
-    }),
+    ...(options.format === "bytes"
+      ? { alone: true }
+      : {
+          program: { section: SECTION, ...(name !== undefined && { name }), ...(license !== undefined && { license }) },
+        }),
   });
   if (object.sections.length > 0) return object;
   throw new XdpgenError(

@@ -9,6 +9,7 @@ import {
   slotOffsets,
 } from "../../codegen/asm/index.ts";
 import { XdpgenError } from "../../errors.ts";
+import { hexBytes } from "./hex.ts";
 
 export interface TextOptions {
   readonly dialect: "llvm" | "kernel";
@@ -19,14 +20,14 @@ export interface TextOptions {
 }
 
 /**
- * Instructions from bytes, or from hexadecimal digits with blanks, commas and `0x` between them.
+ * Instructions from bytes, or from hexadecimal digits as people and tools write them.
  * @throws XdpgenError `asm-invalid` for what is neither
  */
 export function decodeInput(bytes: Uint8Array, file: string): Instruction[] {
   if (bytes.length === 0)
     throw invalid(`${file} is empty: give an object, bytes of instructions or hexadecimal digits`);
   const isText = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || (byte >= 0x09 && byte <= 0x0d));
-  const digits = isText ? hexDigits(new TextDecoder().decode(bytes)) : undefined;
+  const digits = isText ? hexBytes(new TextDecoder().decode(bytes)) : undefined;
   if (isText && digits === undefined) {
     throw invalid(`${file} is text, neither an object nor hexadecimal digits: \`xdpgen asm\` assembles text`);
   }
@@ -39,12 +40,6 @@ export function decodeInput(bytes: Uint8Array, file: string): Instruction[] {
       cause: error,
     });
   }
-}
-
-function hexDigits(text: string): Uint8Array | undefined {
-  const digits = text.replaceAll(/0x|[\s,;:]/gi, "");
-  if (!/^(?:[\da-f]{2})+$/i.test(digits)) return undefined;
-  return Uint8Array.from(digits.match(/../g)!, (pair) => Number.parseInt(pair, 16));
 }
 
 /** With labels where every distance leads to an instruction, which a part of a program need not do. */

@@ -26,6 +26,7 @@ import {
   BPF_XOR,
 } from "./constants.ts";
 import type { Instruction, Register } from "./instruction.ts";
+import { ADDRESS_SPACE_CAST } from "./opcodes.ts";
 
 type WithImmediate = (dst: Register, imm: number) => Instruction;
 type WithRegister = (dst: Register, src: Register) => Instruction;
@@ -101,6 +102,7 @@ export const arsh32Reg = withRegister(BPF_ALU | BPF_ARSH);
 
 /** `dst = -dst` */
 export const neg64 = (dst: Register): Instruction => withImmediate(BPF_ALU64 | BPF_NEG)(dst, 0);
+/** Likewise in 32 bits; the higher ones become zero. */
 export const neg32 = (dst: Register): Instruction => withImmediate(BPF_ALU | BPF_NEG)(dst, 0);
 
 /** `dst` = the low `bits` of `src`, their sign extended. Needs Linux 6.6. */
@@ -108,8 +110,17 @@ export function movsx64Reg(dst: Register, src: Register, bits: 8 | 16 | 32): Ins
   return { ...mov64Reg(dst, src), off: bits };
 }
 
+/** Likewise in 32 bits; the higher ones become zero. Needs Linux 6.6. */
 export function movsx32Reg(dst: Register, src: Register, bits: 8 | 16): Instruction {
   return { ...mov32Reg(dst, src), off: bits };
+}
+
+/**
+ * `dst` = the address `src` of one address space, as an address of another: of an arena's, 1, or of the program's own, 0.
+ * Needs Linux 6.9.
+ */
+export function addrSpaceCast(dst: Register, src: Register, to: number, from: number): Instruction {
+  return { ...mov64Reg(dst, src), off: ADDRESS_SPACE_CAST, imm: (to << 16) | from };
 }
 
 // The low 16, 32 or 64 bits between the host's byte order and little or big endian; higher bits become zero.

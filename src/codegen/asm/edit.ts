@@ -18,6 +18,7 @@ export function withLabel(label: string, instruction: Instruction): Instruction 
   return copy;
 }
 
+/** The instruction with a comment behind it, in place of the one that it may have. `format` shows it; bytes have none. */
 export function withComment(comment: string, instruction: Instruction): Instruction {
   const copy = copyOf(instruction);
   copy.comment = comment;

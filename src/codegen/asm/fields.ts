@@ -38,6 +38,7 @@ import {
 } from "./constants.ts";
 import type { Instruction } from "./instruction.ts";
 import {
+  ADDRESS_SPACE_CAST,
   BPF_JCOND,
   BPF_LOAD_ACQ,
   BPF_MEMSX,
@@ -52,9 +53,6 @@ import {
   sizeOf,
   usesRegister,
 } from "./opcodes.ts";
-
-/** `off` of a 64-bit move between address spaces; `imm` holds the two spaces (bpf.h, 6.9). */
-const ADDRESS_SPACE_CAST = 1;
 
 /** What a field may hold, its width aside. */
 type Values = "any" | readonly number[];

@@ -27,6 +27,8 @@ export {
   BPF_STORE_REL,
   CALL,
   EXIT,
+  JA,
+  JA_LONG,
   JA_REGISTER,
   LD_IMM64,
   classOf,

@@ -12,8 +12,11 @@ import {
   BPF_LD,
   BPF_LDX,
   BPF_MEM,
+  BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_IDX,
+  BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
   BPF_ST,
   BPF_STX,
@@ -85,6 +88,19 @@ export const ldMapFd = (dst: Register, fd: number): Instruction => wideLoad(dst,
 /** dst = the address of byte `offset` of the one value of an array map. */
 export function ldMapValue(dst: Register, fd: number, offset: number): Instruction {
   return wideLoad(dst, BPF_PSEUDO_MAP_VALUE, fd, offset);
+}
+
+/** dst = the map at an index of the load's array of map descriptors. */
+export const ldMapIndex = (dst: Register, index: number): Instruction => wideLoad(dst, BPF_PSEUDO_MAP_IDX, index, 0);
+
+/** dst = the address of byte `offset` of the one value of the array map at an index of that array. */
+export function ldMapIndexValue(dst: Register, index: number, offset: number): Instruction {
+  return wideLoad(dst, BPF_PSEUDO_MAP_IDX_VALUE, index, offset);
+}
+
+/** dst = the address of a variable of the kernel, by its BTF id; `btfFd` is the descriptor of a module's BTF, 0 for vmlinux. */
+export function ldBtfId(dst: Register, btfId: number, btfFd = 0): Instruction {
+  return wideLoad(dst, BPF_PSEUDO_BTF_ID, btfId, btfFd);
 }
 
 /** dst = the address of a function of this program, for helpers that call back. */

@@ -190,6 +190,16 @@ export const VALUES: readonly string[] = [
 
 const RESERVED: ReadonlySet<string> = new Set([...VALUES, ...Object.keys(CALLS), "pc", "ll"]);
 
+/** A name from between the quotes of a text: escapes are JSON's, and any other escaped character means itself. */
+export function unquoted(inside: string): string {
+  if (!inside.includes("\\")) return inside;
+  try {
+    return JSON.parse(`"${inside}"`) as string;
+  } catch {
+    return inside.replaceAll(/\\(.)/g, "$1");
+  }
+}
+
 /** A label or symbol: as it is, or in quotes where it is no plain word or would be read as something else. */
 export function quoted(name: string): string {
   const plain = /^[A-Za-z_.$][\w.$]*$/.test(name) && !/^[rw]\d+$/i.test(name) && !RESERVED.has(name);

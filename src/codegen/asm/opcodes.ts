@@ -29,6 +29,8 @@ import type { Instruction } from "./instruction.ts";
 export const BPF_MEMSX = 0x80;
 /** `may_goto`: a jump that the kernel takes when a loop has run for long enough (include/uapi/linux/bpf.h, 6.9). */
 export const BPF_JCOND = 0xe0;
+/** `off` of a 64-bit move between address spaces; `imm` holds the two, `to` above `from` (bpf.h, BPF_ADDR_SPACE_CAST, 6.9). */
+export const ADDRESS_SPACE_CAST = 1;
 /** Immediates of an atomic load with acquire and an atomic store with release order (bpf.h, 6.15). */
 export const BPF_LOAD_ACQ = 0x100;
 export const BPF_STORE_REL = 0x110;
@@ -43,12 +45,16 @@ export const JA_REGISTER = BPF_JMP | BPF_JA | BPF_X;
 /** `gotol`: the distance is in `imm`. */
 export const JA_LONG = BPF_JMP32 | BPF_JA;
 
+/** `BPF_LD` to `BPF_ALU64`. */
 export const classOf = (opcode: number): number => opcode & 0x07;
+/** Of arithmetic and jumps: `BPF_ADD`, `BPF_JEQ`, … */
 export const operationOf = (opcode: number): number => opcode & 0xf0;
+/** Of loads and stores: `BPF_MEM`, `BPF_ATOMIC`, … */
 export const modeOf = (opcode: number): number => opcode & 0xe0;
+/** Of arithmetic and jumps: whether the second operand is `src`, and not the immediate. */
 export const usesRegister = (opcode: number): boolean => (opcode & 0x08) !== 0;
 
-/** Width of a load or store, in bytes. */
+/** Of loads and stores: the width in bytes. */
 export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
   switch (opcode & 0x18) {
     case BPF_B:
@@ -62,7 +68,9 @@ export function sizeOf(opcode: number): 1 | 2 | 4 | 8 {
   }
 }
 
+/** Arithmetic, moves and byte swaps, in 32 or 64 bits. */
 export const isAlu = (opcode: number): boolean => classOf(opcode) === BPF_ALU || classOf(opcode) === BPF_ALU64;
+/** Jumps, calls and `exit`. */
 export const isJump = (opcode: number): boolean => classOf(opcode) === BPF_JMP || classOf(opcode) === BPF_JMP32;
 export const isByteSwap = (opcode: number): boolean => isAlu(opcode) && operationOf(opcode) === BPF_END;
 

@@ -10,6 +10,7 @@ import { invalid } from "./kinds.ts";
 import { layoutReader, scalarAlign } from "./layout.ts";
 import { type NameSet, canonicalIn, nameSet, namesOf } from "./names.ts";
 import { orderForC } from "./order.ts";
+import { requireRefs } from "./references.ts";
 import { type Scalar, integerOf, needsDefinition, wordsOf } from "./scalars.ts";
 import { spender, textBuilder } from "./text.ts";
 import type { Btf, BtfType, Member, TypeId } from "./types.ts";
@@ -27,9 +28,13 @@ const LONG_PADDING = 128;
 /** GCC's machine modes, by bytes. */
 const ENUM_MODES: { readonly [size: number]: string } = { 1: "byte", 2: "HI", 4: "SI", 8: "DI" };
 
-/** @throws XdpgenError `btf-invalid` for types that C cannot have: one that contains itself, members that overlap */
+/**
+ * @throws XdpgenError `btf-invalid` for types that C cannot have: one that contains itself, members that overlap, a reference
+ *   to no type
+ */
 export function formatC(btf: Btf): string {
   const { types } = btf;
+  requireRefs(types);
   const canonical = canonicalIn(btf);
   const spend = spender();
   const names = namesOf(btf, canonical, spend);

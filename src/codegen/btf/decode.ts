@@ -4,7 +4,7 @@
  *     header | types | strings            a type: | name:32 | kind_flag:1 0:2 kind:5 0:8 vlen:16 | size or type:32 | …
  */
 import { BTF_HEADER_SIZE, KINDS, LINKAGES, invalid, readHeaderLength, readPart, viewOf } from "./kinds.ts";
-import { typeRefs } from "./references.ts";
+import { requireRefs } from "./references.ts";
 import { stringReader } from "./strings.ts";
 import type { Btf, BtfType, Member } from "./types.ts";
 
@@ -50,13 +50,7 @@ export function decodeBtf(bytes: Uint8Array): Btf {
     where,
   };
   for (; at < part.byteLength; typeAt = at) types.push(decodeType(cursor));
-  for (const [index, type] of types.entries()) {
-    for (const id of typeRefs(type)) {
-      if (id > types.length) {
-        invalid(`type ${index + 1} (${type.kind}) refers to type ${id}; there are ${types.length}`);
-      }
-    }
-  }
+  requireRefs(types);
   return { types };
 }
 

@@ -3,12 +3,17 @@
  * layout is that which `ext.ts` reads.
  */
 import type { StringTable } from "../string-table.ts";
-import { BTF_EXT_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, invalid, viewOf } from "./kinds.ts";
+import {
+  BTF_EXT_HEADER_SIZE,
+  BTF_MAGIC,
+  BTF_VERSION,
+  CORE_RELOCATION_SIZE,
+  FUNC_INFO_SIZE,
+  LINE_INFO_SIZE,
+  invalid,
+  viewOf,
+} from "./kinds.ts";
 import type { BtfExt } from "./types.ts";
-
-const FUNC_INFO_SIZE = 8;
-const LINE_INFO_SIZE = 16;
-const CORE_RELOCATION_SIZE = 16;
 
 /** The strings that the records need in the table of `.BTF`. */
 export function extNames({ funcInfo, lineInfo, coreRelocations }: BtfExt): string[] {

@@ -4,13 +4,21 @@ import { encodeExt, extNames } from "./encode-ext.ts";
 import { BTF_HEADER_SIZE, BTF_MAGIC, BTF_VERSION, KINDS, LINKAGES, invalid, viewOf } from "./kinds.ts";
 import type { Btf, BtfExt, BtfType, TypeId } from "./types.ts";
 
+export interface EncodeBtfInput {
+  readonly btf: Btf;
+  /** Makes `.BTF.ext` too. */
+  readonly ext?: BtfExt;
+  /** Begins the string table, as `btfStrings` has read it: for the same bytes as before. Default: strings as they are met. */
+  readonly strings?: readonly string[];
+}
+
 /**
  * @throws XdpgenError `btf-invalid` for a value that its field cannot hold, a reference to no type, a name with a NUL
  */
-export function encodeBtf(input: { readonly btf: Btf; readonly ext?: BtfExt }): { btf: Uint8Array; ext?: Uint8Array } {
-  const { btf, ext } = input;
+export function encodeBtf({ btf, ext, strings: first }: EncodeBtfInput): { btf: Uint8Array; ext?: Uint8Array } {
   const names = typeNames(btf.types);
-  const strings = buildStringTable(ext ? names.concat(extNames(ext)) : names, "btf-invalid");
+  const all = ext ? names.concat(extNames(ext)) : names;
+  const strings = buildStringTable(first ? first.concat(all) : all, "btf-invalid");
   const words = encodeTypes(btf.types, strings);
   const typesSize = words.length * 4;
   const bytes = new Uint8Array(BTF_HEADER_SIZE + typesSize + strings.bytes.length);

@@ -6,15 +6,20 @@
  *
  * Source: Documentation/bpf/btf.rst, section 4.2; tools/lib/bpf/btf.h (struct btf_ext_header).
  */
-import { invalid, readHeaderLength, readPart, viewOf } from "./kinds.ts";
+import {
+  CORE_RELOCATION_SIZE,
+  FUNC_INFO_SIZE,
+  LINE_INFO_SIZE,
+  invalid,
+  readHeaderLength,
+  readPart,
+  viewOf,
+} from "./kinds.ts";
 import { type StringReader, stringReader } from "./strings.ts";
 import type { BtfExt, CoreRelocation, FuncInfo, LineInfo } from "./types.ts";
 
 /** Header of the objects that clang 9 and older wrote: without CO-RE relocations. */
 const OLD_HEADER_SIZE = 24;
-const FUNC_INFO_SIZE = 8;
-const LINE_INFO_SIZE = 16;
-const CORE_RELOCATION_SIZE = 16;
 
 /**
  * @param ext a whole `.BTF.ext` section

@@ -12,7 +12,7 @@ export interface FormatBtfOptions {
 }
 
 /**
- * All types; ends with a line feed unless there are none.
+ * All types; ends with a line feed unless there are none. `raw` shows any numbers, those that `encodeBtf` would refuse too.
  * @throws XdpgenError `btf-invalid` for more text than a string can hold; in style `c`, also for types that C cannot have
  */
 export function formatBtf(btf: Btf, { style = "raw" }: FormatBtfOptions = {}): string {

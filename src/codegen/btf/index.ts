@@ -4,11 +4,12 @@
  */
 export { type ErrorCode, XdpgenError } from "../../errors.ts";
 export { decodeBtf } from "./decode.ts";
-export { encodeBtf } from "./encode.ts";
+export { encodeBtf, type EncodeBtfInput } from "./encode.ts";
 export { decodeBtfExt } from "./ext.ts";
 export { formatDeclaration } from "./declaration.ts";
 export { formatBtfExt } from "./ext-format.ts";
 export { type FormatBtfOptions, formatBtf } from "./format.ts";
 export { type MergePart, type Merged, mergeBtf } from "./merge.ts";
 export { mapTypeRefs, typeRefs } from "./references.ts";
+export { btfStrings } from "./strings.ts";
 export type { Btf, BtfExt, BtfType, CoreRelocation, FuncInfo, LineInfo, Member, TypeId } from "./types.ts";

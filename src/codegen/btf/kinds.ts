@@ -8,6 +8,10 @@ export const BTF_VERSION = 1;
 export const BTF_HEADER_SIZE = 24;
 /** magic, version, flags, header length; offset and length of func_info, line_info and CO-RE relocations. */
 export const BTF_EXT_HEADER_SIZE = 32;
+/** Bytes of a record of `.BTF.ext`, of struct bpf_func_info, bpf_line_info and bpf_core_relo (include/uapi/linux/bpf.h). */
+export const FUNC_INFO_SIZE = 8;
+export const LINE_INFO_SIZE = 16;
+export const CORE_RELOCATION_SIZE = 16;
 
 /** The position in the list is the number. */
 export const KINDS = [
@@ -32,6 +36,11 @@ export const KINDS = [
   "type_tag",
   "enum64",
 ] as const satisfies readonly (BtfType["kind"] | undefined)[];
+
+/** Bits of an integer's encoding. */
+export const BTF_INT_SIGNED = 1;
+export const BTF_INT_CHAR = 2;
+export const BTF_INT_BOOL = 4;
 
 export const LINKAGES = ["static", "global", "extern"] as const;
 

@@ -5,6 +5,7 @@
  * case, and different types never become one. A function, variable or section names one thing of one object, so each is
  * unlike every other.
  */
+import { invalid } from "./kinds.ts";
 import { coarsestPartition, numberer } from "./partition.ts";
 import { mapTypeRefs, typeRefs } from "./references.ts";
 import type { Btf, BtfType, TypeId } from "./types.ts";
@@ -28,7 +29,10 @@ interface Node {
   readonly refs: readonly number[];
 }
 
-/** Types come in the order of parts and, within a part, of their old ids. */
+/**
+ * Types come in the order of parts and, within a part, of their old ids.
+ * @throws XdpgenError `btf-invalid` where a root, or what a type refers to, is not there
+ */
 export function mergeBtf(parts: readonly MergePart[]): Merged {
   const nodes: Node[] = [];
   const positions = parts.map((part) => {
@@ -81,8 +85,8 @@ function reachable({ btf, roots }: MergePart): TypeId[] {
   const seen = new Set<TypeId>();
   const open = [...roots];
   for (let id = open.pop(); id !== undefined; id = open.pop()) {
-    const type = btf.types[id - 1];
-    if (!type || seen.has(id)) continue;
+    if (id === 0 || seen.has(id)) continue;
+    const type = btf.types[id - 1] ?? invalid(`cannot merge type ${id}: the types are 1 to ${btf.types.length}`);
     seen.add(id);
     for (const ref of typeRefs(type)) open.push(ref);
     for (const tag of tags.get(id) ?? []) open.push(tag);

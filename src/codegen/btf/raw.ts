@@ -1,9 +1,15 @@
 /** Types as text, line for line what `bpftool btf dump file FILE format raw` prints: every number, nothing interpreted. */
+import { BTF_INT_BOOL, BTF_INT_CHAR, BTF_INT_SIGNED } from "./kinds.ts";
 import { type TextBuilder, textBuilder } from "./text.ts";
 import type { Btf, BtfType, TypeId } from "./types.ts";
 
-/** `enum btf_int_encoding` has one bit for each; bpftool has no word for two at once. */
-const INT_ENCODINGS: Record<number, string> = { 0: "(none)", 1: "SIGNED", 2: "CHAR", 4: "BOOL" };
+/** bpftool has no word for two at once. */
+const INT_ENCODINGS: Record<number, string> = {
+  0: "(none)",
+  [BTF_INT_SIGNED]: "SIGNED",
+  [BTF_INT_CHAR]: "CHAR",
+  [BTF_INT_BOOL]: "BOOL",
+};
 
 /** One line for each type, and one, after a tab, for each member, value, parameter or variable. */
 export function formatRaw(btf: Btf): string {

@@ -1,4 +1,5 @@
 /** Which types a type refers to. */
+import { invalid } from "./kinds.ts";
 import type { BtfType, TypeId } from "./types.ts";
 
 /** The type with `f` applied to every id that it refers to, in the order in which they are encoded. */
@@ -61,5 +62,16 @@ export function typeRefs(type: BtfType): readonly TypeId[] {
     case "decl_tag":
     case "type_tag":
       return [type.type];
+  }
+}
+
+/** @throws XdpgenError `btf-invalid` where a type refers to one that is not there */
+export function requireRefs(types: readonly BtfType[]): void {
+  for (const [index, type] of types.entries()) {
+    for (const id of typeRefs(type)) {
+      if (id !== 0 && types[id - 1] === undefined) {
+        invalid(`type ${index + 1} (${type.kind}) refers to type ${id}; there are ${types.length}`);
+      }
+    }
   }
 }

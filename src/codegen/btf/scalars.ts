@@ -1,11 +1,8 @@
 /** Which words of C mean an integer or floating-point type of BTF, when clang compiles for BPF. */
+import { BTF_INT_BOOL, BTF_INT_SIGNED } from "./kinds.ts";
 import type { BtfType } from "./types.ts";
 
 export type Scalar = Extract<BtfType, { kind: "int" | "float" }>;
-
-/** `enum btf_int_encoding`. */
-const SIGNED = 1;
-const BOOL = 4;
 
 /**
  * C's words for a type, which may be its own name; undefined for what C for BPF does not have, such as a number of 24 bits
@@ -14,8 +11,8 @@ const BOOL = 4;
 export function wordsOf(type: Scalar): string | undefined {
   if (sizeOfWords(type.name) === type.size) return type.name;
   if (type.kind === "float") return { 4: "float", 8: "double" }[type.size];
-  if (type.encoding & BOOL && type.size === 1) return "_Bool";
-  return integerOf(type.size, (type.encoding & SIGNED) > 0);
+  if (type.encoding & BTF_INT_BOOL && type.size === 1) return "_Bool";
+  return integerOf(type.size, (type.encoding & BTF_INT_SIGNED) > 0);
 }
 
 /** Whether C knows the type only after a definition: it has a name of its own, as Rust's `u32`, or there are no words. */

@@ -11,19 +11,22 @@ export type StringReader = (offset: number, where: () => string) => string;
  */
 const MAX_SHARING = 16;
 
+/**
+ * The strings of a `.BTF` section in the order of its table, without the empty one. `encodeBtf` is given them to write the
+ * same table again, those that no type has among them.
+ * @param bytes a whole `.BTF` section
+ * @throws XdpgenError `btf-invalid` with the byte offset
+ */
+export function btfStrings(bytes: Uint8Array): string[] {
+  const table = stringTable(bytes);
+  const strings: string[] = [];
+  for (let at = 1; at < table.length; at = table.indexOf(0, at) + 1) strings.push(readString(table, at)!);
+  return strings;
+}
+
 /** @param bytes a whole `.BTF` section */
 export function stringReader(bytes: Uint8Array): StringReader {
-  const view = viewOf(bytes);
-  const headerLength = readHeaderLength(view, ".BTF", BTF_HEADER_SIZE);
-  const part = readPart(view, headerLength, 16, "the strings of .BTF");
-  const table = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-  const start = part.byteOffset - bytes.byteOffset;
-  if (table[0] !== 0) {
-    invalid(
-      `the strings of .BTF, at byte ${start}, do not begin with the empty one. The BTF of a kernel module is like that: it continues the types and strings of vmlinux and means nothing by itself. Give a whole one, such as /sys/kernel/btf/vmlinux`,
-    );
-  }
-  if (table.at(-1) !== 0) invalid(`the strings of .BTF, at byte ${start}, do not end with a NUL`);
+  const table = stringTable(bytes);
   const read = new Map<number, string>();
   let left = table.length * MAX_SHARING;
   return (offset, where) => {
@@ -36,4 +39,20 @@ export function stringReader(bytes: Uint8Array): StringReader {
     read.set(offset, text);
     return text;
   };
+}
+
+/** Begins with a NUL, and ends with one. */
+function stringTable(bytes: Uint8Array): Uint8Array {
+  const view = viewOf(bytes);
+  const headerLength = readHeaderLength(view, ".BTF", BTF_HEADER_SIZE);
+  const part = readPart(view, headerLength, 16, "the strings of .BTF");
+  const table = new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
+  const start = part.byteOffset - bytes.byteOffset;
+  if (table[0] !== 0) {
+    invalid(
+      `the strings of .BTF, at byte ${start}, do not begin with the empty one. The BTF of a kernel module is like that: it continues the types and strings of vmlinux and means nothing by itself. Give a whole one, such as /sys/kernel/btf/vmlinux`,
+    );
+  }
+  if (table.at(-1) !== 0) invalid(`the strings of .BTF, at byte ${start}, do not end with a NUL`);
+  return table;
 }

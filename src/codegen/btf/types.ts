@@ -21,27 +21,37 @@ export type BtfType =
   | {
       readonly kind: "int";
       readonly name: string;
+      /** Bytes. */
       readonly size: number;
+      /** Of these, the bits that the value has. */
       readonly bits: number;
+      /** The first of them, in bits. */
       readonly bitOffset: number;
+      /** `BTF_INT_SIGNED` 1, `BTF_INT_CHAR` 2, `BTF_INT_BOOL` 4. */
       readonly encoding: number;
     }
   | { readonly kind: "ptr"; readonly type: TypeId }
+  /** `length` elements of `type`. */
   | { readonly kind: "array"; readonly type: TypeId; readonly indexType: TypeId; readonly length: number }
   | {
       readonly kind: "struct" | "union";
       readonly name: string;
+      /** Bytes. */
       readonly size: number;
       readonly members: readonly Member[];
-      /** kind_flag: members carry bit sizes. */ readonly bitfields: boolean;
+      /** kind_flag: members carry bit sizes. */
+      readonly bitfields: boolean;
     }
   | {
       readonly kind: "enum";
       readonly name: string;
+      /** Bytes. */
       readonly size: number;
+      /** kind_flag: of the values. */
       readonly signed: boolean;
       readonly values: readonly { readonly name: string; readonly value: number }[];
     }
+  /** kind_flag: a union rather than a struct. */
   | { readonly kind: "fwd"; readonly name: string; readonly union: boolean }
   | { readonly kind: "typedef"; readonly name: string; readonly type: TypeId }
   | { readonly kind: "volatile" | "const" | "restrict"; readonly type: TypeId }
@@ -65,22 +75,28 @@ export type BtfType =
   | {
       readonly kind: "datasec";
       readonly name: string;
+      /** Bytes, as are the offsets and sizes of the variables. */
       readonly size: number;
       readonly vars: readonly { readonly type: TypeId; readonly offset: number; readonly size: number }[];
     }
+  /** `size` in bytes. */
   | { readonly kind: "float"; readonly name: string; readonly size: number }
   | {
       readonly kind: "decl_tag";
       readonly name: string;
       readonly type: TypeId;
-      /** -1: the declaration itself; else the member or parameter. */ readonly component: number;
-      /** kind_flag: an attribute rather than a tag. */ readonly attribute: boolean;
+      /** -1: the declaration itself; else the index of the member or parameter. */
+      readonly component: number;
+      /** kind_flag: an attribute rather than a tag. */
+      readonly attribute: boolean;
     }
   | { readonly kind: "type_tag"; readonly name: string; readonly type: TypeId; readonly attribute: boolean }
   | {
       readonly kind: "enum64";
       readonly name: string;
+      /** Bytes. */
       readonly size: number;
+      /** kind_flag: of the values. */
       readonly signed: boolean;
       readonly values: readonly { readonly name: string; readonly value: bigint }[];
     };

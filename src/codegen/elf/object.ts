@@ -17,13 +17,14 @@ export interface ElfSection {
   readonly size: number;
   /** Power of two, in bytes. */
   readonly align: number;
+  /** Bytes of each entry, of a section that is a table of them; else 0. */
   readonly entrySize: number;
   readonly relocations: readonly ElfRelocation[];
 }
 
 export interface ElfSymbol {
   readonly name: string;
-  /** Byte offset in its section. */
+  /** Byte offset in its section; of `absolute` ones a number, of `common` ones the alignment in bytes. */
   readonly value: number;
   /** Bytes. */
   readonly size: number;

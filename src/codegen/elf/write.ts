@@ -110,18 +110,22 @@ function check({ sections, symbols }: ElfObject): void {
   if (sections.length >= SHN_LORESERVE / 2)
     invalid(`cannot write ${sections.length} sections: too many for one object`);
   for (const section of sections) {
-    const { name, type, data, size, align, relocations } = section;
+    const { name, type, flags, entrySize, data, size, align, relocations } = section;
     const expected = type === SHT_NOBITS ? 0 : size;
     if (data.length !== expected)
       invalid(`section ${name} has ${data.length} bytes of data and should have ${expected}`);
     if (align < 1 || !Number.isInteger(Math.log2(align)))
       invalid(`section ${name} is aligned to ${align}, no power of two`);
+    if (!isSize(type) || type > 0xffff_ffff) invalid(`section ${name} has type ${type}, not 32 bits`);
+    if (!isSize(flags) || !isSize(entrySize))
+      invalid(`section ${name} has flags ${flags} and entries of ${entrySize} bytes, not whole numbers below 2^53`);
     if (relocations.length === 0) continue;
     const patchable = patchableSize(section);
     for (const { offset, type: kind, symbol } of relocations) {
       const needed = RELOCATION_SIZES.get(kind) ?? 1;
       if (!isSize(offset) || offset + needed > patchable)
         invalid(`a relocation at ${offset} is outside section ${name} of ${patchable} bytes`);
+      if (!isSize(kind) || kind > 0xffff_ffff) invalid(`a relocation of section ${name} has type ${kind}, not 32 bits`);
       if (!symbols[symbol])
         invalid(`a relocation of section ${name} is to symbol ${symbol}; there are ${symbols.length}`);
     }

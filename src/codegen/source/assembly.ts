@@ -18,7 +18,7 @@ export type Fragment =
       /** Where the label of a jump stands, or the instruction. */
       readonly targetSpan: Span;
     }
-  | { readonly kind: "data"; readonly bytes: Uint8Array }
+  | { readonly kind: "data"; readonly bytes: Uint8Array; readonly span: Span }
   /** `.byte`, `.short`, `.long`, `.quad`: may become a relocation. */
   | { readonly kind: "value"; readonly width: 1 | 2 | 4 | 8; readonly value: Expression; readonly span: Span }
   | { readonly kind: "leb128"; readonly signed: boolean; readonly value: Expression; readonly span: Span }

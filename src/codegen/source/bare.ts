@@ -5,6 +5,7 @@
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, CALL, LD_IMM64, type Statement } from "../asm/index.ts";
 import { quote, word } from "./words.ts";
 
+/** The one program that a text without directives is, and what the text does not say of it. */
 export interface BareProgram {
   /** Name of the program's function. Default: the label before the first instruction, or `xdp_prog`. */
   readonly name?: string;
@@ -16,6 +17,7 @@ export interface BareProgram {
 
 const DEFAULT_NAME = "xdp_prog";
 
+/** Whether a text is instructions and labels alone, and holds any. */
 export const isBare = (statements: readonly Statement[]): boolean =>
   statements.length > 0 && statements.every(({ kind }) => kind !== "directive");
 

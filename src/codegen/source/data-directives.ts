@@ -20,9 +20,11 @@ export const strings =
   (terminator: readonly number[]): Directive =>
   (assembly, operands) => {
     if (operands.atEnd) return;
-    for (const bytes of operands.list(() => operands.string("a string"))) {
-      add(assembly, { kind: "data", bytes: Uint8Array.from([...bytes, ...terminator]) });
-    }
+    operands.list(() => {
+      const span = operands.span();
+      const bytes = operands.string("a string");
+      add(assembly, { kind: "data", bytes: Uint8Array.from([...bytes, ...terminator]), span });
+    });
   };
 
 export const leb128 =

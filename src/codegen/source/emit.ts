@@ -16,8 +16,9 @@ import {
   SHT_NOBITS,
 } from "../elf/index.ts";
 import type { Assembly, Fragment, Section, SpelledRelocation } from "./assembly.ts";
-import { Problem, absolute, checkWidth, evaluate } from "./expression.ts";
-import { type Placed, leb128 } from "./place.ts";
+import { type Lookup, Problem, absolute, checkWidth, evaluate } from "./expression.ts";
+import { leb128 } from "./leb128.ts";
+import type { Placed } from "./place.ts";
 import { Resolver, typeIn32Bits } from "./resolve.ts";
 import { SymbolTable } from "./symbols.ts";
 import { called, isTemporary } from "./words.ts";
@@ -27,10 +28,18 @@ type Report = (problem: Problem, span: Span) => void;
 /** What LLVM pads code with (writeNopData in BPFAsmBackend.cpp). The kernel takes it for no instruction. */
 const PADDING = Uint8Array.of(0, 0, 0, 0x15, 0, 0, 0, 0);
 
-/** @param report gets every fragment that cannot be written, with its place in the text */
-export function emit(assembly: Assembly, placed: Placed, report: Report): ElfObject {
+/** How to write, and what hears of every fragment that cannot be, with its place in the text. */
+interface EmitOptions {
+  /** Addresses of functions are distances where they can be. */
+  readonly alone: boolean;
+  readonly report: Report;
+}
+
+export function emit(assembly: Assembly, placed: Placed, { alone, report }: EmitOptions): ElfObject {
   const table = new SymbolTable(assembly, placed.lookup, report);
-  const sections = assembly.sections.map((section) => new SectionWriter(section, placed, table, report).write());
+  const sections = assembly.sections.map((section) =>
+    new SectionWriter(section, new Resolver(section, placed, table, alone), placed.lookup, report).write(),
+  );
   for (const relocation of assembly.relocations) {
     const section = sections[relocation.section.index]!;
     attempt(report, relocation.span, () => section.relocations.push(spelled(relocation, placed, table)));
@@ -76,17 +85,17 @@ function attempt(report: Report, span: Span, body: () => void): void {
 
 class SectionWriter {
   private readonly section: Section;
-  private readonly placed: Placed;
   private readonly resolver: Resolver;
+  private readonly lookup: Lookup;
   private readonly report: Report;
   private readonly bytes: Uint8Array;
   /** Instructions that follow each other are encoded together. */
   private run: { start: number; instructions: Instruction[]; spans: Span[] } | undefined;
 
-  constructor(section: Section, placed: Placed, table: SymbolTable, report: Report) {
+  constructor(section: Section, resolver: Resolver, lookup: Lookup, report: Report) {
     this.section = section;
-    this.placed = placed;
-    this.resolver = new Resolver(section, placed, table);
+    this.resolver = resolver;
+    this.lookup = lookup;
     this.report = report;
     this.bytes = new Uint8Array(section.type === SHT_NOBITS ? 0 : section.offsets.at(-1)!);
   }
@@ -126,10 +135,7 @@ class SectionWriter {
         case "value":
           return this.value(fragment, offset);
         case "leb128":
-          return bytes.set(
-            leb128(absolute(evaluate(fragment.value, this.placed.lookup)), fragment.signed, size),
-            offset,
-          );
+          return bytes.set(leb128(absolute(evaluate(fragment.value, this.lookup)), fragment.signed, size), offset);
         case "fill":
           return this.fill(fragment.pattern, offset, size);
         case "align":
@@ -144,7 +150,7 @@ class SectionWriter {
   }
 
   private value({ width, value, span }: Fragment & { kind: "value" }, offset: number): void {
-    const found = evaluate(value, this.placed.lookup);
+    const found = evaluate(value, this.lookup);
     let number = found.constant;
     if (found.base) {
       if (width < 4) {
@@ -176,11 +182,10 @@ class SectionWriter {
     if (fragment.kind === "fill" && fragment.pattern.every((byte) => byte === 0)) return;
     if (fragment.kind === "value" && fragment.value.kind === "number" && fragment.value.value === 0n) return;
     if (fragment.kind === "data" && fragment.bytes.every((byte) => byte === 0)) return;
-    const span = fragment.kind === "data" ? undefined : fragment.span;
     const problem = new Problem("unsupported", `section ${this.section.name} has no bytes of its own, only zeros`, {
       hint: "reserve memory with .zero",
     });
-    this.report(problem, span ?? { line: 1, column: 1, length: 1 });
+    this.report(problem, fragment.span);
   }
 
   private flush(): void {

@@ -3,9 +3,9 @@
  * it begins. Out: what the directive asks for, or a `Problem` with the place of the word that is wrong.
  */
 import type { Span } from "../../diagnostic.ts";
+import { unquoted } from "../asm/notation.ts";
 import { type Expression, PRECEDENCE, type Place, Problem, evaluate } from "./expression.ts";
 import { readCharacter, readNumber, unescape } from "./literals.ts";
-import { unquoteName } from "./words.ts";
 
 /** What an expression needs to know of the text around it. */
 export interface Surroundings {
@@ -81,7 +81,7 @@ export class Operands {
   /** A name, with or without quotes. */
   name(what: string): string {
     const { kind } = this.word;
-    if (kind === "string") return unquoteName(this.next().text.slice(1, -1));
+    if (kind === "string") return unquoted(this.next().text.slice(1, -1));
     if (kind !== "name") this.fail(`${what} is missing`);
     return this.next().text;
   }

@@ -20,6 +20,11 @@ export interface ParseObjectOptions {
   readonly file?: string;
   /** Write jumps that are too far for 16 bits with `gotol`, which the kernel knows since Linux 6.6. Default: no. */
   readonly longJumps?: boolean;
+  /**
+   * The code will stand alone, without an object around it: addresses of its own functions are distances, as its calls are.
+   * Default: no, they are relocations, as with LLVM's assembler.
+   */
+  readonly alone?: boolean;
   /** What a text without directives is: one program. Default: code of `.text`, as for LLVM's assembler. */
   readonly program?: BareProgram;
 }
@@ -29,7 +34,7 @@ export interface ParseObjectOptions {
  * @throws XdpgenError `asm-invalid`; the message shows every mistake with its place, the cause is `Mistakes`
  */
 export function parseObject(text: string, options: ParseObjectOptions = {}): ElfObject {
-  const { file = "<text>", longJumps = false, program } = options;
+  const { file = "<text>", longJumps = false, alone = false, program } = options;
   const read = readStatements(text);
   const found: Diagnostic[] = [...read.diagnostics];
   const statements = program && isBare(read.statements) ? asProgram(read.statements, program) : read.statements;
@@ -48,7 +53,7 @@ export function parseObject(text: string, options: ParseObjectOptions = {}): Elf
     // Distances mean nothing in a text that could not be read whole; names do.
     if (readable || problem.code === "undefined-label") found.push(toDiagnostic(problem, span, lines));
   };
-  const object = emit(assembly, placeAll(assembly, longJumps, report), report);
+  const object = emit(assembly, placeAll(assembly, longJumps, report), { alone, report });
   if (found.every(({ severity }) => severity === "warning")) return object;
   const cause = new Mistakes(
     found.toSorted((a, b) => a.line - b.line || a.column - b.column),

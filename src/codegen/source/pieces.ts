@@ -18,6 +18,7 @@ interface Extent {
   readonly size: number;
 }
 
+/** A part of a section that is shown as one. */
 export type Piece =
   | (Extent & { readonly kind: "instruction"; readonly instruction: Instruction })
   /** Data that a relocation patches whole. */
@@ -33,7 +34,10 @@ const WIDTHS: ReadonlyMap<number, number> = new Map([
 
 const isCode = ({ type, flags }: ElfSection): boolean => type !== SHT_NOBITS && (flags & SHF_EXECINSTR) !== 0;
 
-/** @param cuts byte offsets at which data must begin a new piece, since a symbol is there */
+/**
+ * The pieces of a section in order of offset; of one without bytes, `SHT_NOBITS`, too.
+ * @param cuts byte offsets at which data must begin a new piece, since a symbol is there
+ */
 export function piecesOf(section: ElfSection, cuts: Iterable<number>): Piece[] {
   // Relocations of what is compressed are of what comes out when it is not.
   if ((section.flags & SHF_COMPRESSED) !== 0) return [{ kind: "bytes", offset: 0, size: section.size }];

@@ -1,5 +1,5 @@
 /**
- * Where everything is: gives each fragment its byte offset, and each name its value. Sizes may depend on distances and
+ * Where everything is: gives each fragment its byte offset, by which names get their values. Sizes may depend on distances and
  * distances on sizes (`.uleb128 .Lb-.La`, jumps that are too far), so sections are laid out until nothing moves.
  */
 import type { Span } from "../../diagnostic.ts";
@@ -9,17 +9,9 @@ import { distanceField } from "../asm/opcodes.ts";
 import { SHT_NOBITS } from "../elf/index.ts";
 import type { Assembly, Fragment, Section } from "./assembly.ts";
 import { MAX_FILL, MAX_RESERVED } from "./directive.ts";
-import {
-  type Expression,
-  type Lookup,
-  type Place,
-  Problem,
-  type Value,
-  absolute,
-  evaluate,
-  locate,
-} from "./expression.ts";
-import { called } from "./words.ts";
+import { type Lookup, type Place, Problem, absolute, evaluate, locate } from "./expression.ts";
+import { leb128 } from "./leb128.ts";
+import { nameLookup } from "./lookup.ts";
 
 export interface Placed {
   readonly lookup: Lookup;
@@ -31,8 +23,6 @@ export interface Placed {
 
 type InstructionFragment = Fragment & { readonly kind: "instruction" };
 
-/** Names may be set to names, each one level of recursion. */
-const MAX_SETS = 500;
 /** Sizes never shrink, so there is an end; this many rounds are a text that makes fun of it. */
 const MAX_ROUNDS = 1000;
 
@@ -46,15 +36,14 @@ export function placeAll(
   longJumps: boolean,
   report: (problem: Problem, span: Span) => void,
 ): Placed {
-  const known = new Map<string, Value>();
-  const lookup = lookupIn(assembly, known);
+  const { lookup, forget } = nameLookup(assembly);
   const far = new Set<Fragment>();
   const counted = new Map<Fragment, Place>();
   const grown = new Map<Fragment, number>();
   const problems = new Map<Fragment, Problem>();
   for (let round = 0, moved = true; (moved || round === 1) && round < MAX_ROUNDS; round++) {
     moved = false;
-    known.clear();
+    forget();
     for (const section of assembly.sections) {
       const offsets = [0];
       let offset = 0;
@@ -70,7 +59,7 @@ export function placeAll(
     }
     if (longJumps && round === 0) for (const section of assembly.sections) countedPlaces(section, counted);
   }
-  for (const [fragment, problem] of problems) if ("span" in fragment) report(problem, fragment.span);
+  for (const [fragment, problem] of problems) report(problem, fragment.span);
   return { lookup, far, counted };
 }
 
@@ -124,20 +113,6 @@ function padding({ align, max }: Fragment & { kind: "align" }, offset: number): 
   return bytes > max ? 0 : bytes;
 }
 
-/** DWARF's numbers of any length, seven bits a byte; negative numbers only where `signed`. */
-export function leb128(value: bigint, signed: boolean, length = 0): number[] {
-  let rest = signed ? value : BigInt.asUintN(64, value);
-  const bytes: number[] = [];
-  for (;;) {
-    const low = Number(rest & 0x7fn);
-    rest >>= 7n;
-    const whole = signed ? rest === (low & 0x40 ? -1n : 0n) : rest === 0n;
-    const last = whole && bytes.length + 1 >= length;
-    bytes.push(last ? low : low | 0x80);
-    if (last) return bytes;
-  }
-}
-
 /** Whether 16 bits are too few for the distance of a jump. */
 function tooFar(from: Section, index: number, fragment: InstructionFragment, { lookup, counted }: Placed): boolean {
   const { instruction } = fragment;
@@ -173,45 +148,4 @@ function countedPlaces(section: Section, counted: Map<Fragment, Place>): void {
     const to = starts.get(section.offsets[index]! + 8 + instruction[field] * 8);
     if (to !== undefined) counted.set(fragment, { section, fragment: to });
   }
-}
-
-/**
- * What names mean: a label its place, a name of `.set` what it was set to, the name of a section its beginning. A name
- * that stands for nothing here is an address without a place.
- *
- * @param known values of `.set`, kept while nothing moves, since names set to sums of names would take for ever
- */
-function lookupIn(assembly: Assembly, known: Map<string, Value>): Lookup {
-  const open = new Set<string>();
-  const setValue = (name: string, expression: Expression, span: Span): Value => {
-    if (open.has(name))
-      throw new Problem("syntax", `${called(name)} is set to what depends on ${called(name)}`, { span });
-    if (open.size >= MAX_SETS)
-      throw new Problem("syntax", `${called(name)} is set through more than ${MAX_SETS} names`, { span });
-    open.add(name);
-    try {
-      const value = evaluate(expression, lookup);
-      const at = value.base?.at;
-      if (!at) return value;
-      const offset = at.offset + Number(value.constant);
-      return { constant: 0n, base: { kind: "symbol", name, at: { section: at.section, offset }, span } };
-    } finally {
-      open.delete(name);
-    }
-  };
-  const lookup: Lookup = (name, span): Value => {
-    const symbol = assembly.symbols.get(name);
-    if (symbol?.place) return { constant: 0n, base: { kind: "symbol", name, at: locate(symbol.place), span } };
-    if (symbol?.value) {
-      const value = known.get(name) ?? setValue(name, symbol.value, span);
-      known.set(name, value);
-      return value;
-    }
-    // A name that was declared is a symbol of its own, whatever the sections are called.
-    const declared = symbol?.common !== undefined || symbol?.binding !== undefined;
-    const section = declared ? undefined : assembly.sectionsByName.get(name);
-    if (section) return { constant: 0n, base: { kind: "section", name, at: { section, offset: 0 }, span } };
-    return { constant: 0n, base: { kind: "symbol", name, span } };
-  };
-  return lookup;
 }

@@ -122,7 +122,7 @@ export class References {
     const inside = this.isStart(section, offset);
     const locals = this.locals.get(key(section, offset)) ?? [];
     const code = (target.flags & SHF_EXECINSTR) !== 0;
-    // In 32 bits, code is meant by temporary labels and data by lasting names: see typeIn32Bits in emit.ts.
+    // In 32 bits, code is meant by temporary labels and data by lasting names: see typeIn32Bits in resolve.ts.
     if (type === R_BPF_64_NODYLD32 && code) {
       return inside && target.flags & SHF_ALLOC ? whole(this.temporaryLabel(section, offset)) : undefined;
     }
@@ -152,6 +152,7 @@ export class References {
 }
 
 const whole = (name: string): Reference => ({ name, constant: 0n });
+
 /** Adds to the list that a map holds. */
 export function append<K, V>(map: Map<K, V[]>, to: K, value: V): void {
   const list = map.get(to);

@@ -33,11 +33,14 @@ export class Resolver {
   private readonly section: Section;
   private readonly placed: Placed;
   private readonly table: SymbolTable;
+  private readonly alone: boolean;
 
-  constructor(section: Section, placed: Placed, table: SymbolTable) {
+  /** @param alone addresses of functions of the section are distances too */
+  constructor(section: Section, placed: Placed, table: SymbolTable, alone: boolean) {
     this.section = section;
     this.placed = placed;
     this.table = table;
+    this.alone = alone;
   }
 
   /**
@@ -118,10 +121,11 @@ export class Resolver {
       const [imm, immHigh] = [number, number >> 32n].map((part) => Number(BigInt.asIntN(32, part)));
       return { ...load, imm: imm!, immHigh: immHigh! };
     }
-    if (load.src === BPF_PSEUDO_FUNC && this.isNear(base)) {
-      return { ...load, imm: this.slots(base.at!.offset, offset, symbol) };
+    const beyond = constant + BigInt(load.imm);
+    if ((load.src === BPF_PSEUDO_FUNC || this.alone) && this.isNear(base)) {
+      return { ...load, src: BPF_PSEUDO_FUNC, imm: this.slots(base.at!.offset + Number(beyond), offset, symbol) };
     }
-    const addend = this.relocate(R_BPF_64_64, offset, { base, constant: constant + BigInt(load.imm) }, span);
+    const addend = this.relocate(R_BPF_64_64, offset, { base, constant: beyond }, span);
     return { ...load, imm: Number(BigInt.asIntN(32, addend)) };
   }
 

@@ -128,12 +128,12 @@ export const file: Directive = (assembly, operands) => {
   assembly.files.push(name);
 };
 
-export const ident: Directive = (assembly, operands) => {
+export const ident: Directive = (assembly, operands, span) => {
   const bytes = operands.string("the compiler's name");
   const known = assembly.sectionsByName.has(".comment");
   const merged = { flags: SHF_MERGE | SHF_STRINGS, entrySize: 1 };
   const addName = (): void =>
-    add(assembly, { kind: "data", bytes: Uint8Array.from([...(known ? [] : [0]), ...bytes, 0]) });
+    add(assembly, { kind: "data", bytes: Uint8Array.from([...(known ? [] : [0]), ...bytes, 0]), span });
   inSection(assembly, ".comment", addName, merged);
 };
 

@@ -20,15 +20,6 @@ export function word(name: string): string {
   return /^[A-Za-z_.$][\w.$]*$/.test(name) && name !== "." ? name : JSON.stringify(name);
 }
 
-/** What is between the quotes of a name. */
-export function unquoteName(inside: string): string {
-  try {
-    return JSON.parse(`"${inside}"`) as string;
-  } catch {
-    return inside.replaceAll(/\\(.)/g, "$1");
-  }
-}
-
 /** Bytes as a string literal; what is not printable ASCII is in octal, which cannot swallow the character behind it. */
 export function quote(bytes: Uint8Array): string {
   let text = "";

@@ -10,8 +10,7 @@ import type { FuzzTarget } from "../target.ts";
 const target: FuzzTarget = {
   name: "asm-kernel",
   claim: "the verifier prints an instruction as format() does in the kernel's dialect, and parse() reads the line back",
-  // Where the kernel is emulated, a load takes a hundred times as long.
-  cases: process.env["XDPGEN_VM"] === undefined ? 8000 : 200,
+  cases: 8000,
   needsKernel: true,
   unavailable: kernelMissing,
   run(seed, cases) {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import {
   type Btf,
   type BtfExt,
+  btfStrings,
   decodeBtf,
   decodeBtfExt,
   encodeBtf,
@@ -50,9 +51,11 @@ function check(input: Uint8Array): void {
 
 /** One for each input: all of them would take four times as long and rarely find more. */
 const USES: readonly ((btf: Btf, bytes: Uint8Array, ext: Uint8Array) => void)[] = [
-  (btf) => {
-    const { btf: again } = encodeBtf({ btf });
-    if (!isDeepStrictEqual(decodeBtf(again), btf)) throw new Error("written, it is other types");
+  (btf, bytes) => {
+    for (const strings of [undefined, btfStrings(bytes)]) {
+      const { btf: again } = encodeBtf({ btf, ...(strings && { strings }) });
+      if (!isDeepStrictEqual(decodeBtf(again), btf)) throw new Error("written, it is other types");
+    }
   },
   (btf, bytes, records) => {
     const ext = orRefused(() => decodeBtfExt(records, bytes));

@@ -13,8 +13,7 @@ const MOST = 200;
 const target: FuzzTarget = {
   name: "btf-kernel",
   claim: "the kernel loads types that its rules allow, as encodeBtf writes them",
-  // Where the kernel is emulated, a load takes a hundred times as long.
-  cases: process.env["XDPGEN_VM"] === undefined ? 1000 : 40,
+  cases: 1000,
   needsKernel: true,
   unavailable: kernelMissing,
   run(seed, cases) {

@@ -44,6 +44,11 @@ const VECTORS: readonly (readonly [string, Instruction, string])[] = [
   ["ld_imm64 of 2^64 - 1", asm.ldImm64(R1, 2n ** 64n - 1n), "18010000ffffffff00000000ffffffff"],
   ["ld_map_fd", asm.ldMapFd(R1, 5), "18110000050000000000000000000000"],
   ["ld_map_value", asm.ldMapValue(R1, 5, 16), "18210000050000000000000010000000"],
+  ["ld_btf_id", asm.ldBtfId(R1, 77, 3), "183100004d0000000000000003000000"],
+  ["ld_btf_id of vmlinux", asm.ldBtfId(R1, 77), "183100004d0000000000000000000000"],
+  ["ld_map_idx", asm.ldMapIndex(R1, 5), "18510000050000000000000000000000"],
+  ["ld_map_idx_value", asm.ldMapIndexValue(R1, 5, 16), "18610000050000000000000010000000"],
+  ["addr_space_cast r1, r2, 1, 0", asm.addrSpaceCast(R1, R2, 1, 0), "bf21010000000100"],
 ];
 
 describe("encode", () => {

@@ -2,6 +2,7 @@
  * The assembler against LLVM's on chosen programs, with every LLVM of this machine; the fuzz target asm-llvm holds it to
  * the same over every builder and at random. And the excuses of that comparison, which must be true.
  */
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
   BPF_PSEUDO_CALL,
@@ -36,6 +37,15 @@ import { cornerInstructions } from "../../support/instructions.ts";
 import { gap } from "../../support/llvm-gaps.ts";
 import { INCOMPLETE, LLVMS } from "../../support/llvm-tools.ts";
 import { assemble, assembleObject, disassemble, sameText, tryAssemble } from "../../support/llvm.ts";
+import { everyForm, formOf } from "../../support/verifier-dialect.ts";
+
+test("builders and pseudo forms make every form of instruction that docs/asm.md counts", () => {
+  const made = new Set(cornerInstructions().map(formOf));
+  const forms = everyForm().map(formOf);
+  expect(forms.filter((form) => !made.has(form))).toEqual([]);
+  const page = readFileSync(new URL("../../../docs/asm.md", import.meta.url), "utf8");
+  expect(page).toContain(`makes it another instruction: ${forms.length})`);
+});
 
 test("one of the LLVMs knows the whole instruction set", (context) => {
   context.skip(INCOMPLETE !== undefined, INCOMPLETE);

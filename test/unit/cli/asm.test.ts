@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { encode } from "../../../src/codegen/asm/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
+import { cornerInstructions } from "../../support/instructions.ts";
 import { meaning } from "../source/same.ts";
 import { run, type World } from "./fake.ts";
 
@@ -41,6 +43,24 @@ describe("asm", () => {
     expect(bytes((await asm(TWO, "--format bytes -o p.bin --section b")).files.get("p.bin"))).toBe(
       "b7000000010000009500000000000000",
     );
+  });
+
+  it("makes the same bytes of what disasm prints of them", async () => {
+    const code = encode(cornerInstructions());
+    for (const dialect of ["llvm", "kernel"]) {
+      const { out } = await run(`disasm --dialect ${dialect}`, { inputs: { "-": code } });
+      const { files } = await asm(out, "--format bytes -o p.bin");
+      expect(bytes(files.get("p.bin"))).toBe(bytes(code));
+    }
+  });
+
+  it("writes the address of a function as a distance where there is no object", async () => {
+    const code = "18410000020000000000000000000000" + "9500000000000000".repeat(2);
+    const bare = "r1 = f ll\nexit\nf: exit\n";
+    for (const text of [bare, `.section a,"ax"\n${bare}`])
+      expect(bytes((await asm(text, "--format bytes -o p.bin")).files.get("p.bin"))).toBe(code);
+    const { sections } = meaning(readElf((await asm(bare, "-o p.o")).files.get("p.o") as Uint8Array));
+    expect(sections["xdp"]).toMatchObject({ relocations: [expect.stringMatching(/^0: 1 .*\.text/)] });
   });
 
   it("writes far jumps only when that is asked for", async () => {
@@ -95,7 +115,12 @@ describe("asm", () => {
     ["bytes of no code", ".data\n.byte 1\n", "-o p.o --format bytes", /no section has code/],
     ["bytes of another section", TWO, "-o p.o --format bytes --section xdb", /there is no section xdb/],
     ["bytes that cannot hold a name", "call outside\nexit\n", "-o p.o --format bytes", /refers to outside at byte 0/],
-    ["bytes that cannot hold a label", "r1 = f ll\nexit\nf: exit\n", "-o p.o --format bytes", /refers to f at byte 0/],
+    [
+      "bytes that cannot hold an address",
+      `r1 = f ll\nexit\n.data\nf: .quad 1\n`,
+      "-o p.o --format bytes",
+      /refers to f at/,
+    ],
     [
       "bytes that cannot hold a call",
       '.section a,"ax"\nexit\ncall g\nexit\n.text\nexit\ng: exit\n',

@@ -103,6 +103,31 @@ describe("disasm of bytes", () => {
     expect(await disasm(input)).toMatchObject({ status: 0, out: TEXT });
   });
 
+  it.each([
+    [
+      "xxd",
+      "00000000: b700 0000 0200 0000 b701 0000 7c7c 6162  ............||ab\n00000010: 9500 0000 0000 0000  ........\n",
+    ],
+    [
+      "hexdump -C",
+      "00000000  b7 00 00 00 02 00 00 00  b7 01 00 00 7c 7c 61 62  |............||ab|\n00000010  95 00 00 00 00 00 00 00                           |........|\n00000018\n",
+    ],
+    [
+      "od -Ax -tx1z",
+      "000000 b7 00 00 00 02 00 00 00 b7 01 00 00 7c 7c 61 62  >............||ab<\n000010 95 00 00 00 00 00 00 00  >........<\n000018\n",
+    ],
+  ])("what %s prints", async (_, input) => {
+    expect(await disasm(input)).toMatchObject({ status: 0, out: "    r0 = 2\n    r1 = 1650556028\n    exit\n" });
+  });
+
+  it("takes no digits for addresses, and no address for digits", async () => {
+    // A line is missing, as where hexdump writes an asterisk.
+    expect(
+      (await disasm("00000000: 9500 0000 0000 0000  ........\n00000010: 9500 0000 0000 0000  ........\n")).status,
+    ).toBe(2);
+    expect((await disasm("0000000000000000")).err).toContain("opcode");
+  });
+
   it("labels what is jumped to, where all of it is there", async () => {
     expect((await disasm("0500000000000000 9500000000000000")).out).toBe("    goto L1\nL1:\n    exit\n");
     expect((await disasm("0500050000000000 9500000000000000")).out).toBe("    goto +5\n    exit\n");

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { LINKAGES } from "../../../src/chain/index.ts";
 import { decode, encode } from "../../../src/codegen/asm/index.ts";
-import { decodeBtf, decodeBtfExt, encodeBtf } from "../../../src/codegen/btf/index.ts";
+import { btfStrings, decodeBtf, decodeBtfExt, encodeBtf } from "../../../src/codegen/btf/index.ts";
 import { SHF_EXECINSTR, readElf, writeElf } from "../../../src/codegen/elf/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
@@ -66,7 +66,7 @@ test.each(OBJECTS)("%s has code that is decoded and encoded to the same bytes", 
 });
 
 const TYPED = OBJECTS.filter(([, bytes]) => contentsOf(readElf(bytes), ".BTF"));
-test.each(TYPED)("%s has types and records that are decoded and encoded to equal ones", (_, bytes) => {
+test.each(TYPED)("%s has types and records that are decoded and encoded to the same bytes", (_, bytes) => {
   const object = readElf(bytes);
   const [btf, ext] = [contentsOf(object, ".BTF")!, contentsOf(object, ".BTF.ext")!];
   const [types, records] = [decodeBtf(btf), decodeBtfExt(ext, btf)];
@@ -76,6 +76,7 @@ test.each(TYPED)("%s has types and records that are decoded and encoded to equal
   // All but strings lies in the same places: relocations against the sections still fit.
   expect(typesLength(again.btf)).toBe(typesLength(btf));
   expect(again.ext!.length).toBe(ext.length);
+  expect(encodeBtf({ btf: types, ext: records, strings: btfStrings(btf) })).toEqual({ btf, ext });
 });
 
 test.each(unlinked)("libbpf links %s to the same bytes, or refuses it, after all that", (name, bytes) => {

@@ -215,6 +215,7 @@ describe("mistakes", () => {
       words: /a symbol has no name[^]*"\\u0000" is no name[^]*NUL ends a name/,
     },
     { text: ".bss\n.byte 1\n", places: ["2:7:1 unsupported"], words: /only zeros/ },
+    { text: 'exit\n.bss\n.asciz "", "x"\n', places: ["3:12:3 unsupported"], words: /only zeros/ },
     {
       text: "a: exit\n  a: exit\n",
       places: ["2:3:1 duplicate-label"],

@@ -7,6 +7,7 @@
  */
 import { nearest } from "../../../nearest.ts";
 import type { Register } from "../instruction.ts";
+import { unquoted } from "../notation.ts";
 import { type AsmMistakeCode, Refusal, shown } from "./mistakes.ts";
 
 const WORD_START = 1;
@@ -166,14 +167,13 @@ export class Scanner {
     return { number: number as Register, wide, start, end };
   }
 
-  /** Takes a quoted name, if one stands there. Escapes are JSON's; another escaped character means itself. */
+  /** Takes a quoted name, if one stands there. */
   quotedName(): string | undefined {
     if (this.peek() !== QUOTE) return undefined;
     const start = this.at;
     const end = this.closedQuote(start);
     this.mark(start, end);
-    const inside = this.text.slice(start + 1, end - 1);
-    return inside.includes("\\") ? unescape(inside) : inside;
+    return unquoted(this.text.slice(start + 1, end - 1));
   }
 
   /** The offset behind the quote that begins at one. */
@@ -278,14 +278,6 @@ function prefixedNumber(digits: string, start: number, end: number): number {
   }
   if (/^(0x[\da-f]+|\d+)ll$/i.test(digits)) throw refuse("is not a number", "write a blank before `ll`");
   throw refuse("is not a number", "write decimal digits, or hexadecimal ones after 0x");
-}
-
-function unescape(inside: string): string {
-  try {
-    return JSON.parse(`"${inside}"`) as string;
-  } catch {
-    return inside.replaceAll(/\\(.)/g, "$1");
-  }
 }
 
 /** `write X` for the nearest of the words that are allowed. Long words are near to none. */

@@ -1,6 +1,6 @@
 /** Wherever a type refers to another, a reference to no type is refused. */
 import { expect, test } from "vitest";
-import { type BtfType, encodeBtf } from "../../../src/codegen/btf/index.ts";
+import { type BtfType, encodeBtf, formatBtf, mergeBtf } from "../../../src/codegen/btf/index.ts";
 import { refusal } from "../../support/damage.ts";
 
 const member = { name: "m", type: 9, bitOffset: 0, bitSize: 0 };
@@ -25,4 +25,15 @@ test.each(REFERRING.map((type) => [JSON.stringify(type), type] as const))("%s", 
   const error = refusal(() => void encodeBtf({ btf: { types: [type] } }));
   expect(error?.code).toBe("btf-invalid");
   expect(error?.message).toMatch(/cannot encode type 1 .*a reference is 9, not 0 to 1/);
+  const toC = refusal(() => void formatBtf({ types: [type] }, { style: "c" }));
+  expect(toC?.message).toBe(`type 1 (${type.kind}) refers to type 9; there are 1`);
+  const merged = refusal(() => void mergeBtf([{ btf: { types: [type] }, roots: [1] }]));
+  expect(merged?.message).toBe("cannot merge type 9: the types are 1 to 1");
+  // Raw text is numbers, and needs nothing of what they mean.
+  expect(formatBtf({ types: [type] })).toContain("type_id=9");
+});
+
+test.each([9, -1, 0.5])("there is no root %d", (root) => {
+  const error = refusal(() => void mergeBtf([{ btf: { types: [{ kind: "ptr", type: 0 }] }, roots: [root] }]));
+  expect(error?.code).toBe("btf-invalid");
 });
