@@ -5,7 +5,7 @@
  * mistake and no hang. A key that is there twice is a mistake too; the first one counts.
  */
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair } from "yaml";
-import type { Mistake, Path } from "./mistakes.ts";
+import type { Mistake, Path } from "./mistake.ts";
 
 /** Offsets in the text, end exclusive. */
 export interface Range {

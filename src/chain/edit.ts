@@ -7,7 +7,8 @@ import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
 import type { Check } from "./check.ts";
 import { normalEdges } from "./edge.ts";
-import { checkDocument, type Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
+import { checkDocument } from "./mistakes.ts";
 import { nearest } from "../nearest.ts";
 
 /** What is wrong with a chain, by the rules of chain.yaml; empty when nothing is. Paths are those of chain.yaml. */

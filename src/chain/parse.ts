@@ -12,7 +12,8 @@ import { buildChain, freeze } from "./build.ts";
 import { type Chain, plainAction } from "./chain.ts";
 import { type Place, plainDocument, type PlainDocument, type Range } from "./document.ts";
 import { chainError } from "./edit.ts";
-import { checkDocument, type Mistake, type Path } from "./mistakes.ts";
+import type { Mistake, Path } from "./mistake.ts";
+import { checkDocument } from "./mistakes.ts";
 import { syntaxOf, type SyntaxMistake } from "./syntax.ts";
 
 export interface ParseOptions {

@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import { type EdgeMeaning, edgeMeaning, normalEdge, type LooseEdge } from "./edge.ts";
-import type { Mistake, Path } from "./mistakes.ts";
+import type { Mistake, Path } from "./mistake.ts";
 import { nearest } from "../nearest.ts";
 import type { chainSchema } from "./schema.ts";
 

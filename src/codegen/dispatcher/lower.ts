@@ -38,8 +38,9 @@ import { counted } from "./count.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
 import type { DispatcherFunction } from "./function.ts";
 import { heldOf } from "./held.ts";
-import { isPossible, keepReachable, type SlotCode } from "./reach.ts";
+import { keepReachable, type SlotCode } from "./reach.ts";
 import { traced } from "./trace.ts";
+import { withoutUnreached } from "./unreached.ts";
 
 export interface LoweredMain {
   /** With labels; not laid out. */
@@ -106,37 +107,6 @@ export function lower(plan: Plan, declared: readonly SlotCode[], trace = false):
 /** Of several lines at one instruction the first: what the dispatcher says of it goes before what the program does. */
 function onePerInstruction<T extends { readonly index: number }>(lines: readonly T[]): readonly T[] {
   return lines.filter(({ index }, i) => lines[i - 1]?.index !== index);
-}
-
-/** Blocks that something leads to. Exits that lead where their codes lead may leave nothing for a block of verdicts. */
-function withoutUnreached(blocks: readonly Block[]): readonly Block[] {
-  if (!blocks.some(({ program }) => program && !("call" in program))) return blocks;
-  const index = new Map(blocks.map(({ label }, i) => [label, i]));
-  const reached = new Set<number>();
-  const work = [0];
-  for (let at = work.pop(); at !== undefined; at = work.pop()) {
-    if (reached.has(at)) continue;
-    reached.add(at);
-    for (const label of leadsTo(blocks[at]!)) {
-      const to = index.get(label);
-      if (to !== undefined) work.push(to);
-    }
-  }
-  return blocks.filter((_, i) => reached.has(i));
-}
-
-/** The labels that a block can go on to, and others that stand in its own code. */
-function leadsTo({ body, program, end }: Block): readonly string[] {
-  const code = program && !("call" in program) ? program.code : [];
-  const jumps = [...body, ...code].flatMap(({ target }) => (target === undefined ? [] : [target]));
-  switch (end.kind) {
-    case "exit":
-      return jumps;
-    case "goto":
-      return [...jumps, end.label];
-    case "decide":
-      return [...jumps, ...end.labels.filter((_, i) => isPossible(OUTCOMES[i]!, end.codes))];
-  }
 }
 
 /** What follows a block's `body`: the call or the program's own code, and the compares and jumps at the end. */

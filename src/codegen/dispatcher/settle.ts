@@ -21,17 +21,23 @@ import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { MAX_STACK, roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { SynthesiseOptions } from "./synthesise.ts";
 
 /** Slots of inlined code, of the 32,767 that a jump reaches; the rest is for the dispatcher's own. */
 const MAX_INLINED = 0x7fff - 4096;
+
+export interface SettleOptions {
+  /** What linkage `auto` means where independence is preferred: what the machine allows is the loader's knowledge. */
+  readonly auto: Linkage;
+  /** Whether the kernel's verifier has found the chain too large with what `auto` inlines: then it inlines nothing. */
+  readonly tooLargeToInline: boolean;
+}
 
 /**
  * The plan with linkages that the kernel's limits allow.
  *
  * @throws XdpgenError `limit` where the declared linkages do not fit
  */
-export function settle(plan: Plan, { auto, tooLargeToInline }: Required<SynthesiseOptions>): Plan {
+export function settle(plan: Plan, { auto, tooLargeToInline }: SettleOptions): Plan {
   let programs: readonly ResolvedProgram[] = plan.nodes.map(({ program }) => program);
   if (tooLargeToInline) programs = programs.map(withoutInlining);
   if (programs.some(({ linkage }) => linkage === "inline")) programs = settleInlined(plan, programs);

@@ -1,19 +1,15 @@
 /** Chain -> DispatcherImage. The whole of codegen in one call: resolve, plan, settle, build. */
-import type { Chain, Linkage } from "../../chain/chain.ts";
+import type { Chain } from "../../chain/chain.ts";
 import { checkedChain } from "../../chain/edit.ts";
 import { resolvePrograms } from "../object/program.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Plan } from "../plan/plan.ts";
 import { buildDispatcher } from "./build.ts";
 import type { DispatcherImage } from "./image.ts";
-import { settle } from "./settle.ts";
+import { settle, type SettleOptions } from "./settle.ts";
 
-export interface SynthesiseOptions {
-  /** What linkage `auto` means: what the machine allows is the loader's knowledge. Default `call`. */
-  readonly auto?: Linkage;
-  /** Whether the kernel's verifier has found the chain too large with what `auto` inlines: then it inlines nothing. */
-  readonly tooLargeToInline?: boolean;
-}
+/** Default: `auto` is `call`, and the verifier has found nothing. */
+export type SynthesiseOptions = Partial<SettleOptions>;
 
 /**
  * The dispatcher for exactly this chain. Pure: the same chain gives the same bytes.

@@ -4,7 +4,7 @@
  */
 import { ACTIONS, type Chain, type Edge } from "../../chain/chain.ts";
 import { edgeMeaning } from "../../chain/edge.ts";
-import type { Mistake } from "../../chain/mistakes.ts";
+import type { Mistake } from "../../chain/mistake.ts";
 import type { Outcome, PlanNode, Target } from "./plan.ts";
 
 /**

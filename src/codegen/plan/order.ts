@@ -6,7 +6,7 @@
  * the constraints, so it depends on nothing but the programs that it orders.
  */
 import type { Chain, Program } from "../../chain/chain.ts";
-import type { Mistake } from "../../chain/mistakes.ts";
+import type { Mistake } from "../../chain/mistake.ts";
 
 /** Indexes of programs in the order of declaration. */
 export interface Orders {
