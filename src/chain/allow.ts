@@ -11,6 +11,7 @@
  *     edge-never-taken    the program cannot return what takes this edge
  *     edge-says-default   an edge that says what `default` says
  *     order-says-nothing  `before` or `after` where declared priorities, or another of these, say so already
+ *     inlined-loop        a program with a loop is declared `inline`, and the verifier walks it on every way to it
  */
 export const WARNINGS = [
   "never-runs",
@@ -21,6 +22,7 @@ export const WARNINGS = [
   "edge-never-taken",
   "edge-says-default",
   "order-says-nothing",
+  "inlined-loop",
 ] as const;
 export type WarningCode = (typeof WARNINGS)[number];
 

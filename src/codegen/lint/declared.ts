@@ -1,4 +1,4 @@
-/** Rules about what is written: edges that no packet takes, and words that say what is said already. */
+/** Rules about what is written: edges that no packet takes, words that say what is said already, a linkage that costs. */
 import { ACTIONS, type Action, actionCode, type Chain, type Edge, type Program } from "../../chain/chain.ts";
 import { canReturn } from "../object/returns.ts";
 import type { Fact } from "./facts.ts";
@@ -9,6 +9,7 @@ export function declaredWarnings(chain: Chain, facts: readonly Fact[]): readonly
   return chain.programs.flatMap((program, index) => [
     ...edgeWarnings(program, index, byPlace[index]!),
     ...(["before", "after"] as const).flatMap((key) => orderWarnings(chain, index, key)),
+    ...loopWarnings(chain, index, byPlace[index]!),
   ]);
 }
 
@@ -33,6 +34,22 @@ function edgeWarnings({ name, on = {} }: Program, index: number, { codes }: Fact
   const message = `\`default\` is never taken: ${why}`;
   const at = { path: ["programs", index, "on", "default"], at: "key" } as const;
   return [...warnings, { code: "edge-never-taken", ...at, message, hint: "take this edge out" }];
+}
+
+/** Under `auto` a program moves where the verifier has too much to walk; a declared linkage stays. */
+function loopWarnings({ linkage }: Chain, index: number, { program, loops }: Fact): readonly Warning[] {
+  const own = program.linkage !== undefined && program.linkage !== "auto" ? program.linkage : undefined;
+  if (!loops || (own ?? linkage) !== "inline") return [];
+  const at = { path: ["programs", index, own === undefined ? "name" : "linkage"], at: "value" } as const;
+  const message = `program \`${program.name}\` has a loop and is inlined: the verifier walks it on every way that leads there`;
+  return [
+    {
+      code: "inlined-loop",
+      ...at,
+      message,
+      hint: "`linkage: auto` with `prefer: speed` calls it where that is too much",
+    },
+  ];
 }
 
 function equal(a: Edge, b: Edge): boolean {

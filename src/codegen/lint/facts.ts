@@ -4,6 +4,8 @@
  */
 import { ACTIONS, type Action, type Chain, type Program } from "../../chain/chain.ts";
 import { BPF_CALL, BPF_FUNC_redirect, BPF_FUNC_redirect_map, BPF_JMP } from "../asm/constants.ts";
+import { CALL, isJump } from "../asm/index.ts";
+import { distanceField } from "../asm/opcodes.ts";
 import { isPossible } from "../dispatcher/reach.ts";
 import { readCode } from "../object/code.ts";
 import type { ObjectFunction, XdpObject } from "../object/open.ts";
@@ -21,6 +23,8 @@ export interface Fact {
   readonly ways: readonly (readonly [Outcome, Target])[];
   /** Its code calls bpf_redirect() or bpf_redirect_map(). */
   readonly redirects: boolean;
+  /** Its main function has a loop. */
+  readonly loops: boolean;
 }
 
 /** One for each node of the plan, in its order. */
@@ -31,7 +35,16 @@ export function factsOf(chain: Chain, plan: Plan): readonly Fact[] {
     const codes = returnCodes(object, main);
     const ways = OUTCOMES.filter((outcome) => isPossible(outcome, codes)).map((o) => [o, node.edges[o]] as const);
     const declared = chain.programs.findIndex((program) => program.name === node.program.name);
-    return { node, program: chain.programs[declared]!, declared, codes, ways, redirects: callsRedirect(object, main) };
+    const calls = callsRedirect(object, main);
+    return {
+      node,
+      program: chain.programs[declared]!,
+      declared,
+      codes,
+      ways,
+      redirects: calls,
+      loops: hasLoop(object, main),
+    };
   });
 }
 
@@ -111,6 +124,14 @@ export function behind(facts: readonly Fact[], node: number, seen = new Set<numb
     for (const [, target] of facts[node]!.ways) if (target.kind === "node") behind(facts, target.node, seen);
   }
   return seen;
+}
+
+/** What a compiler did not unroll jumps back. */
+function hasLoop(object: XdpObject, f: ObjectFunction): boolean {
+  return readCode(object, f).some(({ instruction }) => {
+    const field = isJump(instruction.opcode) ? distanceField(instruction) : undefined;
+    return instruction.opcode !== CALL && field !== undefined && instruction[field] < 0;
+  });
 }
 
 function callsRedirect(object: XdpObject, f: ObjectFunction, seen = new Set<ObjectFunction>()): boolean {

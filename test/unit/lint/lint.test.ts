@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Allow, type Chain, type Program, requireChain } from "../../../src/chain/index.ts";
 import { lintChain, planChain } from "../../../src/codegen/index.ts";
-import { callHelper, exit, mov64Imm, R1, R2 } from "../../../src/codegen/asm/index.ts";
+import { add64Imm, callHelper, exit, jneImm, mov64Imm, R0, R1, R2, withLabel } from "../../../src/codegen/asm/index.ts";
 import { BPF_FUNC_redirect } from "../../../src/codegen/asm/constants.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { caseNames, chainOf, readCase } from "../../support/chains.ts";
@@ -207,6 +207,29 @@ describe("allow", () => {
     };
     expect(refusal(text("never-run", "old"))).toContain("did you mean `never-runs`?");
     expect(refusal(text("never-runs", '" "'))).toContain("must be the reason, in words");
+  });
+});
+
+describe("an inlined loop", () => {
+  const looping = (linkage: Program["linkage"]): Program => ({
+    name: "loop",
+    object: "loop.bpf.o",
+    bytes: objectOf("xdp_loop", [
+      mov64Imm(R1, 0),
+      withLabel("again", add64Imm(R1, 1)),
+      jneImm(R1, 9, "again"),
+      mov64Imm(R0, 2),
+      exit(),
+    ]),
+    ...(linkage && { linkage }),
+  });
+  const straight = { name: "straight", object: "s.bpf.o", bytes: verdictObject(0), linkage: "inline" } as const;
+
+  it("is warned of where it was declared, and not where auto can call it", () => {
+    expect(found(chainOf([looping("inline"), straight]))).toEqual(["inlined-loop programs.0.linkage"]);
+    expect(found(chainOf([looping(undefined)], { linkage: "inline" }))).toEqual(["inlined-loop programs.0.name"]);
+    expect(found(chainOf([looping(undefined)], { prefer: "speed" }))).toEqual([]);
+    expect(found(chainOf([looping("call")], { linkage: "inline" }))).toEqual([]);
   });
 });
 
