@@ -12,6 +12,7 @@ import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import type { DispatcherImage, Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { requireChecks } from "./checks.ts";
+import { difference, isNone } from "./difference.ts";
 import { explain } from "./explain.ts";
 import { firstThatFits, type Images, imagesOf, imageThat } from "./fit.ts";
 import { buildGeneration, type Generation } from "./generation.ts";
@@ -103,7 +104,7 @@ async function swapLocked(kernel: Kernel, dir: string, images: Images, target: T
   if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);
   const running = mode && pinned?.identity;
   if (running && slotsBound(dir, running)) {
-    const image = imageThat(images, (manifest) => sameChain(running.manifest, manifest));
+    const image = imageThat(images, (manifest) => isNone(difference(running.manifest, manifest)));
     if (image) return { outcome: "unchanged", generation: running.generation, mode, image };
   }
   return await firstThatFits(images, (image) => exchange(kernel, dir, before, mode, image, target));
@@ -212,13 +213,6 @@ async function cleanUp(
       `generation ${generation} is live; the pins of the one before could not be removed (${(error as Error).message}); the next command tries again`,
     );
   }
-}
-
-/** Where an object came from is for people: the same program by another path is the same chain. */
-function sameChain(a: Manifest, b: Manifest): boolean {
-  const key = (m: Manifest): string =>
-    JSON.stringify({ ...m, programs: m.programs.map((p) => ({ ...p, object: "" })) });
-  return key(a) === key(b);
 }
 
 function wrongMode(device: string, is: Mode, wanted: Mode): XdpgenError {

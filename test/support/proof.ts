@@ -11,8 +11,24 @@ import { countModel, type Outcome, runModel } from "./model.ts";
 /** Actions, the code with a meaning, and codes that are no action. */
 export const CODES = [2, 31, 0, 1, 3, 4, 5, 17, 32, 33, 63, 255, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
+/** More codes than the analysis of an object follows. */
+const MANY = [...CODES, 40, 41, 42, 43];
+
 /** What the code of some programs shows that they can return. */
-const BOUNDED = [[2], [1], [31], [2, 31], [1, 2], [2, 3], [2, 3, 4], [0, 1, 2], [1, 31], [4, 255], [2, 0xffff_ffff]];
+const BOUNDED = [
+  [2],
+  [1],
+  [31],
+  [2, 31],
+  [1, 2],
+  [2, 3],
+  [2, 3, 4],
+  [0, 1, 2],
+  [1, 31],
+  [4, 255],
+  [2, 0xffff_ffff],
+  MANY,
+];
 
 export interface Proof {
   readonly chain: Chain;

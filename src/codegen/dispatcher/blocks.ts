@@ -26,6 +26,8 @@ import { possibleTargets, type SlotCode } from "./reach.ts";
 
 export interface Block {
   readonly label: string;
+  /** The node of the plan whose program it runs. */
+  readonly node?: number;
   /** What it does, for line records. */
   readonly line: string;
   /** Up to where a program is entered; all of it where none is. */
@@ -119,7 +121,7 @@ function nodeBlocks(
     const codes = "call" in program ? slots[index]!.codes : program.codes;
     const labels = OUTCOMES.map((outcome) => labelOf(node.edges[outcome]));
     const end: Block["end"] = codes.length === 0 ? { kind: "exit" } : { kind: "decide", labels, codes };
-    inRow.push({ label, line, body, program, end });
+    inRow.push({ label, node: index, line, body, program, end });
   });
   return { inRow, aside };
 }
@@ -134,11 +136,11 @@ function programOf(
   if (!body) return { call: withComment(line, callSymbol(symbol)) };
   const behind = `left_${identifier(name)}`;
   const code = inlined(body.function, {
-    prefix: `${identifier(name)}_`,
+    // No name has a dot.
+    prefix: `${identifier(name)}.`,
     behind,
     codes,
-    // A slot that is said to return anything, so that all can be reached, must look as if it did.
-    ...(!observed && codes === body.codes && body.ways && { ways: body.ways }),
+    ...(!observed && body.ways && { ways: body.ways }),
     destination(of): Destination | undefined {
       const [first, ...others] = of.map((one) => edges[outcomeOf(one)]);
       if (!first || others.some((other) => labelOf(other) !== labelOf(first))) return undefined;
@@ -209,7 +211,7 @@ function verdictsOf(targets: readonly (readonly Target[])[]): ReadonlySet<Verdic
   return found;
 }
 
-/** Labels have a prefix each, so that a program may be called `return`. */
+/** Labels have a prefix each, which differ, so that a program may be called `return`; `return` itself is no prefix. */
 function nodeLabel(node: PlanNode, keep: boolean): string {
   return `${keep ? "keep" : "to"}_${identifier(node.program.name)}`;
 }

@@ -112,11 +112,10 @@ function bindPrograms(
   return { bound, units };
 }
 
-function bodyOf({ object, function: name, codes }: ResolvedProgram, entry: UnitFunction): SlotBody {
-  const main = object.functions.find((f) => f.name === name)!;
+function bodyOf({ object, main }: ResolvedProgram, entry: UnitFunction): SlotBody {
   const frame = frameSize(object, main);
   // Which programs are inlined is decided before; `unknown` is not among them.
-  return { function: entry, frame: frame === "unknown" ? MAX_STACK : frame, codes, ways: exitWays(object, main) };
+  return { function: entry, frame: frame === "unknown" ? MAX_STACK : frame, ways: exitWays(object, main) };
 }
 
 interface OwnFunctions {

@@ -60,13 +60,10 @@ import { COUNTER, COUNTERS_MAP, counterOffset } from "./counters.ts";
 import type { Held } from "./held.ts";
 import { isPossible } from "./reach.ts";
 
-/** @param blocks whose `decide` blocks are the nodes of the plan, in order */
 export function counted(plan: Plan, blocks: readonly Block[], held: Held): readonly Block[] {
-  let node = -1;
   return blocks.map((block): Block => {
-    const { body, end } = block;
-    if (end.kind !== "decide") return block;
-    node++;
+    const { node, body, end } = block;
+    if (node === undefined || end.kind !== "decide") return block;
     const label = `count_${identifier(plan.nodes[node]!.program.name)}`;
     const start = node === 0 ? findCounters(held) : [];
     return { ...block, body: [...start, ...body], after: countReturn(node, end.codes, label, held) };

@@ -28,6 +28,7 @@ import {
   stxDw,
   stxW,
 } from "../asm/index.ts";
+import { HELD_BYTES } from "../object/linkage.ts";
 import type { SlotCode } from "./reach.ts";
 
 export interface Held {
@@ -70,7 +71,7 @@ export function heldOf(slots: readonly SlotCode[]): Held {
   if (frames.length === 0) return REGISTERS;
   const context = -8 * Math.ceil(Math.max(...frames) / 8) - 8;
   const verdict = context - 8;
-  const counters = verdict - 8;
+  const counters = context + 8 - HELD_BYTES;
   return {
     keepContext: stxDw(R10, context, R1),
     giveContext: ldxDw(R1, R10, context),

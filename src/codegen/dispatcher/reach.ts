@@ -21,8 +21,7 @@ export interface SlotBody {
   readonly function: UnitFunction;
   /** Bytes of the function's frame. */
   readonly frame: number;
-  /** What the function can return, and on which ways. */
-  readonly codes: ReturnCodes;
+  /** What the function returns on which way; undefined where nothing may be concluded from it. */
   readonly ways: ExitWays | undefined;
 }
 
@@ -76,7 +75,8 @@ export function keepReachable(plan: Plan, declared: readonly SlotCode[]): readon
   for (const [to, froms] of into.entries()) {
     if (froms.length === 0 || froms.some((from) => slots[from]!.codes === "any" || leadsTo(from, to))) continue;
     const last = froms.at(-1)!;
-    slots[last] = { ...slots[last]!, codes: "any" };
+    const { body } = slots[last]!;
+    slots[last] = { ...slots[last]!, codes: "any", ...(body && { body: { ...body, ways: undefined } }) };
   }
   return slots;
 }

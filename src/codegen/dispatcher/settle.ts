@@ -13,17 +13,16 @@
  */
 import { isLinked, type Linkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { type Instruction, slots } from "../asm/index.ts";
+import type { Instruction } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { programUnits } from "../link/program-unit.ts";
-import { readCode } from "../object/code.ts";
 import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { MAX_STACK, roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
-/** Slots of inlined code, of the 32,767 that a jump reaches; the rest is for the dispatcher's own. */
-const MAX_INLINED = 0x7fff - 4096;
+/** Slots of inlined code, of the 32,767 that a jump reaches; the dispatcher has at most 16 of its own for each of 255 programs. */
+const MAX_INLINED = 0x7fff - 16 * 256;
 
 export interface SettleOptions {
   /** What linkage `auto` means where independence is preferred: what the machine allows is the loader's knowledge. */
@@ -55,7 +54,9 @@ function withoutInlining(program: ResolvedProgram): ResolvedProgram {
 
 function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
   const stacks = new Map(
-    declared.filter(({ linkage }) => isLinked(linkage)).map((program) => [program.name, stackOf(program)]),
+    declared
+      .filter(({ linkage }) => isLinked(linkage))
+      .map((program) => [program.name, stackUse(program.object, program.main)]),
   );
   let programs = declared;
   for (;;) {
@@ -80,13 +81,13 @@ function tooLong(inlined: readonly ResolvedProgram[]): Met | undefined {
   const total = inlined.reduce((sum, program) => sum + lengthOf(program), 0);
   if (total <= MAX_INLINED) return undefined;
   return {
-    limit: `the inlined programs have ${total} instructions, and jumps reach past ${MAX_INLINED} at most`,
+    limit: `the inlined programs have ${total} instructions, and a jump reaches over ${MAX_INLINED} of them`,
     need: lengthOf,
   };
 }
 
-function lengthOf(program: ResolvedProgram): number {
-  return readCode(program.object, mainOf(program)).reduce((sum, { instruction }) => sum + slots(instruction), 0);
+function lengthOf({ main }: ResolvedProgram): number {
+  return main.size / 8;
 }
 
 function tooDeep(programs: readonly ResolvedProgram[], stacks: ReadonlyMap<string, StackUse>): Met | undefined {
@@ -116,14 +117,6 @@ function bytes(size: StackUse["own"]): number {
   return size === "unknown" ? MAX_STACK - roundedFrame(0) : size;
 }
 
-function stackOf(program: ResolvedProgram): StackUse {
-  return stackUse(program.object, mainOf(program));
-}
-
-function mainOf({ object, function: name }: ResolvedProgram): ResolvedProgram["object"]["functions"][number] {
-  return object.functions.find((f) => f.name === name)!;
-}
-
 function settleLinked(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
   let programs = declared;
   for (;;) {
@@ -135,7 +128,7 @@ function settleLinked(plan: Plan, declared: readonly ResolvedProgram[]): readonl
       checkLimits(plan, [...own, ...units.flatMap((unit) => unit.functions.map((f) => f.code))], units);
     });
     if (!obstacle) return programs;
-    const last = linked.findLast((p) => p.auto && obstacleTo("freplace", p.object, mainOf(p)) === undefined);
+    const last = linked.findLast((p) => p.auto && obstacleTo("freplace", p.object, p.main) === undefined);
     if (!last) return programs;
     programs = moved(programs, last, "freplace", obstacle.message);
   }

@@ -15,10 +15,9 @@ import { type DispatcherFunction, INT } from "./function.ts";
 
 /** @param code what the stub returns while no extension is bound to it */
 export function stubFunction(program: ResolvedProgram, symbol: string, code: number = NO_VERDICT): DispatcherFunction {
-  const main = program.object.functions.find((f) => f.name === program.function)!;
   return {
     symbol,
-    returns: returnType(program.object.btf, main.type) ?? INT,
+    returns: returnType(program.object.btf, program.main.type) ?? INT,
     instructions: code === NO_VERDICT ? UNBOUND : returning(code),
     lines: [{ index: 0, text: `${program.name}: replaced by ${program.function} of ${program.path}` }],
   };

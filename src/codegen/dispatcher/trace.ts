@@ -48,13 +48,12 @@ export function readTrace(bytes: Uint8Array): Trace {
   return { start: view.getBigUint64(nodes * RECORD + 8, true), records };
 }
 
-/** @param blocks whose `decide` blocks are the nodes of a plan, in order */
 export function traced(blocks: readonly Block[]): readonly Block[] {
-  const nodes = blocks.filter(({ end }) => end.kind === "decide");
+  const nodes = blocks.filter(({ node }) => node !== undefined).length;
   return blocks.map((block) => {
-    const node = nodes.indexOf(block);
-    if (node < 0) return block;
-    const start = node === 0 ? noteStart(nodes.length) : [];
+    const { node } = block;
+    if (node === undefined) return block;
+    const start = node === 0 ? noteStart(nodes) : [];
     return { ...block, body: [...start, ...block.body], after: noteReturn(node) };
   });
 }

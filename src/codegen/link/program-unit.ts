@@ -121,7 +121,7 @@ function reachableFunctions(program: ResolvedProgram): readonly ReachedFunction[
       if (section.size === 0) throw unsupported(program, `refers to section ${section.name}, which is empty`);
     }
   };
-  visit(object.functions.find((f) => f.name === program.function)!);
+  visit(program.main);
   return [...reached.values()];
 }
 

@@ -30,8 +30,7 @@ export interface Fact {
 /** One for each node of the plan, in its order. */
 export function factsOf(chain: Chain, plan: Plan): readonly Fact[] {
   return plan.nodes.map((node): Fact => {
-    const { object, function: name } = node.program;
-    const main = object.functions.find((f) => f.name === name)!;
+    const { object, main } = node.program;
     const codes = returnCodes(object, main);
     const ways = OUTCOMES.filter((outcome) => isPossible(outcome, codes)).map((o) => [o, node.edges[o]] as const);
     const declared = chain.programs.findIndex((program) => program.name === node.program.name);

@@ -18,6 +18,9 @@ export interface ResolvedProgram {
   readonly bytes: Uint8Array;
   /** `bytes`, opened. */
   readonly object: XdpObject;
+  /** Its XDP function. */
+  readonly main: ObjectFunction;
+  /** The name of `main`. */
   readonly function: string;
   readonly priority: number | "none";
   readonly proceedOn: readonly Action[];
@@ -75,6 +78,7 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
     path: program.object,
     bytes,
     object,
+    main,
     function: main.name,
     priority: program.priority ?? config.priority ?? DEFAULT_PRIORITY,
     proceedOn: program.proceedOn ?? config.proceedOn ?? ["pass"],

@@ -13,15 +13,10 @@ import {
   BPF_ALU64,
   BPF_AND,
   BPF_ATOMIC,
-  BPF_CALL,
   BPF_DW,
-  BPF_EXIT,
   BPF_FUNC_redirect,
   BPF_FUNC_redirect_map,
-  BPF_FUNC_tail_call,
-  BPF_JA,
   BPF_JEQ,
-  BPF_JMP,
   BPF_JMP32,
   BPF_JNE,
   BPF_LD,
@@ -36,8 +31,9 @@ import {
   BPF_X,
   BPF_XOR,
 } from "../asm/constants.ts";
-import { EXIT, type Instruction, JA_REGISTER, R0, R10, slots } from "../asm/index.ts";
+import { CALL, EXIT, type Instruction, isJump, R0, R10 } from "../asm/index.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
+import { isTailCall, successors } from "./flow.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 
 /** Sorted 32-bit codes, or `"any"` where the analysis cannot tell. */
@@ -59,7 +55,7 @@ const slot = (offset: number): string => `s${offset}`;
 
 /** The codes that `f` can return to its caller. */
 export function returnCodes(object: XdpObject, f: ObjectFunction): ReturnCodes {
-  return analyse(object, f, new Map());
+  return allCodes(walk(readCode(object, f), calleesOf(object, f)));
 }
 
 /**
@@ -75,15 +71,28 @@ export interface ExitWays {
 
 /** Undefined where the analysis cannot tell. */
 export function exitWays(object: XdpObject, f: ObjectFunction): ExitWays | undefined {
-  const known = new Map<ObjectFunction, ReturnCodes>([[f, "any"]]);
-  const walked = walk(readCode(object, f), (callee) => analyse(object, callee, known));
+  const walked = walk(readCode(object, f), calleesOf(object, f));
   if (walked === "any") return undefined;
   const ways = { jumps: new Map<number, ReturnCodes>(), falls: new Map<number, ReturnCodes>() };
   for (const { pc, way } of walked) {
-    if (way.jumps) ways.jumps.set(pc, way.state.get(reg(R0)) ?? "any");
-    else ways.falls.set(way.to, way.state.get(reg(R0)) ?? "any");
+    if (way.jumps) ways.jumps.set(pc, codeIn(way.state));
+    else ways.falls.set(way.to, codeIn(way.state));
   }
-  return ways;
+  // More codes in all than are followed: then the ways must not say more than the function does.
+  const each = [...ways.jumps.values(), ...ways.falls.values()];
+  return allCodes(walked) === "any" && !each.includes("any") ? undefined : ways;
+}
+
+const codeIn = (state: State): ReturnCodes => state.get(reg(R0)) ?? "any";
+
+function allCodes(walked: Walked): ReturnCodes {
+  if (walked === "any") return "any";
+  return walked.reduce<ReturnCodes>((sum, { way }) => unionOfCodes(sum, codeIn(way.state)), []);
+}
+
+function calleesOf(object: XdpObject, f: ObjectFunction): CodesOf {
+  const known = new Map<ObjectFunction, ReturnCodes>([[f, "any"]]);
+  return (callee) => (mayLeave(object, callee) ? "leaves" : analyse(object, callee, known));
 }
 
 function analyse(object: XdpObject, f: ObjectFunction, known: Map<ObjectFunction, ReturnCodes>): ReturnCodes {
@@ -91,13 +100,21 @@ function analyse(object: XdpObject, f: ObjectFunction, known: Map<ObjectFunction
   const earlier = known.get(f);
   if (earlier) return earlier;
   known.set(f, "any");
-  const walked = walk(readCode(object, f), (callee) => analyse(object, callee, known));
-  const codes =
-    walked === "any"
-      ? "any"
-      : walked.reduce<ReturnCodes>((sum, { way }) => unionOfCodes(sum, way.state.get(reg(R0)) ?? "any"), []);
+  const codes = allCodes(
+    walk(readCode(object, f), (callee) => (mayLeave(object, callee) ? "leaves" : analyse(object, callee, known))),
+  );
   known.set(f, codes);
   return codes;
+}
+
+/** Whether a function, or one that it calls, calls a kfunc. */
+function mayLeave(object: XdpObject, f: ObjectFunction, seen = new Set<ObjectFunction>()): boolean {
+  if (seen.has(f)) return false;
+  seen.add(f);
+  return readCode(object, f).some(({ instruction, reference }) => {
+    if (reference?.kind === "function") return mayLeave(object, reference.function, seen);
+    return reference?.kind === "extern" && instruction.opcode === CALL;
+  });
 }
 
 /** Where an instruction leads, and what is known there. */
@@ -111,7 +128,10 @@ interface Way {
 /** The ways that lead to an `exit`, from the instruction at `pc`. */
 type Walked = readonly { readonly pc: number; readonly way: Way }[] | "any";
 
-function walk(code: readonly CodeInstruction[], codesOf: (callee: ObjectFunction) => ReturnCodes): Walked {
+/** What a callee returns. `leaves`: it may not return at all but end the program with any code, as a kfunc can (bpf_throw). */
+type CodesOf = (callee: ObjectFunction) => ReturnCodes | "leaves";
+
+function walk(code: readonly CodeInstruction[], codesOf: CodesOf): Walked {
   const at = new Map(code.map((c) => [c.offset / 8, c]));
   // Stack slots can change behind our back only where the frame's address has left R10.
   const frameEscapes = code.some(({ instruction: i }) => copiesFramePointer(i));
@@ -142,30 +162,25 @@ function waysFrom(
   step: CodeInstruction,
   state: State,
   frameEscapes: boolean,
-  codesOf: (callee: ObjectFunction) => ReturnCodes,
+  codesOf: CodesOf,
 ): readonly Way[] | "any" {
-  const { opcode, src, off, imm } = step.instruction;
-  const pc = step.offset / 8;
-  const on = (after: State): Way => ({ to: pc + slots(step.instruction), state: after, jumps: false });
-  const cls = opcode & 0x07;
-  if (cls !== BPF_JMP && cls !== BPF_JMP32) return [on(transfer(step, state, frameEscapes))];
-  switch (opcode & 0xf0) {
-    case BPF_EXIT:
-      return [];
-    case BPF_CALL: {
-      // The callee of a tail call returns to our caller; so does bpf_throw, with any code, and any kfunc may be that.
-      if ((src === 0 && imm === BPF_FUNC_tail_call) || step.reference?.kind === "extern") return "any";
-      const local = step.reference?.kind === "function" ? codesOf(step.reference.function) : undefined;
-      return [on(afterCall(state, local ?? helperCodes(src, imm), frameEscapes))];
-    }
-    case BPF_JA:
-      if (opcode === JA_REGISTER) return "any";
-      return [{ to: pc + 1 + (cls === BPF_JMP32 ? imm : off), state, jumps: true }];
-    default: {
-      const { taken, fallen } = branch(step.instruction, state);
-      return [...(taken ? [{ to: pc + 1 + off, state: taken, jumps: true }] : []), ...(fallen ? [on(fallen)] : [])];
-    }
+  const leads = successors(step);
+  if (!leads) return "any";
+  const { next, jump } = leads;
+  const way = (to: number | undefined, after: State | undefined, jumps: boolean): readonly Way[] =>
+    to === undefined || after === undefined ? [] : [{ to, state: after, jumps }];
+  const { opcode, src, imm } = step.instruction;
+  if (!isJump(opcode)) return way(next, transfer(step, state, frameEscapes), false);
+  if (opcode === CALL) {
+    // The callee of a tail call returns to our caller.
+    if (isTailCall(step.instruction) || step.reference?.kind === "extern") return "any";
+    const local = step.reference?.kind === "function" ? codesOf(step.reference.function) : undefined;
+    if (local === "leaves") return "any";
+    return way(next, afterCall(state, local ?? helperCodes(src, imm), frameEscapes), false);
   }
+  if (next === undefined) return way(jump, state, true);
+  const { taken, fallen } = branch(step.instruction, state);
+  return [...way(jump, taken, true), ...way(next, fallen, false)];
 }
 
 function copiesFramePointer({ opcode, src }: Instruction): boolean {

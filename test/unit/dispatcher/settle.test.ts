@@ -3,23 +3,35 @@ import { describe, expect, it } from "vitest";
 import type { Chain, Linkage, Program } from "../../../src/chain/index.ts";
 import {
   add64Imm,
+  add64Reg,
+  and64Imm,
   exit,
   type Instruction,
   jeqImm,
+  ldxB,
+  ldxDw,
   ldxW,
+  lsh64Imm,
+  mov32Reg,
   mov64Imm,
   mov64Reg,
+  neg64,
   R0,
   R1,
   R2,
   R3,
   R10,
+  rsh64Imm,
   stW,
+  sub64Reg,
   withLabel,
 } from "../../../src/codegen/asm/index.ts";
+import { writeElf } from "../../../src/codegen/elf/index.ts";
 import { planChain, synthesise } from "../../../src/codegen/index.ts";
+import { stackUse } from "../../../src/codegen/object/stack.ts";
+import { parseObject } from "../../../src/codegen/source/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
-import { objectOf } from "../../support/verdict-program.ts";
+import { boundedObject, objectOf } from "../../support/verdict-program.ts";
 
 function program(name: string, instructions: readonly Instruction[], rest: Partial<Program> = {}): Program {
   return { name, object: `${name}.bpf.o`, bytes: objectOf(`xdp_${name}`, instructions), ...rest };
@@ -135,4 +147,88 @@ it("takes an address in the frame for what it can reach, wherever it has been", 
   expect(linkages(speed(falling))).toEqual([
     "falling call not inline: the stack that xdp_falling uses cannot be read from its code",
   ]);
+});
+
+describe("an address in the frame that could be lower than it looks", () => {
+  const tail = [stW(R2, 0, 0), mov64Imm(R0, 2), exit()];
+  const REFUSED = "odd call not inline: the stack that xdp_odd uses cannot be read from its code";
+
+  it.each([
+    ["a negative number added", [mov64Reg(R2, R10), mov64Imm(R3, -16), add64Reg(R2, R3), ...tail]],
+    ["a number that may be negative added", [ldxW(R3, R1, 0), mov64Reg(R2, R10), neg64(R3), add64Reg(R2, R3), ...tail]],
+    ["a number taken away", [mov64Reg(R2, R10), ldxW(R3, R1, 0), sub64Reg(R2, R3), ...tail]],
+    ["the address added to such a number", [mov64Imm(R2, -16), add64Reg(R2, R10), ...tail]],
+  ])("is not inlined: %s", (_, code) => {
+    expect(linkages(speed(program("odd", code)))).toEqual([REFUSED]);
+  });
+
+  it.each([
+    ["loaded", [mov64Reg(R2, R10), add64Imm(R2, -64), ldxB(R3, R1, 0), add64Reg(R2, R3), ...tail]],
+    ["masked", [mov64Reg(R2, R10), add64Imm(R2, -64), ldxDw(R3, R1, 0), and64Imm(R3, 63), add64Reg(R2, R3), ...tail]],
+    ["shifted down", [mov64Reg(R2, R10), add64Imm(R2, -64), rsh64Imm(R1, 60), add64Reg(R2, R1), ...tail]],
+    [
+      "of 32 bits, times eight",
+      [mov64Reg(R2, R10), add64Imm(R2, -64), mov32Reg(R1, R1), lsh64Imm(R1, 3), add64Reg(R2, R1), ...tail],
+    ],
+  ])("is where a number is added that cannot be negative: %s", (_, code) => {
+    const chain = speed(program("odd", code), using("b", 8));
+    expect(linkages(chain)).toEqual(["odd inline", "b inline"]);
+    expect(synthesise(chain).listing.split("\n")[1]).toBe("    *(u64 *)(r10 - 72) = r1");
+  });
+});
+
+it("finds what a callee touches below an address that it is handed", () => {
+  const source = `
+    .globl xdp_handing
+    .section xdp, "ax"
+    .type xdp_handing, @function
+xdp_handing:
+    r1 = r10
+    r1 += -8
+    call below
+    r0 = 2
+    exit
+    .size xdp_handing, . - xdp_handing
+    .text
+    .type below, @function
+below:
+    *(u64 *)(r1 - 24) = 0
+    r0 = 0
+    exit
+    .size below, . - below
+`;
+  const { main, object } = planChain(
+    chainOf([{ name: "handing", object: "handing.bpf.o", bytes: writeElf(parseObject(source)) }]),
+  ).nodes[0]!.program;
+  expect(stackUse(object, main)).toMatchObject({ own: 32, below: 32 });
+});
+
+describe("labels of the dispatcher and of inlined code", () => {
+  const looped = (name: string): Program =>
+    program(
+      name.replaceAll("-", "_"),
+      [mov64Imm(R0, 2), ...Array.from({ length: 8 }, () => jeqImm(R0, 3, "out")), withLabel("out", exit())],
+      { name },
+    );
+
+  it.each([
+    ["to-a", "a-5"],
+    ["a-5", "to-a"],
+    ["count-a", "a-5"],
+    ["left-a", "a"],
+    ["return", "return-drop"],
+    ["keep-a", "a"],
+  ])("do not meet: programs %s and %s", (...names) => {
+    for (const counters of [false, true]) {
+      const chain = { ...speed(...names.map(looped)), counters };
+      expect(() => synthesise(chain)).not.toThrow();
+    }
+  });
+});
+
+it("follows no way of a program that returns more codes than are followed", () => {
+  const codes = Array.from({ length: 20 }, (_, code) => code + 40);
+  const many = { name: "many", object: "many", bytes: boundedObject(0, codes) };
+  expect(linkages(speed(many, using("b", 8)))).toEqual(["many inline", "b inline"]);
+  expect(synthesise(speed(many, using("b", 8))).listing).toContain("if w0 ");
 });

@@ -154,6 +154,10 @@ it("calls what it cannot inline because the verifier would have too much to walk
   expect((await attach(fast, "lo", { machine })).result).toMatchObject({ outcome: "unchanged", generation: 1 });
   expect(await preview(fast, "lo", { machine })).toMatchObject({ outcome: "unchanged" });
   expect(w.snapshot()).toEqual(before);
+  // Declared, the same dispatcher has no reason to give; that alone is no change.
+  const same = chain("call", numbered(1), numbered(2));
+  expect(await preview(same, "lo", { machine })).toMatchObject({ outcome: "unchanged" });
+  expect((await attach(same, "lo", { machine })).result).toMatchObject({ outcome: "unchanged", generation: 1 });
   const declared = attach(chain("inline", numbered(1), numbered(2)), "lo", { machine });
   await expect(declared).rejects.toMatchObject({ code: "program-rejected" });
   expect(w.snapshot()).toEqual(before);
