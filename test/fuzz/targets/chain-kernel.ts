@@ -1,6 +1,8 @@
 import fc from "fast-check";
+import type { Chain } from "../../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { openKernel } from "../../../src/loader/index.ts";
+import { linked } from "../../support/mixed.ts";
 import type { Outcome } from "../../support/model.ts";
 import { expected, inWords, MOST_PROGRAMS, type Proof, proofs, showProof } from "../../support/proof.ts";
 import { random } from "../../support/random.ts";
@@ -42,11 +44,17 @@ export default target;
 /** What some chain does otherwise than the model, in the kernel as we emit it or as clang compiles its rendition. */
 async function complaint(proofsOfBatch: readonly Proof[]): Promise<string | undefined> {
   try {
-    const images = proofsOfBatch.map(({ chain }, index) => synthesise({ ...chain, name: `c${index}` }));
+    const images = proofsOfBatch.map((proof, index) => synthesise({ ...linkedSomehow(proof), name: `c${index}` }));
     return (await emitted(proofsOfBatch, images)) ?? (await compiled(proofsOfBatch, images));
   } catch (error) {
     return error instanceof Error ? error.stack : String(error);
   }
+}
+
+/** `call`, `inline`, or both in one chain: as a case alone has it too. */
+function linkedSomehow({ chain, packets }: Proof): Chain {
+  const ways = ["call", "inline", "mixed"] as const;
+  return linked(chain, ways[packets.length % ways.length]!, ["call", "inline"]);
 }
 
 type Images = readonly DispatcherImage[];
