@@ -31,6 +31,11 @@ export function loadDispatcher(
   try {
     const program = select(object, image.main, what);
     program.makeXdp();
+    // What is a program of its own beside the dispatcher is entered by tail calls, from maps that libbpf fills.
+    for (const other of object.programs) {
+      other.setAutoload(true);
+      other.makeXdp();
+    }
     const manifest = object.map(MANIFEST_SECTION);
     if (!manifest) throw new XdpgenError("object-invalid", `${what} has no manifest (section ${MANIFEST_SECTION})`);
     manifest.setInitialValue(encodeManifest(image.manifest, { generation }));

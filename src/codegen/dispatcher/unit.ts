@@ -50,7 +50,7 @@ export function dispatcherUnit(functions: readonly DispatcherFunction[], file: s
       coreRelocations: [],
     };
   });
-  return { name: "dispatcher", maps: [], functions: unitFunctions, data: [], btf: { types } };
+  return { name: "dispatcher", maps: [], functions: unitFunctions, data: [], externs: [], btf: { types } };
 }
 
 /** Equal for equal types. No name holds the NUL that separates the fields. */

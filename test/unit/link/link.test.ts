@@ -127,7 +127,7 @@ describe("link", () => {
     const defined = { object: "m.bpf.o", bytes: compile(source, include) };
     const undefinedMap = { object: "m.bpf.o", bytes: compile(source, include, "-g0") };
     expect(link(defined).slots[0]!.maps.get("m")).toBe("m");
-    expect(() => link(undefinedMap)).toThrow(/p0: m\.bpf\.o uses map m without a global definition in its BTF/);
+    expect(() => link(undefinedMap)).toThrow(/p0: m\.bpf\.o uses map m without a definition in its BTF/);
   });
 
   it("takes the types of functions from BTF where .BTF.ext is missing", () => {
