@@ -4,17 +4,15 @@
  */
 import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
-import { SHF_ALLOC, SHF_EXECINSTR } from "../elf/index.ts";
-import type { ElfSection } from "../elf/object.ts";
 import { type CodeInstruction, type Reference, readCode } from "../object/code.ts";
 import type { ObjectFunction } from "../object/open.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { isDispatchable } from "../object/signature.ts";
-import { variablesOf } from "../object/variables.ts";
-import { identifier, numberApart, tellApart } from "./names.ts";
+import { numberApart, tellApart } from "./names.ts";
+import { dataKind, dataSections } from "./program-data.ts";
 import { programExterns } from "./program-externs.ts";
 import { type InitialValue, objectMaps, tailCalled } from "./program-maps.ts";
-import type { Unit, UnitData, UnitFunction, UnitMap } from "./unit.ts";
+import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
 import { unsupported } from "./unsupported.ts";
 
 export interface ProgramUnit extends Unit {
@@ -188,49 +186,4 @@ function addend(reference: Reference, instruction: Instruction): number {
   if (reference.kind === "data") return reference.offset;
   const isCall = instruction.immHigh === undefined;
   return isCall ? -1 : 0;
-}
-
-function dataKind({ name, flags }: ElfSection): string | undefined {
-  const allocated = (flags & SHF_ALLOC) !== 0 && (flags & SHF_EXECINSTR) === 0;
-  return allocated ? /^\.(rodata|data|bss)(?:\.|$)/.exec(name)?.[1] : undefined;
-}
-
-interface ProgramData extends UnitData {
-  /** Index in the object's sections. */
-  readonly index: number;
-  /** Name in the program's own object. */
-  readonly ownName: string;
-}
-
-/**
- * `.rodata` of program `acl` becomes `.rodata.acl`, and `.rodata.str1.1` becomes `.rodata.acl.str1.1`. Its `.bss` becomes
- * `.data.acl.bss`, filled with zeros: loaders older than libbpf 1.1 know one `.bss` only.
- */
-function dataSections(program: ResolvedProgram, functions: readonly ReachedFunction[]): readonly ProgramData[] {
-  const { elf } = program.object;
-  const used = new Set(
-    functions.flatMap((f) => f.code.map(({ reference: r }) => (r?.kind === "data" ? r.section : undefined))),
-  );
-  return elf.sections.flatMap((section, index) => {
-    const kind = dataKind(section);
-    if (!kind || section.size === 0) return [];
-    if (section.relocations.length > 0) {
-      if (!used.has(index)) return [];
-      throw unsupported(program, `has addresses in its initialised data (section ${section.name})`);
-    }
-    const own = identifier(program.name);
-    const name =
-      kind === "bss" ? `.data.${own}${section.name}` : `.${kind}.${own}${section.name.slice(kind.length + 1)}`;
-    return [
-      {
-        index,
-        ownName: section.name,
-        section: name,
-        kind: kind === "rodata" ? ("rodata" as const) : ("data" as const),
-        bytes: kind === "bss" ? new Uint8Array(section.size) : section.data,
-        align: section.align,
-        variables: variablesOf(program.object, index).map(({ type, offset, size }) => ({ type, offset, size })),
-      },
-    ];
-  });
 }
