@@ -13,6 +13,7 @@ export {
   MANIFEST_SECTION,
   type ManifestProgram,
 } from "./dispatcher/manifest.ts";
+export { type Origin, originOf } from "./dispatcher/origin.ts";
 export { buildDispatcher, type BuildOptions } from "./dispatcher/build.ts";
 export { readTrace, type Trace, type TraceRecord, TRACE_SECTION, traceSize } from "./dispatcher/trace.ts";
 export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
