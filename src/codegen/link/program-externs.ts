@@ -2,6 +2,7 @@
  * What a program wants of the kernel that loads it: configuration (`.kconfig`), variables and functions (`.ksyms`). The
  * linker takes the wish over as it is, and libbpf grants it when it loads the linked object.
  */
+import { XdpgenError } from "../../errors.ts";
 import type { TypeId } from "../btf/types.ts";
 import type { CodeInstruction } from "../object/code.ts";
 import type { ResolvedProgram } from "../object/program.ts";
@@ -31,9 +32,10 @@ function programExtern(program: ResolvedProgram, name: string): UnitExtern {
     const entry = section.vars.find(({ type }) => isExtern(program, type, name));
     if (entry) return { symbol: name, section: section.name, type: entry.type, size: entry.size, weak };
   }
-  throw unsupported(
-    program,
-    `uses ${name}, which it does not define and which is no \`__kconfig\` or \`__ksym\` of the kernel either`,
+  throw new XdpgenError(
+    "object-unsupported",
+    `${program.name}: ${program.path} uses ${name}, which it does not define and which its BTF does not list as ` +
+      "`__kconfig` or `__ksym` of the kernel; join it first with the object that has it (`bpftool gen object`)",
   );
 }
 

@@ -56,8 +56,8 @@ function initialValues(program: ResolvedProgram, section: number): readonly Init
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   return relocations.map(({ offset, symbol: index }): InitialValue => {
     const symbol = object.elf.symbols[index]!;
-    // An address in a section is its symbol's and what the object has in the place of it.
-    const at = symbol.value + view.getUint32(offset, true);
+    // Only where the relocation speaks of the section, as of a static map, does the place of the address say more.
+    const at = symbol.value + (symbol.type === "section" ? view.getUint32(offset, true) : 0);
     if (symbol.section === section) return { offset, is: at };
     const target = typeof symbol.section === "number" ? object.elf.sections[symbol.section] : undefined;
     const isCode = target !== undefined && (target.flags & SHF_EXECINSTR) !== 0;

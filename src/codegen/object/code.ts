@@ -71,7 +71,11 @@ function readReference(
   }
   if (!symbol || symbol.section === "absolute") fail(f, at, "refers to a symbol that is not there");
   if (symbol.section === "undefined") return { kind: "extern", name: symbol.name };
-  if (isLocalCall) return functionAt(object, f, symbol.section, symbol.value + 8 * (instruction.imm + 1));
+  if (isLocalCall) {
+    // Of a function by its name the immediate says nothing: clang has -1 there, and gcc's assembler other numbers.
+    const distance = symbol.type === "func" ? 0 : 8 * (instruction.imm + 1);
+    return functionAt(object, f, symbol.section, symbol.value + distance);
+  }
   if (isCall && instruction.src === BPF_PSEUDO_KFUNC_CALL) return { kind: "extern", name: symbol.name };
   const section = object.elf.sections[symbol.section]!;
   if ((section.flags & SHF_EXECINSTR) !== 0) {
