@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an object wants of the kernel: configuration (one value there, one that no kernel has), the address of a function,
- * a variable that is not there, a kernel function that kernels have since 6.2, and one that none has.
+ * What an object wants of the kernel: its version, the address of a function, a variable that is not there, a kernel
+ * function that kernels have since 6.2, and one that none has. What it wants of the configuration is in kconfig.bpf.c.
  *
- * Variables  version: LINUX_KERNEL_VERSION; hz: CONFIG_HZ; ipv6: 1 + CONFIG_IPV6; found: 1 where
- *            the kernel function is; address: bpf_prog_put
+ * Variables  version: LINUX_KERNEL_VERSION; found: 1 where the kernel function is; address: of bpf_prog_put
  *
  * PASS; DROP where a thing is there that cannot be.
  */
@@ -13,9 +12,6 @@
 #include <bpf/bpf_helpers.h>
 
 extern int LINUX_KERNEL_VERSION __kconfig;
-extern unsigned int CONFIG_HZ __kconfig __weak;
-extern enum libbpf_tristate CONFIG_IPV6 __kconfig __weak;
-extern _Bool CONFIG_XDPGEN_IS_NO_PART_OF_IT __kconfig __weak;
 
 extern const void bpf_prog_put __ksym;
 extern const void xdpgen_is_no_part_of_it __ksym __weak;
@@ -26,8 +22,6 @@ extern void bpf_rcu_read_unlock(void) __ksym __weak;
 extern int xdpgen_has_no_function(int) __ksym __weak;
 
 int version;
-unsigned int hz;
-int ipv6;
 int found;
 __u64 address;
 
@@ -44,11 +38,9 @@ SEC("xdp")
 int xdp_externs(struct xdp_md *ctx)
 {
 	version = LINUX_KERNEL_VERSION;
-	hz = CONFIG_HZ;
-	ipv6 = 1 + CONFIG_IPV6;
 	found = locked();
 	address = (__u64)&bpf_prog_put;
-	if (CONFIG_XDPGEN_IS_NO_PART_OF_IT || &xdpgen_is_no_part_of_it || &xdpgen_has_no_variable)
+	if (&xdpgen_is_no_part_of_it || &xdpgen_has_no_variable)
 		return XDP_DROP;
 	if (xdpgen_has_no_function && xdpgen_has_no_function(1))
 		return XDP_DROP;

@@ -3,6 +3,7 @@
  * through each program alone, and through a chain of it between two neighbours, for every linkage; verdicts, packets and
  * the contents of all its maps must be equal. bpftool reads the maps.
  */
+import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { describe, expect, it } from "vitest";
 import type { Linkage, Program } from "../../src/chain/index.ts";
@@ -22,8 +23,8 @@ interface Subject {
   readonly lone?: Program;
   /** Linkages that it is refused. */
   readonly except?: readonly Linkage[];
-  /** The first kernel that takes it. */
-  readonly since?: readonly [major: number, minor: number];
+  /** What this machine lacks for it. */
+  readonly lacking?: string | undefined;
 }
 
 const mapped = (...address: readonly number[]): number[] => [...Array<number>(10).fill(0), 0xff, 0xff, ...address];
@@ -69,12 +70,25 @@ const SAMPLES: readonly Subject[] = [
   },
 ];
 
+function olderThan(first: number, second: number): string | undefined {
+  const [major = 0, minor = 0] = release().split(/[.-]/).map(Number);
+  if (major > first || (major === first && minor >= second)) return undefined;
+  return `only Linux ${first}.${second} and later take it, and this is ${release()}`;
+}
+
+/** Where libbpf looks for the kernel's configuration. */
+function withoutConfiguration(): string | undefined {
+  const places = [`/boot/config-${release()}`, "/proc/config.gz"];
+  return places.some((place) => existsSync(place)) ? undefined : `neither ${places.join(" nor ")} is there`;
+}
+
 const OTHERS: readonly Subject[] = [
   ...["adjust", "callback", "core", "frags", "globals", "hidden", "map-in-map", "no-btf", "stack", "vlan-push"].map(
     (name) => ({ program: testProgram(name) }),
   ),
   { program: testProgram("elsewhere"), lone: testProgram("functions"), except: ["freplace"] },
-  { program: testProgram("arg-tags"), since: [6, 8] },
+  { program: testProgram("arg-tags"), lacking: olderThan(6, 8) },
+  { program: testProgram("kconfig"), lacking: withoutConfiguration() },
   { program: testProgram("static-maps"), lone: testProgram("map-in-map"), except: ["freplace"] },
   { program: { ...testProgram("map-of-programs"), function: "xdp_map_of_programs" }, except: ["freplace"] },
 ];
@@ -99,11 +113,9 @@ const subjects = [...SAMPLES, ...OTHERS, ...XDP_TOOLS].map((subject) => {
   return { ...subject, title: globals ? `${name} ${JSON.stringify(globals)}` : name };
 });
 
-const [major = 0, minor = 0] = release().split(/[.-]/).map(Number);
-const runnable = subjects.filter(({ title, since: [first, second] = [0, 0] }) => {
-  if (major > first || (major === first && minor >= second)) return true;
-  console.warn(`SKIP ${title}: this kernel is ${release()}, and only Linux ${first}.${second} takes it`);
-  return false;
+const runnable = subjects.filter(({ title, lacking }) => {
+  if (lacking !== undefined) console.warn(`SKIP ${title}: ${lacking}`);
+  return lacking === undefined;
 });
 
 describe.skipIf(kernelMissing()).each(runnable)("$title", ({ program, entries = [], lone: other, except = [] }) => {

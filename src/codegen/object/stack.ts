@@ -22,7 +22,7 @@ import {
   BPF_SUB,
   BPF_X,
 } from "../asm/constants.ts";
-import { type Instruction, R0, R10, slots } from "../asm/index.ts";
+import { type Instruction, JA_REGISTER, R0, R10, slots } from "../asm/index.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 
@@ -48,6 +48,7 @@ export function frameSize(object: XdpObject, f: ObjectFunction): FrameSize {
     if (!step) return "unknown";
     const state = before.get(pc)!;
     const { instruction } = step;
+    if (instruction.opcode === JA_REGISTER) return "unknown";
     const touched = reachOf(instruction, state);
     if (touched < -MAX_STACK) return "unknown";
     lowest = Math.min(lowest, touched);

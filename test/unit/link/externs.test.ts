@@ -39,8 +39,8 @@ const LOCK = "extern void bpf_rcu_read_lock(void) __ksym";
 
 describe("externs", () => {
   it("are undefined symbols, and sections of BTF list them", () => {
-    const { bytes, ...rest } = testProgram("externs");
-    const { wanted, listed, types } = link({ ...rest, bytes: bytes! });
+    const programs = ["externs", "kconfig"].map((name) => ({ ...testProgram(name), bytes: testProgram(name).bytes! }));
+    const { wanted, listed, types } = link(...programs);
     expect(wanted.toSorted()).toEqual([
       "global notype LINUX_KERNEL_VERSION",
       "global notype bpf_prog_put",
