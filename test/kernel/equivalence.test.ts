@@ -86,7 +86,11 @@ const OTHERS: readonly Subject[] = [
   ...["adjust", "callback", "core", "frags", "globals", "hidden", "map-in-map", "no-btf", "stack", "vlan-push"].map(
     (name) => ({ program: testProgram(name) }),
   ),
-  { program: testProgram("elsewhere"), lone: testProgram("functions"), except: ["freplace"] },
+  {
+    program: { ...testProgram("elsewhere"), function: "xdp_functions" },
+    lone: testProgram("functions"),
+    except: ["freplace"],
+  },
   { program: testProgram("arg-tags"), lacking: olderThan(6, 8) },
   { program: testProgram("kconfig"), lacking: withoutConfiguration() },
   { program: testProgram("static-maps"), lone: testProgram("map-in-map"), except: ["freplace"] },
