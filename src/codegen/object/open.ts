@@ -140,8 +140,11 @@ function funcType(btf: Btf, ext: BtfExt, symbol: ElfSymbol, section: ElfSection)
   );
 }
 
-/** Sections in which libbpf, libxdp and iproute2 look for XDP programs; `devmap` and `cpumap` ones run elsewhere. */
-const XDP_SECTION = /^xdp(?:[._/](?!devmap|cpumap|frags\/).*)?$/;
+/**
+ * Sections in which libbpf, libxdp and iproute2 look for XDP programs; `devmap` and `cpumap` ones run elsewhere. A `?` in
+ * front tells libbpf to load the program only when it is asked to.
+ */
+const XDP_SECTION = /^\??xdp(?:[._/](?!devmap|cpumap|frags\/).*)?$/;
 
 function isXdpEntry(symbol: ElfSymbol, section: ElfSection): boolean {
   return symbol.binding !== "local" && XDP_SECTION.test(section.name);
@@ -154,5 +157,5 @@ export function xdpFunctions(object: XdpObject): readonly ObjectFunction[] {
 
 /** Whether the function is compiled for packets of several buffers (`SEC("xdp.frags")`). */
 export function hasFrags(object: XdpObject, f: ObjectFunction): boolean {
-  return object.elf.sections[f.section]!.name === "xdp.frags";
+  return /^\??xdp\.frags$/.test(object.elf.sections[f.section]!.name);
 }
