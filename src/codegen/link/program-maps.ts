@@ -6,6 +6,7 @@ import type { ObjectFunction } from "../object/open.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { resolveType } from "../object/signature.ts";
 import { variablesOf } from "../object/variables.ts";
+import { numberApart } from "./names.ts";
 import { MAPS } from "./place.ts";
 import { unsupported } from "./unsupported.ts";
 
@@ -38,7 +39,14 @@ export function objectMaps(program: ResolvedProgram): readonly ObjectMap[] {
   const index = elf.sections.findIndex((s) => s.name === MAPS);
   if (index < 0) return [];
   const values = initialValues(program, index);
-  return variablesOf(object, index).map(({ name, type, of, offset, size }) => {
+  const variables = variablesOf(object, index);
+  // Static maps of several files may have one name, where their objects were joined.
+  const names = numberApart(
+    variables.map(({ name }) => name),
+    new Set(),
+  );
+  return variables.map(({ type, of, offset, size }, i) => {
+    const name = names[i]!;
     const struct = resolveType(btf, of);
     const pinning = struct?.kind === "struct" ? struct.members.find((m) => m.name === "pinning") : undefined;
     const pointer = pinning && resolveType(btf, pinning.type);

@@ -1,13 +1,10 @@
 /** Data sections of linked programs: several of a kind, sections of one's own, and what no loader would fill in. */
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { decodeBtf } from "../../../src/codegen/btf/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { chainOf } from "../../support/chains.ts";
-import { withFile } from "../../support/llvm.ts";
-import { compile } from "../../support/objects.ts";
+import { compile, joined } from "../../support/objects.ts";
 
 const program = (source: string, main: string) => ({
   name: "p",
@@ -25,17 +22,6 @@ const ADDRESSES = `
   SEC("xdp") int reads_pointer(struct xdp_md *ctx) { return *where; }
   SEC("xdp") int reads_number(struct xdp_md *ctx) { return other; }
 `;
-
-/** What libbpf's static linker makes of two objects. */
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return withFile(a, (first) =>
-    withFile(b, (second) => {
-      const output = `${first}.joined`;
-      execFileSync("bpftool", ["gen", "object", output, first, second]);
-      return new Uint8Array(readFileSync(output));
-    }),
-  );
-}
 
 describe("data with addresses", () => {
   it.each([

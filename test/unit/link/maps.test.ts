@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { chainOf, testProgram } from "../../support/chains.ts";
-import { compile } from "../../support/objects.ts";
+import { compile, joined } from "../../support/objects.ts";
 
 const object = (source: string): { object: string; bytes: Uint8Array } => ({
   object: "m.bpf.o",
@@ -76,6 +76,26 @@ describe("maps that hold something from the start", () => {
     ],
   ])("refuses a program that %s", (_, source, message) => {
     expect(() => synthesise(chainOf([{ name: "p", ...object(source) }], { linkage: "call" }))).toThrow(message);
+  });
+
+  it("may have one name twice, where the objects of several files were joined", () => {
+    const file = (code: string): Uint8Array =>
+      object(`static struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, int); }
+        m SEC(".maps");
+        static __attribute__((always_inline)) int found(void) { int k = 0; return bpf_map_lookup_elem(&m, &k) != 0; }
+        ${code}`).bytes;
+    const bytes = joined(
+      file(`int other(void); SEC("xdp") int f(struct xdp_md *ctx) { return found() + other(); }`),
+      file(`__attribute__((noinline)) int other(void) { return found(); }`),
+    );
+    const { slots, elf } = synthesise(chainOf([{ name: "p", object: "p.bpf.o", bytes }], { linkage: "call" }));
+    expect([...slots[0]!.maps]).toEqual([
+      ["m", "m"],
+      ["m_2", "m_2"],
+    ]);
+    const { sections, symbols } = readElf(elf);
+    const used = ["xdp", ".text"].flatMap((name) => sections.find((s) => s.name === name)!.relocations);
+    expect(used.map(({ symbol }) => symbols[symbol]!.name).toSorted()).toEqual(["m", "m_2", "other"]);
   });
 
   it("is called rather than extended, because an extension's object has one program", () => {
