@@ -51,6 +51,7 @@ const tools = [
   tool("test", "python3-jsonschema", "validates chains, as a witness", () =>
     existsSync("/usr/lib/python3/dist-packages/jsonschema"),
   ),
+  tool("test", "gcc-bpf", "objects that clang did not make", () => command("bpf-gcc")),
   tool("test", "tcpdump", "reads frames, as a witness", () => command("tcpdump")),
   tool("vm", "qemu-system-x86", "the virtual machine", () => command("qemu-system-x86_64")),
   tool("vm", "busybox-static", "the guest's first programs", () => command("busybox")),

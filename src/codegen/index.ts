@@ -13,6 +13,7 @@ export {
   MANIFEST_SECTION,
   type ManifestProgram,
 } from "./dispatcher/manifest.ts";
+export { type Origin, originOf } from "./dispatcher/origin.ts";
 export { buildDispatcher, type BuildOptions } from "./dispatcher/build.ts";
 export {
   BPF_MAP_TYPE_PERCPU_ARRAY,

@@ -1,11 +1,12 @@
 /** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its `call` slots bound. */
 import { isLinked } from "../chain/chain.ts";
-import { encodeManifest, MANIFEST_SECTION, type DispatcherImage } from "../codegen/index.ts";
+import { encodeManifest, MANIFEST_SECTION, originOf, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import type { Kernel, ObjectMap, ObjectProgram } from "./kernel.ts";
+import { type BpfObject, type Kernel, KernelError, type ObjectMap, type ObjectProgram } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
 import { select, tryAlone } from "./program.ts";
+import { refusedInstruction } from "./verifier-log.ts";
 
 export interface LoadedDispatcher extends Disposable {
   readonly program: ObjectProgram;
@@ -17,7 +18,7 @@ export interface LoadedDispatcher extends Disposable {
 
 /**
  * @param binder says which maps of the `call` programs are taken over
- * @throws XdpgenError `program-rejected`; it names the program where one is refused on its own
+ * @throws XdpgenError `program-rejected`; it names the program that is refused, alone or in its place
  */
 export function loadDispatcher(
   kernel: Kernel,
@@ -31,6 +32,11 @@ export function loadDispatcher(
   try {
     const program = select(object, image.main, what);
     program.makeXdp();
+    // What is a program of its own beside the dispatcher is entered by tail calls, from maps that libbpf fills.
+    for (const other of object.programs) {
+      other.setAutoload(true);
+      other.makeXdp();
+    }
     const manifest = object.map(MANIFEST_SECTION);
     if (!manifest) throw new XdpgenError("object-invalid", `${what} has no manifest (section ${MANIFEST_SECTION})`);
     manifest.setInitialValue(encodeManifest(image.manifest, { generation }));
@@ -46,7 +52,7 @@ export function loadDispatcher(
         return [slot.program, found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map)] : []))];
       }),
     );
-    loadObject(object, what, chain, () => blame(kernel, image));
+    loadOrBlame(kernel, object, image, what);
     return { program, maps, map: (name) => object.map(name), [Symbol.dispose]: () => object[Symbol.dispose]() };
   } catch (error) {
     object[Symbol.dispose]();
@@ -54,7 +60,31 @@ export function loadDispatcher(
   }
 }
 
-/** Throws the error of the first linked program that is refused on its own; returns where all of them are fine alone. */
-function blame(kernel: Kernel, image: DispatcherImage): void {
-  for (const { program } of image.plan.nodes) if (isLinked(program.linkage)) tryAlone(kernel, program);
+/** @throws XdpgenError `program-rejected`; it names the program, and the line where the whole is refused for it */
+function loadOrBlame(kernel: Kernel, object: BpfObject, image: DispatcherImage, what: string): void {
+  let fineAlone = false;
+  try {
+    loadObject(object, what, image.manifest.chain, () => {
+      for (const { program } of image.plan.nodes) if (isLinked(program.linkage)) tryAlone(kernel, program);
+      fineAlone = true;
+    });
+  } catch (error) {
+    throw (fineAlone && blamed(image, error)) || error;
+  }
+}
+
+/** The error with the program and the line whose code the verifier was in; undefined where its log does not tell. */
+function blamed(image: DispatcherImage, error: unknown): XdpgenError | undefined {
+  if (!(error instanceof XdpgenError) || !(error.cause instanceof KernelError)) return undefined;
+  const refused = refusedInstruction(error.cause.log);
+  const origin = refused?.program === image.main ? originOf(image, refused.instruction) : undefined;
+  const program = image.plan.nodes.find((node) => node.program.name === origin?.program)?.program;
+  if (!origin || !program) return undefined;
+  const at = origin.line ? `, at ${origin.line.file}:${origin.line.line}: ${origin.line.text.trim()}` : "";
+  return new XdpgenError(
+    error.code,
+    `program ${program.name} (${program.path}) is fine alone and refused in its place in chain ${image.manifest.chain}: ` +
+      `function ${origin.function}${at}\n${error.message}`,
+    { cause: error.cause },
+  );
 }

@@ -17,6 +17,27 @@ export function verifierLog(printed: string): string | undefined {
   return printed.slice(from, end < 0 ? undefined : end);
 }
 
+export interface RefusedInstruction {
+  /** The function that libbpf loaded as a program. */
+  readonly program: string;
+  /** Its number, as the verifier counts them. */
+  readonly instruction: number;
+}
+
+/**
+ * The instruction at which the verifier gave up, in what libbpf printed: the last one that the log shows, or, where it was
+ * refused before it was walked, the one that the reason names. Undefined where no single one is to blame.
+ */
+export function refusedInstruction(printed: string): RefusedInstruction | undefined {
+  const log = verifierLog(printed);
+  const program = [...printed.matchAll(/prog '([^']*)': -- BEGIN PROG LOAD LOG --/g)].at(-1)?.[1];
+  if (log === undefined || program === undefined || /too large|too complex|combined stack size/.test(log))
+    return undefined;
+  const walked = [...log.matchAll(/^(\d+): \(/gm)].at(-1);
+  const named = walked ?? [...log.matchAll(/\binsn (\d+)/g)].at(-1);
+  return named && { program, instruction: Number(named[1]) };
+}
+
 /** Statistics that follow the reason, and blank lines. */
 const NOISE = /^(processed \d+ insns|verification time|stack depth|$)/;
 

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Chain } from "../../src/chain/index.ts";
+import { originOf, synthesise } from "../../src/codegen/index.ts";
 import { attach, openKernel } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { jitedProgram } from "../support/jited.ts";
@@ -135,4 +136,29 @@ it("the verifier names the line of the program that it refuses", async () => {
     code: "program-rejected",
     message: expect.stringContaining(source[wrong]!.trim()),
   });
+});
+
+it("the error names program and line where the whole is refused, though each program is fine alone", async () => {
+  const source = readFileSync(fileURLToPath(new URL("../bpf/unscalar.bpf.c", import.meta.url)), "utf8").split("\n");
+  const line = 1 + source.findIndex((text) => text.includes("return ctx->data;"));
+  const chain = chainOf([numbered(1), testProgram("unscalar"), numbered(2)], { linkage: "call" });
+  await expect(attach(chain, pair.far)).rejects.toMatchObject({
+    code: "program-rejected",
+    message: expect.stringMatching(
+      new RegExp(
+        `^program unscalar \\(.*\\) is fine alone and refused in its place in chain test: ` +
+          `function xdp_unscalar, at test/bpf/unscalar\\.bpf\\.c:${line}: return ctx->data;\nthe kernel's verifier refuses`,
+      ),
+    ),
+  });
+});
+
+it("functions lie in the kernel where the origin of an instruction is looked for", async () => {
+  const chain = chainOf([testProgram("globals"), testProgram("callback"), testProgram("hidden")], { linkage: "call" });
+  const { live, dumped } = await attached(chain);
+  await using _ = live;
+  const image = synthesise(chain);
+  const named: string[] = [];
+  for (let at = 0, origin = originOf(image, at); origin; origin = originOf(image, ++at)) named.push(origin.function);
+  expect([...new Set(named)]).toEqual([...new Set(dumped.map((i) => i.function))]);
 });

@@ -40,6 +40,17 @@ export function compile(source: string, ...options: string[]): Uint8Array {
   });
 }
 
+/** What libbpf's static linker makes of two objects. */
+export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  return withFile(a, (first) =>
+    withFile(b, (second) => {
+      const output = `${first}.joined`;
+      execFileSync("bpftool", ["gen", "object", output, first, second]);
+      return new Uint8Array(readFileSync(output));
+    }),
+  );
+}
+
 /** `MANY_FEATURES` as clang compiles it with each of these sets of options. */
 export function clangVariations(): [name: string, bytes: Uint8Array][] {
   const levels = ["-O0", "-O1", "-O2", "-Os"];

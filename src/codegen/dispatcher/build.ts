@@ -19,7 +19,7 @@ import { leavesVerdictAlone, type SlotBody, type SlotCode } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
-import { dispatcherUnit, withManifest, withTrace } from "./unit.ts";
+import { dispatcherUnit, sourceOfChain, withManifest, withTrace } from "./unit.ts";
 
 const NO_MAPS: Slot["maps"] = new Map();
 
@@ -47,7 +47,7 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   const contributions = contributionsOf(bound, functions[0], inlined);
   const brought = contributions.flatMap((unit) => unit.functions.map((f) => f.code));
   checkLimits(plan, [...functions.map((f) => f.instructions), ...brought], units);
-  const code = dispatcherUnit(functions, `chain ${plan.chain}`);
+  const code = dispatcherUnit(functions, sourceOfChain(plan.chain));
   const manifest = manifestOf(plan, code.functions);
   const whole = withManifest(code, encodeManifest(manifest, { generation: 0 }));
   const own = trace ? withTrace(whole, plan.nodes.length) : counters ? withCounters(whole, plan) : whole;

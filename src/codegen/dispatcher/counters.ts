@@ -92,6 +92,6 @@ export function withCounters(unit: Unit, { nodes }: Plan): Unit {
   ];
   const size = 8 * members.length;
   const type = add({ kind: "var", name: COUNTERS_MAP, type: add(struct("", size, members)), linkage: "global" });
-  const map: UnitMap = { symbol: COUNTERS_MAP, type, size, shared: false };
+  const map: UnitMap = { symbol: COUNTERS_MAP, type, size, shared: false, values: [] };
   return { ...unit, maps: [...unit.maps, map], btf: { types } };
 }

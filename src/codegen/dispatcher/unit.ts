@@ -8,6 +8,11 @@ import { type DispatcherFunction, INT } from "./function.ts";
 import { MANIFEST_HEADER, MANIFEST_SECTION } from "./manifest.ts";
 import { TRACE_SECTION, traceSize } from "./trace.ts";
 
+/** What line records of a dispatcher's own code give as the source file. */
+export function sourceOfChain(chain: string): string {
+  return `chain ${chain}`;
+}
+
 /**
  * The functions as a unit of the linker, laid out. No type of the unit is there twice.
  *
@@ -50,7 +55,7 @@ export function dispatcherUnit(functions: readonly DispatcherFunction[], file: s
       coreRelocations: [],
     };
   });
-  return { name: "dispatcher", maps: [], functions: unitFunctions, data: [], btf: { types } };
+  return { name: "dispatcher", maps: [], functions: unitFunctions, data: [], externs: [], btf: { types } };
 }
 
 /** Equal for equal types. No name holds the NUL that separates the fields. */

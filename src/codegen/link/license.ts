@@ -24,7 +24,8 @@ export function commonLicense(programs: readonly ResolvedProgram[]): string {
   if (other && gpl) {
     throw new XdpgenError(
       "object-unsupported",
-      `${gpl.name} is licensed "${gpl.object.license}" and ${other.name} "${other.object.license}": ` +
+      `${gpl.name} is licensed "${gpl.object.license}" and ${other.name} ` +
+        `${other.object.license === "" ? "has no license" : `"${other.object.license}"`}: ` +
         "linked into one program they need one license that the kernel takes for both; use `linkage: freplace` for one of them",
     );
   }

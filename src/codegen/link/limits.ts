@@ -28,7 +28,9 @@ export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[
   }
   const used = new Set(code.flatMap((list) => list.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol]))));
   const brought = [...new Set(units.flatMap((u) => [...u.maps.map((m) => m.symbol), ...u.data.map((d) => d.section)]))];
-  const maps = brought.filter((name) => used.has(name)).length;
+  // libbpf makes one map of all the configuration that is read.
+  const kconfig = units.some(({ externs }) => externs.some((e) => e.section === ".kconfig" && used.has(e.symbol)));
+  const maps = brought.filter((name) => used.has(name)).length + (kconfig ? 1 : 0);
   const counters = plan.counters ? 1 : 0;
   if (maps + counters > MAX_MAPS) {
     throw new XdpgenError(

@@ -4,7 +4,7 @@ import { R_BPF_64_32, R_BPF_64_64 } from "../elf/index.ts";
 import type { ElfRelocation } from "../elf/object.ts";
 import { once } from "../once.ts";
 import { codeBytes } from "./code-bytes.ts";
-import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
+import type { Unit, UnitExtern, UnitFunction, UnitMap } from "./unit.ts";
 
 /** libbpf takes subprograms from this section only. */
 export const TEXT = ".text";
@@ -19,17 +19,17 @@ export interface Placed {
   readonly size: number;
 }
 
-/** The first function of the first unit goes to `mainSection`, every other to `.text`. */
+/** The first function of the first unit goes to `mainSection`, and so do those that tail calls enter; the rest to `.text`. */
 export function place(units: readonly Unit[], mainSection: string): readonly Placed[] {
-  let end = 0;
+  const ends = new Map<string, number>();
   const sizeOf = once((code: readonly Instruction[]) => 8 * code.reduce((sum, i) => sum + slots(i), 0));
   return units.flatMap((unit, u) =>
     unit.functions.map((f, i): Placed => {
+      const section = (u === 0 && i === 0) || f.tailCalled ? mainSection : TEXT;
+      const offset = ends.get(section) ?? 0;
       const size = sizeOf(f.code);
-      if (u === 0 && i === 0) return { unit: u, function: f, section: mainSection, offset: 0, size };
-      const offset = end;
-      end += size;
-      return { unit: u, function: f, section: TEXT, offset, size };
+      ends.set(section, offset + size);
+      return { unit: u, function: f, section, offset, size };
     }),
   );
 }
@@ -58,6 +58,24 @@ export function uniqueMaps(units: readonly Unit[]): readonly PlacedMap[] {
 /** Bytes of section `.maps`. */
 export function mapsSize(maps: readonly PlacedMap[]): number {
   return maps.reduce((sum, m) => sum + m.map.size, 0);
+}
+
+export interface PlacedExtern {
+  readonly unit: number;
+  readonly extern: UnitExtern;
+}
+
+/** Externs in order, each where its first unit has it; it must be there if any unit says so. */
+export function uniqueExterns(units: readonly Unit[]): readonly PlacedExtern[] {
+  const placed = new Map<string, PlacedExtern>();
+  for (const [unit, { externs }] of units.entries()) {
+    for (const extern of externs) {
+      const first = placed.get(extern.symbol) ?? { unit, extern };
+      const weak = first.extern.weak && extern.weak;
+      placed.set(extern.symbol, { unit: first.unit, extern: { ...first.extern, weak } });
+    }
+  }
+  return [...placed.values()];
 }
 
 export interface Code {

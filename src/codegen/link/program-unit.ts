@@ -4,15 +4,16 @@
  */
 import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
-import type { TypeId } from "../btf/types.ts";
-import { SHF_ALLOC, SHF_EXECINSTR } from "../elf/index.ts";
-import type { ElfSection } from "../elf/object.ts";
 import { type CodeInstruction, type Reference, readCode } from "../object/code.ts";
 import type { ObjectFunction } from "../object/open.ts";
 import type { ResolvedProgram } from "../object/program.ts";
-import { isDispatchable, resolveType } from "../object/signature.ts";
-import { identifier, numberApart, tellApart } from "./names.ts";
-import type { Unit, UnitData, UnitFunction, UnitMap } from "./unit.ts";
+import { isDispatchable } from "../object/signature.ts";
+import { numberApart, tellApart } from "./names.ts";
+import { dataKind, dataSections } from "./program-data.ts";
+import { programExterns } from "./program-externs.ts";
+import { type InitialValue, objectMaps, tailCalled } from "./program-maps.ts";
+import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
+import { unsupported } from "./unsupported.ts";
 
 export interface ProgramUnit extends Unit {
   /** Name of the program's own map or data section -> name in the linked object. */
@@ -22,13 +23,8 @@ export interface ProgramUnit extends Unit {
 interface ReachedFunction {
   readonly function: ObjectFunction;
   readonly code: readonly CodeInstruction[];
-}
-
-interface ObjectMap {
-  readonly name: string;
-  readonly size: number;
-  readonly type: TypeId;
-  readonly shared: boolean;
+  /** Entered by tail calls, not by calls. */
+  readonly tailCalled: boolean;
 }
 
 /**
@@ -40,16 +36,19 @@ interface ObjectMap {
 export function programUnits(programs: readonly ResolvedProgram[], taken: ReadonlySet<string>): readonly ProgramUnit[] {
   const collected = programs.map((program) =>
     naming(program, () => {
-      const functions = reachableFunctions(program);
-      return { program, functions, maps: objectMaps(program), data: dataSections(program, functions) };
+      const maps = objectMaps(program);
+      const functions = reachableFunctions(program, tailCalled(maps));
+      const externs = programExterns(program, functions);
+      return { program, functions, maps, externs, data: dataSections(program, functions) };
     }),
   );
+  const kernelNames = new Set(collected.flatMap(({ externs }) => externs.map((e) => e.symbol)));
   const names = tellApart(
     collected.flatMap(({ program, functions, maps }) => [
       ...functions.map((f) => ({ program: program.name, name: f.function.name })),
       ...maps.map((m) => ({ program: program.name, name: m.name, ...(m.shared ? { key: `pinned ${m.name}` } : {}) })),
     ]),
-    taken,
+    new Set([...taken, ...kernelNames]),
   );
   const sections = numberApart(
     collected.flatMap(({ data }) => data.map((d) => d.section)),
@@ -57,34 +56,51 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
   );
   let next = 0;
   let nextSection = 0;
-  return collected.map(({ program, functions, maps, data: unnamed }) => {
+  return collected.map(({ program, functions, maps, externs, data: unnamed }) => {
     const functionNames = new Map(functions.map((f) => [f.function, names[next++]!]));
-    const mapNames = new Map(maps.map((m) => [m.name, names[next++]!]));
+    const mapSymbols = new Map(maps.map((m) => [m.offset, names[next++]!]));
     const data = unnamed.map((d) => ({ ...d, section: sections[nextSection++]! }));
     const symbolOf = (reference: Reference): string => {
       switch (reference.kind) {
         case "function":
           return functionNames.get(reference.function)!;
         case "map": {
-          const name = mapNames.get(reference.name);
+          const name = mapSymbols.get(reference.offset);
           if (name !== undefined) return name;
-          throw unsupported(program, `uses map ${reference.name || "(static)"} without a global definition in its BTF`);
+          throw unsupported(program, `uses map ${reference.name || "(static)"} without a definition in its BTF`);
         }
         case "data":
           return data.find((d) => d.index === reference.section)!.section;
         case "extern":
-          throw unsupported(program, `uses the external symbol ${reference.name} (kconfig, ksym or kfunc)`);
+          return reference.name;
       }
     };
+    const symbolOfValue = (value: InitialValue["is"]): string =>
+      (typeof value === "number" ? mapSymbols.get(value) : functionNames.get(value)) ?? missing(program, value);
     return {
       name: program.name,
       btf: program.object.btf,
       functions: functions.map((f, i) => unitFunction(program, f, functionNames.get(f.function)!, i === 0, symbolOf)),
-      maps: maps.map((m): UnitMap => ({ symbol: mapNames.get(m.name)!, ...m })),
+      maps: maps.map(({ offset, type, size, shared, values }): UnitMap => ({
+        symbol: mapSymbols.get(offset)!,
+        type,
+        size,
+        shared,
+        values: values.map(({ offset: at, is }) => ({ offset: at, symbol: symbolOfValue(is) })),
+      })),
       data,
-      mapNames: new Map([...mapNames, ...data.map((d): [string, string] => [d.ownName, d.section])]),
+      externs,
+      mapNames: new Map([
+        ...maps.map((m): [string, string] => [m.name, mapSymbols.get(m.offset)!]),
+        ...data.map((d): [string, string] => [d.ownName, d.section]),
+      ]),
     };
   });
+}
+
+function missing(program: ResolvedProgram, value: InitialValue["is"]): never {
+  const what = typeof value === "number" ? `map at byte ${value} of .maps` : value.name;
+  throw unsupported(program, `fills a map with the ${what}, which its BTF does not define`);
 }
 
 /** Runs a step that reads the program's object, and lets what it refuses name the program. */
@@ -97,37 +113,41 @@ function naming<T>(program: ResolvedProgram, step: () => T): T {
   }
 }
 
-function unsupported(program: ResolvedProgram, what: string): XdpgenError {
-  return new XdpgenError(
-    "object-unsupported",
-    `${program.name}: ${program.path} ${what}, which linkage \`call\` does not link; ` +
-      "use `linkage: freplace` for it, where the kernel takes extension programs (`xdpgen doctor`)",
-  );
-}
-
-/** Depth first from the entry, in the order of the calls. */
-function reachableFunctions(program: ResolvedProgram): readonly ReachedFunction[] {
+/**
+ * Depth first from the entry, in the order of the calls; then in the same way from what tail calls enter.
+ *
+ * @throws XdpgenError `object-unsupported`: libbpf has programs and functions apart, and one function would be both
+ */
+function reachableFunctions(
+  program: ResolvedProgram,
+  tailCalls: ReadonlySet<ObjectFunction>,
+): readonly ReachedFunction[] {
   const { object } = program;
   const reached = new Map<ObjectFunction, ReachedFunction>();
+  const enter = (f: ObjectFunction): void => {
+    if (tailCalls.has(f)) throw unsupported(program, `puts ${f.name} into a map of programs and calls it too`);
+    visit(f);
+  };
   const visit = (f: ObjectFunction): void => {
     if (reached.has(f)) return;
     const code = readCode(object, f);
-    reached.set(f, { function: f, code });
+    reached.set(f, { function: f, code, tailCalled: tailCalls.has(f) });
     for (const { reference } of code) {
-      if (reference?.kind === "function") visit(reference.function);
+      if (reference?.kind === "function") enter(reference.function);
       if (reference?.kind !== "data") continue;
       const section = object.elf.sections[reference.section]!;
       if (!dataKind(section)) throw unsupported(program, `refers to section ${section.name}`);
       if (section.size === 0) throw unsupported(program, `refers to section ${section.name}, which is empty`);
     }
   };
-  visit(program.main);
+  enter(program.main);
+  for (const f of tailCalls) visit(f);
   return [...reached.values()];
 }
 
 function unitFunction(
   program: ResolvedProgram,
-  { function: f, code }: ReachedFunction,
+  { function: f, code, tailCalled: isTailCalled }: ReachedFunction,
   symbol: string,
   isEntry: boolean,
   symbolOf: (reference: Reference) => string,
@@ -157,6 +177,7 @@ function unitFunction(
     type: f.type,
     lines,
     coreRelocations: own(ext.coreRelocations.get(section)),
+    ...(isTailCalled && { tailCalled: true }),
   };
 }
 
@@ -165,82 +186,4 @@ function addend(reference: Reference, instruction: Instruction): number {
   if (reference.kind === "data") return reference.offset;
   const isCall = instruction.immHigh === undefined;
   return isCall ? -1 : 0;
-}
-
-function dataKind({ name, flags }: ElfSection): string | undefined {
-  const allocated = (flags & SHF_ALLOC) !== 0 && (flags & SHF_EXECINSTR) === 0;
-  return allocated ? /^\.(rodata|data|bss)(?:\.|$)/.exec(name)?.[1] : undefined;
-}
-
-interface ProgramData extends UnitData {
-  /** Index in the object's sections. */
-  readonly index: number;
-  /** Name in the program's own object. */
-  readonly ownName: string;
-}
-
-/**
- * `.rodata` of program `acl` becomes `.rodata.acl`, and `.rodata.str1.1` becomes `.rodata.acl.str1.1`. Its `.bss` becomes
- * `.data.acl.bss`, filled with zeros: loaders older than libbpf 1.1 know one `.bss` only.
- */
-function dataSections(program: ResolvedProgram, functions: readonly ReachedFunction[]): readonly ProgramData[] {
-  const { elf, btf } = program.object;
-  const used = new Set(
-    functions.flatMap((f) => f.code.map(({ reference: r }) => (r?.kind === "data" ? r.section : undefined))),
-  );
-  return elf.sections.flatMap((section, index) => {
-    const kind = dataKind(section);
-    if (!kind || section.size === 0) return [];
-    if (section.relocations.length > 0) {
-      if (!used.has(index)) return [];
-      throw unsupported(program, `has addresses in its initialised data (section ${section.name})`);
-    }
-    const types = btf.types.find((t) => t.kind === "datasec" && t.name === section.name);
-    const offsets = new Map(
-      elf.symbols.filter((s) => s.type === "object" && s.section === index).map((s) => [s.name, s.value]),
-    );
-    const variables = (types?.kind === "datasec" ? types.vars : []).map((v) => {
-      const type = btf.types[v.type - 1];
-      return { ...v, offset: (type?.kind === "var" ? offsets.get(type.name) : undefined) ?? v.offset };
-    });
-    const own = identifier(program.name);
-    const name =
-      kind === "bss" ? `.data.${own}${section.name}` : `.${kind}.${own}${section.name.slice(kind.length + 1)}`;
-    return [
-      {
-        index,
-        ownName: section.name,
-        section: name,
-        kind: kind === "rodata" ? ("rodata" as const) : ("data" as const),
-        bytes: kind === "bss" ? new Uint8Array(section.size) : section.data,
-        align: section.align,
-        variables,
-      },
-    ];
-  });
-}
-
-function objectMaps(program: ResolvedProgram): readonly ObjectMap[] {
-  const { elf, btf } = program.object;
-  if (elf.sections.some((s) => s.name === "maps" && s.size > 0)) {
-    throw unsupported(program, "declares maps in the old section `maps`, which libbpf 1.0 gave up");
-  }
-  const index = elf.sections.findIndex((s) => s.name === ".maps");
-  if (index < 0) return [];
-  if (elf.sections[index]!.relocations.length > 0) {
-    throw unsupported(program, "fills a map of maps or of programs where it declares it");
-  }
-  const declared = btf.types.find((t) => t.kind === "datasec" && t.name === ".maps");
-  return (declared?.kind === "datasec" ? declared.vars : []).flatMap(({ type }) => {
-    const variable = btf.types[type - 1];
-    if (variable?.kind !== "var") return [];
-    const symbol = elf.symbols.find((s) => s.name === variable.name && s.section === index);
-    if (!symbol) return [];
-    const struct = resolveType(btf, variable.type);
-    const pinning = struct?.kind === "struct" ? struct.members.find((m) => m.name === "pinning") : undefined;
-    const pointer = pinning && resolveType(btf, pinning.type);
-    const array = pointer?.kind === "ptr" ? resolveType(btf, pointer.type) : undefined;
-    const shared = array?.kind === "array" && array.length === 1;
-    return [{ name: variable.name, size: symbol.size, type, shared }];
-  });
 }

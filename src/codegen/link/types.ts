@@ -2,7 +2,7 @@
 import { XdpgenError } from "../../errors.ts";
 import { mergeBtf } from "../btf/index.ts";
 import type { BtfExt, BtfType, TypeId } from "../btf/types.ts";
-import { MAPS, type Placed, type PlacedMap, mapsSize } from "./place.ts";
+import { MAPS, type Placed, type PlacedExtern, type PlacedMap, mapsSize } from "./place.ts";
 import type { Unit } from "./unit.ts";
 
 export interface MergedTypes {
@@ -14,10 +14,17 @@ export interface MergedTypes {
 /**
  * A unit that is alone keeps its types as they are.
  *
- * @throws XdpgenError `object-unsupported` where two units define a shared map differently
+ * @throws XdpgenError `object-unsupported` where two units define a shared map, or declare a variable of the kernel,
+ *   differently
  */
-export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], maps: readonly PlacedMap[]): MergedTypes {
-  const merged = units.length > 1 ? mergeBtf(units.map((u) => ({ btf: u.btf, roots: rootsOf(u) }))) : undefined;
+export function mergeTypes(
+  units: readonly Unit[],
+  placed: readonly Placed[],
+  maps: readonly PlacedMap[],
+  externs: readonly PlacedExtern[],
+): MergedTypes {
+  const merged =
+    units.length > 1 ? mergeBtf(units.map((u, i) => ({ btf: u.btf, roots: rootsOf(u, i, externs) }))) : undefined;
   const id = (unit: number, type: TypeId): TypeId => (merged ? merged.ids[unit]!.get(type)! : type);
   const btf = [...(merged?.btf ?? units[0]!.btf).types];
 
@@ -50,6 +57,8 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
     }
   });
 
+  refuseDeclaredDifferently(units, externs, btf, id);
+
   if (maps.length > 0) {
     const vars = maps.map((m) => ({ type: id(m.unit, m.map.type), offset: m.offset, size: m.map.size }));
     btf.push({ kind: "datasec", name: MAPS, size: mapsSize(maps), vars });
@@ -61,6 +70,14 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
       btf.push({ kind: "datasec", name: d.section, size: d.bytes.length, vars });
     }
   });
+
+  for (const name of [".kconfig", ".ksyms"]) {
+    const wanted = externs.filter(({ extern }) => extern.section === name);
+    if (wanted.length === 0) continue;
+    // libbpf says where they lie, when it has found them.
+    const vars = wanted.map(({ unit, extern }) => ({ type: id(unit, extern.type), offset: 0, size: extern.size }));
+    btf.push({ kind: "datasec", name, size: 0, vars });
+  }
 
   const ext: BtfExt = {
     funcInfo: bySection(placed, (p) => [{ offset: 0, type: id(p.unit, p.function.type) }]),
@@ -78,9 +95,48 @@ export function mergeTypes(units: readonly Unit[], placed: readonly Placed[], ma
   return { btf, ext, types: new Map(placed.map((p) => [p.function.symbol, id(p.unit, p.function.type)])) };
 }
 
-/** Everything of a unit's BTF that the linked object speaks of, and the tags on it. */
-function rootsOf(unit: Unit): readonly TypeId[] {
+/**
+ * The first unit's declaration is that of all. Of a variable the units must agree on the type, which says how the code
+ * reads it; of a function the kernel's own type counts, so that a declaration may know more of it than another.
+ */
+function refuseDeclaredDifferently(
+  units: readonly Unit[],
+  externs: readonly PlacedExtern[],
+  btf: readonly BtfType[],
+  id: (unit: number, type: TypeId) => TypeId,
+): void {
+  const declared = new Map(externs.map((e) => [e.extern.symbol, e]));
+  for (const [index, unit] of units.entries()) {
+    for (const { symbol, section, type } of unit.externs) {
+      const first = declared.get(symbol)!;
+      const variable = unit.btf.types[type - 1]!;
+      const known = btf[id(first.unit, first.extern.type) - 1]!;
+      const agree =
+        section === first.extern.section &&
+        variable.kind === known.kind &&
+        (variable.kind !== "var" || id(index, variable.type) === (known as typeof variable).type);
+      if (agree) continue;
+      throw new XdpgenError(
+        "object-unsupported",
+        `${unit.name}: ${symbol} of the kernel is declared differently in ${units[first.unit]!.name}; ` +
+          "give the two one declaration, or use `linkage: freplace` for one of them",
+      );
+    }
+  }
+}
+
+/**
+ * Everything of a unit's BTF that the linked object speaks of, and the tags on it. A declaration that an earlier unit has
+ * too is left out, but for its type: the kernel takes none that no section lists.
+ */
+function rootsOf(unit: Unit, position: number, externs: readonly PlacedExtern[]): readonly TypeId[] {
+  const first = new Set(externs.flatMap((e) => (e.unit === position ? [e.extern.symbol] : [])));
   const roots = new Set([
+    ...unit.externs.flatMap(({ symbol, type }) => {
+      if (first.has(symbol)) return [type];
+      const declaration = unit.btf.types[type - 1]!;
+      return declaration.kind === "var" ? [declaration.type] : [];
+    }),
     ...unit.functions.flatMap((f) => [f.type, ...f.coreRelocations.map((r) => r.type)]),
     ...(unit.inlined?.coreRelocations ?? []).map((r) => r.type),
     ...unit.maps.map((m) => m.type),

@@ -18,6 +18,8 @@ export interface UnitFunction {
   readonly lines: readonly LineInfo[];
   /** Offsets from the start of the function. */
   readonly coreRelocations: readonly CoreRelocation[];
+  /** A program of its own, which a map of programs names: it is entered by tail calls and lies beside the main function. */
+  readonly tailCalled?: boolean;
 }
 
 export interface UnitMap {
@@ -25,8 +27,10 @@ export interface UnitMap {
   readonly symbol: string;
   /** Its VAR type in the unit's BTF. */
   readonly type: TypeId;
-  /** Bytes of its definition in `.maps`; all zero, only their number counts. */
+  /** Bytes of its definition in `.maps`; all zero but for the addresses in `values`. */
   readonly size: number;
+  /** What the map holds from the start: a map or a function at an offset from the start of the definition, in bytes. */
+  readonly values: readonly { readonly offset: number; readonly symbol: string }[];
   /** Pinned by name (`LIBBPF_PIN_BY_NAME`): one map for all units that define it. */
   readonly shared: boolean;
 }
@@ -39,6 +43,18 @@ export interface UnitData {
   readonly align: number;
   /** Variables: VAR types of the unit's BTF and where they lie. */
   readonly variables: readonly { readonly type: TypeId; readonly offset: number; readonly size: number }[];
+}
+
+/** What libbpf finds in the kernel for an object that it loads. One name is one thing for all units. */
+export interface UnitExtern {
+  readonly symbol: string;
+  readonly section: ".kconfig" | ".ksyms";
+  /** Its VAR or FUNC type in the unit's BTF. */
+  readonly type: TypeId;
+  /** As the section's BTF says; 0 for a function. */
+  readonly size: number;
+  /** Whether the object is loaded where the kernel does not have it. */
+  readonly weak: boolean;
 }
 
 export interface Unit {
@@ -55,4 +71,5 @@ export interface Unit {
   };
   readonly maps: readonly UnitMap[];
   readonly data: readonly UnitData[];
+  readonly externs: readonly UnitExtern[];
 }

@@ -11,7 +11,12 @@ import type { ObjectFunction, XdpObject } from "./open.ts";
 
 export type Reference =
   | { readonly kind: "function"; readonly function: ObjectFunction }
-  | { readonly kind: "map"; readonly name: string }
+  | {
+      readonly kind: "map";
+      /** As the relocation has it; empty where that speaks of the section, as it does of a static map. */
+      readonly name: string;
+      /** Bytes from the start of `.maps`. */ readonly offset: number;
+    }
   | {
       readonly kind: "data";
       /** Index in `elf.sections`. */ readonly section: number;
@@ -57,22 +62,37 @@ function readReference(
     return isLocalCall ? functionAt(object, f, f.section, at + 8 * (instruction.imm + 1)) : undefined;
   }
   const symbol = object.elf.symbols[relocation.symbol];
-  if (!symbol || symbol.section === "absolute" || symbol.section === "common") {
-    fail(f, at, "refers to a symbol that is not there");
+  if (symbol?.section === "common") {
+    throw new XdpgenError(
+      "object-unsupported",
+      `function ${f.name}, byte ${at}: refers to ${symbol.name}, a variable that no section holds (a common symbol); ` +
+        "compile with -fno-common, or give it a value",
+    );
   }
+  if (!symbol || symbol.section === "absolute") fail(f, at, "refers to a symbol that is not there");
   if (symbol.section === "undefined") return { kind: "extern", name: symbol.name };
-  if (isLocalCall) return functionAt(object, f, symbol.section, symbol.value + 8 * (instruction.imm + 1));
+  if (isLocalCall) {
+    // Of a function by its name the immediate says nothing: clang has -1 there, and gcc's assembler other numbers.
+    const distance = symbol.type === "func" ? 0 : 8 * (instruction.imm + 1);
+    return functionAt(object, f, symbol.section, symbol.value + distance);
+  }
   if (isCall && instruction.src === BPF_PSEUDO_KFUNC_CALL) return { kind: "extern", name: symbol.name };
   const section = object.elf.sections[symbol.section]!;
   if ((section.flags & SHF_EXECINSTR) !== 0) {
     return functionAt(object, f, symbol.section, symbol.value + instruction.imm);
   }
-  if (section.name === ".maps") return { kind: "map", name: symbol.name };
-  return { kind: "data", section: symbol.section, offset: symbol.value + instruction.imm };
+  const offset = symbol.value + instruction.imm;
+  if (section.name === ".maps") return { kind: "map", name: symbol.name, offset };
+  return { kind: "data", section: symbol.section, offset };
+}
+
+/** The function that starts at a place. */
+export function functionStartingAt(object: XdpObject, section: number, offset: number): ObjectFunction | undefined {
+  return object.functions.find((f) => f.section === section && f.offset === offset);
 }
 
 function functionAt(object: XdpObject, caller: ObjectFunction, section: number, offset: number): Reference {
-  const found = object.functions.find((f) => f.section === section && f.offset === offset);
+  const found = functionStartingAt(object, section, offset);
   if (!found)
     fail(caller, offset, `calls into section ${object.elf.sections[section]?.name}, where no function starts`);
   return { kind: "function", function: found };

@@ -4,6 +4,7 @@
  */
 import type { Chain, Linkage, Program } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
+import { SHF_EXECINSTR } from "../elf/index.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 import { isDispatchable } from "./signature.ts";
 import { MAX_STACK, stackUse } from "./stack.ts";
@@ -58,12 +59,22 @@ export function obstacleTo(linkage: Linkage, object: XdpObject, main: ObjectFunc
     case "call":
       return undefined;
     case "freplace":
-      return isDispatchable(object.btf, main.type)
-        ? undefined
-        : "an extension program must be `int f(struct xdp_md *ctx)` in its BTF, and this one is not";
+      if (!isDispatchable(object.btf, main.type))
+        return "an extension program must be `int f(struct xdp_md *ctx)` in its BTF, and this one is not";
+      return fillsMapOfPrograms(object)
+        ? "the object fills a map of programs, and of an extension's one is loaded"
+        : undefined;
     case "inline":
       return obstacleToInline(object, main);
   }
+}
+
+function fillsMapOfPrograms({ elf }: XdpObject): boolean {
+  const filled = elf.sections.filter(({ name }) => name === ".maps").flatMap(({ relocations }) => relocations);
+  return filled.some(({ symbol }) => {
+    const { section } = elf.symbols[symbol]!;
+    return typeof section === "number" && (elf.sections[section]!.flags & SHF_EXECINSTR) !== 0;
+  });
 }
 
 function obstacleToInline(object: XdpObject, main: ObjectFunction): string | undefined {

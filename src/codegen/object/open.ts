@@ -3,7 +3,7 @@
  * plan asks for functions and metadata and that the linker takes code from. No file is read here.
  */
 import { XdpgenError } from "../../errors.ts";
-import type { Btf, BtfExt, FuncInfo, TypeId } from "../btf/types.ts";
+import type { Btf, BtfExt, BtfType, TypeId } from "../btf/types.ts";
 import { decodeBtf, decodeBtfExt } from "../btf/index.ts";
 import { SHF_EXECINSTR, readElf } from "../elf/index.ts";
 import type { ElfObject, ElfSection, ElfSymbol } from "../elf/object.ts";
@@ -65,8 +65,7 @@ function readTypes(
   btf: Uint8Array | undefined,
   ext: Uint8Array | undefined,
 ): { readonly btf: Btf; readonly ext: BtfExt } {
-  if (btf && ext) return { btf: decodeBtf(btf), ext: decodeBtfExt(ext, btf) };
-  if (btf) return withFuncInfo(decodeBtf(btf), symbols);
+  if (btf) return withFuncInfo(decodeBtf(btf), ext ? decodeBtfExt(ext, btf) : NO_RECORDS, symbols);
   return syntheticBtf(
     symbols.map(({ symbol, section }) => ({
       name: symbol.name,
@@ -77,14 +76,35 @@ function readTypes(
   );
 }
 
-/** For BTF without `.BTF.ext`: each function has the FUNC of its name. */
-function withFuncInfo(btf: Btf, symbols: readonly FunctionSymbol[]): { readonly btf: Btf; readonly ext: BtfExt } {
-  const funcInfo = new Map<string, FuncInfo[]>();
+const NO_RECORDS: BtfExt = { funcInfo: new Map(), lineInfo: new Map(), coreRelocations: new Map() };
+
+/**
+ * A function without a record has the FUNC of its name: gcc writes no records of functions. What gcc made of a function
+ * under a name of its own (`parse.isra.0`) has no FUNC, and is given one: static, so that nobody asks for its parameters.
+ */
+function withFuncInfo(
+  btf: Btf,
+  ext: BtfExt,
+  symbols: readonly FunctionSymbol[],
+): { readonly btf: Btf; readonly ext: BtfExt } {
+  const types: BtfType[] = [...btf.types];
+  const funcInfo = new Map(ext.funcInfo);
   for (const { symbol, section } of symbols) {
-    const type = 1 + btf.types.findIndex((t) => t.kind === "func" && t.name === symbol.name);
-    if (type > 0) funcInfo.set(section.name, [...(funcInfo.get(section.name) ?? []), { offset: symbol.value, type }]);
+    const records = funcInfo.get(section.name) ?? [];
+    if (records.some(({ offset }) => offset === symbol.value)) continue;
+    const known = 1 + types.findIndex((t) => t.kind === "func" && t.name === symbol.name);
+    if (known === 0 && !/\.\w+\.\d+$/.test(symbol.name)) continue;
+    const type = known || addFunction(types, symbol.name);
+    funcInfo.set(section.name, [...records, { offset: symbol.value, type }]);
   }
-  return { btf, ext: { funcInfo, lineInfo: new Map(), coreRelocations: new Map() } };
+  return { btf: { types }, ext: { ...ext, funcInfo } };
+}
+
+/** Adds `static int name(void)`, and gives its type. */
+function addFunction(types: BtfType[], name: string): TypeId {
+  const int = types.push({ kind: "int", name: "int", size: 4, bits: 32, bitOffset: 0, encoding: 1 });
+  const prototype = types.push({ kind: "func_proto", type: int, params: [] });
+  return types.push({ kind: "func", name, type: prototype, linkage: "static" });
 }
 
 interface FunctionSymbol {
@@ -120,8 +140,11 @@ function funcType(btf: Btf, ext: BtfExt, symbol: ElfSymbol, section: ElfSection)
   );
 }
 
-/** Sections in which libbpf, libxdp and iproute2 look for XDP programs; `devmap` and `cpumap` ones run elsewhere. */
-const XDP_SECTION = /^xdp(?:[._/](?!devmap|cpumap|frags\/).*)?$/;
+/**
+ * Sections in which libbpf, libxdp and iproute2 look for XDP programs; `devmap` and `cpumap` ones run elsewhere. A `?` in
+ * front tells libbpf to load the program only when it is asked to.
+ */
+const XDP_SECTION = /^\??xdp(?:[._/](?!devmap|cpumap|frags\/).*)?$/;
 
 function isXdpEntry(symbol: ElfSymbol, section: ElfSection): boolean {
   return symbol.binding !== "local" && XDP_SECTION.test(section.name);
@@ -134,5 +157,5 @@ export function xdpFunctions(object: XdpObject): readonly ObjectFunction[] {
 
 /** Whether the function is compiled for packets of several buffers (`SEC("xdp.frags")`). */
 export function hasFrags(object: XdpObject, f: ObjectFunction): boolean {
-  return object.elf.sections[f.section]!.name === "xdp.frags";
+  return /^\??xdp\.frags$/.test(object.elf.sections[f.section]!.name);
 }

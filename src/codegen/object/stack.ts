@@ -50,6 +50,12 @@ type State = ReadonlyMap<number, Value>;
 
 const ARGUMENTS = [1, 2, 3, 4, 5] as const;
 
+/** The arguments in which callbacks get what a helper was handed for them: of bpf_loop and the like, of bpf_for_each_map_elem. */
+const CONTEXTS = [2, 4] as const;
+
+/** @param handed registers that hold addresses */
+type ReachOfCall = (step: CodeInstruction, handed: readonly number[]) => number | "unknown";
+
 export function frameSize(object: XdpObject, f: ObjectFunction): FrameSize {
   const lowest = lowestTouched(object, f, [R10], []);
   return lowest === "unknown" ? "unknown" : -lowest || 0;
@@ -70,14 +76,16 @@ function lowestTouched(
   if (callers.includes(f)) return "unknown";
   const code = readCode(object, f);
   const at = new Map(code.map((c) => [c.offset / 8, c]));
-  const below = once((callee: ObjectFunction) => lowestTouched(object, callee, ARGUMENTS, [...callers, f]));
+  const below = (callee: ObjectFunction, handed: readonly number[]): number | "unknown" =>
+    lowestTouched(object, callee, handed, [...callers, f]);
   const pointedAt = code.flatMap(({ instruction, reference }) =>
     reference?.kind === "function" && instruction.opcode !== CALL ? [reference.function] : [],
   );
-  /** What a call can touch below its arguments: of a helper, what the callbacks can that the function names. */
-  const reachOfCall = ({ reference }: CodeInstruction): number | "unknown" => {
-    const callees = reference?.kind === "function" ? [reference.function] : pointedAt;
-    return callees.map(below).reduce<number | "unknown">(lower, 0);
+  /** What a call can touch below the addresses that it is handed: of a helper, what the callbacks can that the function names. */
+  const reachOfCall: ReachOfCall = ({ reference }, handed) => {
+    if (reference?.kind === "function") return below(reference.function, handed);
+    const each = pointedAt.flatMap((callback) => CONTEXTS.map((context) => below(callback, [context])));
+    return each.reduce<number | "unknown">(lower, 0);
   };
 
   const before = new Map<number, State>([[0, new Map(roots.map((root) => [root, { kind: "address", lowest: 0 }]))]]);
@@ -115,15 +123,6 @@ function lowestTouched(
   return lowest;
 }
 
-function once(f: (callee: ObjectFunction) => number | "unknown"): typeof f {
-  const known = new Map<ObjectFunction, number | "unknown">();
-  return (callee) => {
-    let value = known.get(callee);
-    if (value === undefined) known.set(callee, (value = f(callee)));
-    return value;
-  };
-}
-
 function lower(a: number | "unknown", b: number | "unknown"): number | "unknown" {
   return a === "unknown" || b === "unknown" ? "unknown" : Math.min(a, b);
 }
@@ -154,16 +153,14 @@ function touchedBy({ opcode, dst, src, off }: Instruction, state: State): number
 }
 
 /** The lowest byte that a call touches, or lets its callee touch. */
-function reachesInto(
-  step: CodeInstruction,
-  state: State,
-  reachOfCall: (step: CodeInstruction) => number | "unknown",
-): number | "unknown" {
+function reachesInto(step: CodeInstruction, state: State, reachOfCall: ReachOfCall): number | "unknown" {
   if (step.instruction.opcode !== CALL) return 0;
-  const handed = ARGUMENTS.flatMap((argument) => addressIn(state, argument) ?? []);
+  const handed = ARGUMENTS.filter((argument) => addressIn(state, argument) !== undefined);
   if (handed.length === 0) return 0;
-  const reach = reachOfCall(step);
-  return reach === "unknown" ? "unknown" : Math.min(0, ...handed.map((address) => address + reach));
+  const reach = reachOfCall(step, handed);
+  return reach === "unknown"
+    ? "unknown"
+    : Math.min(0, ...handed.map((register) => addressIn(state, register)! + reach));
 }
 
 /** The address that an instruction puts into memory. */

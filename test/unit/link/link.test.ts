@@ -136,7 +136,7 @@ describe("link", () => {
     const defined = { object: "m.bpf.o", bytes: compile(source, include) };
     const undefinedMap = { object: "m.bpf.o", bytes: compile(source, include, "-g0") };
     expect(link(defined).slots[0]!.maps.get("m")).toBe("m");
-    expect(() => link(undefinedMap)).toThrow(/p0: m\.bpf\.o uses map m without a global definition in its BTF/);
+    expect(() => link(undefinedMap)).toThrow(/p0: m\.bpf\.o uses map m without a definition in its BTF/);
   });
 
   it("takes the types of functions from BTF where .BTF.ext is missing", () => {
@@ -150,10 +150,36 @@ describe("link", () => {
     ).toEqual(["xdp_first", "count", "xdp_counter"]);
   });
 
-  it("links one license only", () => {
-    expect(() => link({ object: sample("counter") }, { object: "x", bytes: proprietary() })).toThrow(
-      /need one license/,
+  it.each([
+    ["XYZ", /p0 is licensed "Dual BSD\/GPL" and p1 "XYZ": .* need one license/],
+    ["\0\0\0", /p0 is licensed "Dual BSD\/GPL" and p1 has no license: .* need one license/],
+  ])("links one license only", (license, message) => {
+    expect(() => link({ object: sample("counter") }, { object: "x", bytes: licensed(license) })).toThrow(message);
+  });
+
+  it("keeps tags on functions, arguments, maps and variables", () => {
+    const source = `
+      #include <linux/bpf.h>
+      #include <bpf/bpf_helpers.h>
+      #define TAG(name) __attribute__((btf_decl_tag(name)))
+      struct pair { int a TAG("member"); int b; };
+      struct { __uint(type, BPF_MAP_TYPE_ARRAY); __uint(max_entries, 1); __type(key, int); __type(value, struct pair); }
+        m SEC(".maps") TAG("map");
+      volatile int number TAG("variable");
+      TAG("function") __attribute__((noinline)) int sub(int x, struct pair *p TAG("arg:nonnull")) { return p->a + x; }
+      SEC("xdp") int f(struct xdp_md *ctx) { int k = number; void *p = bpf_map_lookup_elem(&m, &k); return p ? sub(k, p) : 1; }`;
+    const bytes = compile(source);
+    const { types } = parts(link({ object: "tags.bpf.o", bytes }, { object: "tags.bpf.o", bytes }));
+    const tags = types.flatMap((t) =>
+      t.kind === "decl_tag" ? [`${t.name} on ${nameOf(types[t.type - 1])}, ${t.component}`] : [],
     );
+    const own = (name: string): string[] => [
+      `arg:nonnull on ${name}_sub, 1`,
+      `function on ${name}_sub, -1`,
+      `map on ${name}_m, -1`,
+      "variable on number, -1",
+    ];
+    expect(tags.toSorted()).toEqual([...own("p0"), ...own("p1"), "member on pair, 0"].toSorted());
   });
 
   it.each([
@@ -174,10 +200,10 @@ describe("link", () => {
   });
 });
 
-/** A program whose license the kernel does not take for GPL-compatible. */
-function proprietary(): Uint8Array {
+/** A program of another license. */
+function licensed(license: string): Uint8Array {
   const bytes = verdictObject(0).slice();
   const { elf } = { elf: readElf(bytes) };
-  elf.sections.find((s) => s.name === "license")!.data.set(new TextEncoder().encode("XYZ"));
+  elf.sections.find((s) => s.name === "license")!.data.set(new TextEncoder().encode(license));
   return bytes;
 }

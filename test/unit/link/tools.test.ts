@@ -15,7 +15,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const run = (command: string, ...args: readonly string[]): string => execFileSync(command, args, { encoding: "utf8" });
 
 describe.each(LINKAGES)("linkage %s", (linkage) => {
-  const programs = [sampleProgram("counter"), sampleProgram("denylist"), testProgram("globals"), testProgram("core")];
+  const programs = [
+    ...["counter", "denylist"].map(sampleProgram),
+    ...["globals", "core", "map-in-map", "externs", "kconfig", "functions", "arg-tags"].map(testProgram),
+  ];
   const image: DispatcherImage = synthesise(chainOf(programs, { linkage }));
   const file = join(folder, `${linkage}.bpf.o`);
   writeFileSync(file, image.elf);

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { describe, expect, it, vi } from "vitest";
 import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
 import { listPrograms, mapPin, pinName } from "../../../src/loader/store.ts";
-import { lastLines, libbpfReason, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
+import { lastLines, libbpfReason, refusedInstruction, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
 import { FakeKernel } from "./fake-kernel.ts";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,6 +36,17 @@ describe("verifier log", () => {
 
   it("is whole even when it was cut short", () => {
     expect(verifierLog("-- BEGIN PROG LOAD LOG --\nline")).toBe("line");
+  });
+
+  it.each([
+    ["the last that was walked", "41: (bf) r1 = r6\n; out:\n42: (95) exit\nR0 leaks\nprocessed 3 insns", 42],
+    ["the one that the reason names", "back-edge from insn 7 to 3\nprocessed 0 insns (limit 1000000)", 7],
+    ["none where all are to blame", "12: (95) exit\nBPF program is too large. Processed 1000001 insn", undefined],
+  ])("tells which instruction was refused: %s", (_, log, instruction) => {
+    const printed = `libbpf: prog 'main': -- BEGIN PROG LOAD LOG --\n${log}\n-- END PROG LOAD LOG --\n`;
+    expect(refusedInstruction(printed)).toEqual(
+      instruction === undefined ? undefined : { program: "main", instruction },
+    );
   });
 
   it("is written to a file of its own each time", () => {

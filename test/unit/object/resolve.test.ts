@@ -36,6 +36,17 @@ describe("resolvePrograms", () => {
     expect(resolve(chainOf([program("frags")]))[0]!.frags).toBe(true);
   });
 
+  it.each([
+    ["?xdp", false],
+    ["?xdp.frags", true],
+  ])("takes a program that libbpf loads only when asked to, in section %s", (section, frags) => {
+    const bytes = compile(
+      `struct xdp_md; __attribute__((section("${section}"))) int f(struct xdp_md *ctx) { return 2; }`,
+    );
+    const [resolved] = resolve(chainOf([{ name: "p", object: "p.bpf.o", bytes }]));
+    expect(resolved).toMatchObject({ function: "f", frags });
+  });
+
   it("takes priority and proceed-on from .xdp_run_config, and lets the chain override them", () => {
     const [own, overridden] = resolve(
       chainOf([program("run-config"), program("run-config", { name: "b", priority: 3, proceedOn: ["tx"] })]),
