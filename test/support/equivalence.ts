@@ -76,7 +76,7 @@ export async function observed(
     packets.push({ verdict: retval === 31 ? 2 : retval, data: Buffer.from(dataOut).toString("hex") });
   }
   const contents = [...maps]
-    .filter(([name, { type }]) => !name.startsWith(".rodata") && !NOT_COMPARED.has(type))
+    .filter(([name, { type }]) => !/^\.(rodata|kconfig)/.test(name) && !NOT_COMPARED.has(type))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, map]) => [name, dump(kernel.mapInfo(map.fd()).id)] as const);
   return { packets, contents };
@@ -106,6 +106,10 @@ function dump(id: number): readonly string[] {
 
 /** The 64-bit numbers of several values, added up one by one. */
 function summed(values: readonly (readonly string[])[]): readonly string[] {
-  const words = values.map((bytes) => new BigUint64Array(Uint8Array.from(bytes.map(Number)).buffer));
+  const words = values.map((bytes) => {
+    const whole = new Uint8Array(Math.ceil(bytes.length / 8) * 8);
+    whole.set(bytes.map(Number));
+    return new BigUint64Array(whole.buffer);
+  });
   return Array.from(words[0]!, (_, at) => `${words.reduce((sum, one) => sum + one[at]!, 0n)}`);
 }
