@@ -92,13 +92,14 @@ function lengthOf({ main }: ResolvedProgram): number {
 
 function tooDeep(programs: readonly ResolvedProgram[], stacks: ReadonlyMap<string, StackUse>): Met | undefined {
   const use = (program: ResolvedProgram): StackUse => stacks.get(program.name)!;
-  const frames = programs.filter(({ linkage }) => linkage === "inline").map((program) => bytes(use(program).own));
-  if (frames.length === 0) return undefined;
-  const main = roundedFrame(Math.max(...frames) + HELD_BYTES);
+  const inlined = programs.filter(({ linkage }) => linkage === "inline").map(use);
+  if (inlined.length === 0) return undefined;
+  const frame = Math.max(...inlined.map(({ own }) => bytes(own)));
+  const main = roundedFrame(frame + HELD_BYTES + Math.max(...inlined.map(({ added }) => added)));
   for (const program of programs.filter(({ linkage }) => isLinked(linkage))) {
-    const { own, below, tailCalls, tailCallsBelow } = use(program);
+    const { own, added, below, tailCalls, tailCallsBelow } = use(program);
     const called = program.linkage === "call";
-    const depth = main + (called ? roundedFrame(bytes(own)) : 0) + bytes(below);
+    const depth = main + (called ? roundedFrame(bytes(own) + added) : 0) + bytes(below);
     const most = tailCallsBelow || (called && tailCalls) ? MAX_STACK_OF_TAIL_CALLS : MAX_STACK;
     if (depth <= most) continue;
     return {

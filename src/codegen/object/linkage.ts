@@ -78,10 +78,10 @@ function fillsMapOfPrograms({ elf }: XdpObject): boolean {
 }
 
 function obstacleToInline(object: XdpObject, main: ObjectFunction): string | undefined {
-  const { own, below, tailCalls } = stackUse(object, main);
+  const { own, added, below, tailCalls } = stackUse(object, main);
   if (tailCalls) return `${main.name} makes a tail call, which would leave the dispatcher for good`;
   if (own === "unknown" || below === "unknown") return `the stack that ${main.name} uses cannot be read from its code`;
-  if (own + HELD_BYTES > MAX_STACK)
-    return `${main.name} uses ${own} bytes of stack, and the dispatcher needs ${HELD_BYTES} of ${MAX_STACK} below them`;
+  if (own + added + HELD_BYTES > MAX_STACK)
+    return `${main.name} uses ${own + added} bytes of stack, and the dispatcher needs ${HELD_BYTES} of ${MAX_STACK} below them`;
   return undefined;
 }

@@ -13,6 +13,7 @@ import {
   BPF_ALU64,
   BPF_AND,
   BPF_DIV,
+  BPF_FUNC_loop,
   BPF_LDX,
   BPF_LSH,
   BPF_MEM,
@@ -300,6 +301,8 @@ function equal(a: Value, b: Value | undefined): boolean {
 /** What a function and all that it calls need. */
 export interface StackUse {
   readonly own: FrameSize;
+  /** Bytes that the kernel adds below its own frame, for the loops that it makes of bpf_loop. */
+  readonly added: number;
   /** Bytes of the deepest chain of frames below its own, each rounded as the kernel does; callbacks are calls too. */
   readonly below: FrameSize;
   /** Whether its own code makes a tail call. */
@@ -313,22 +316,30 @@ export function roundedFrame(bytes: number): number {
   return Math.ceil(Math.max(bytes, 1) / 32) * 32;
 }
 
+/** Three registers, from Linux 5.19 on (kernel/bpf/verifier.c, optimize_bpf_loop). */
+const LOOP_BYTES = 24;
+
+function callsLoop({ opcode, src, imm }: Instruction): boolean {
+  return opcode === CALL && src === 0 && imm === BPF_FUNC_loop;
+}
+
 export function stackUse(object: XdpObject, f: ObjectFunction): StackUse {
   const known = new Map<ObjectFunction, StackUse>();
   const visit = (at: ObjectFunction): StackUse => {
     const earlier = known.get(at);
     if (earlier) return earlier;
     // The verifier refuses recursion; until it does, nothing is known of it.
-    known.set(at, { own: "unknown", below: "unknown", tailCalls: false, tailCallsBelow: false });
+    known.set(at, { own: "unknown", added: 0, below: "unknown", tailCalls: false, tailCallsBelow: false });
     const code = readCode(object, at);
     const callees = code.flatMap(({ reference }) =>
       reference?.kind === "function" ? [visit(reference.function)] : [],
     );
-    const below = callees.map(({ own, below: deeper }) =>
-      own === "unknown" || deeper === "unknown" ? "unknown" : roundedFrame(own) + deeper,
+    const below = callees.map(({ own, added, below: deeper }) =>
+      own === "unknown" || deeper === "unknown" ? "unknown" : roundedFrame(own + added) + deeper,
     );
     const use: StackUse = {
       own: frameSize(object, at),
+      added: code.some(({ instruction }) => callsLoop(instruction)) ? LOOP_BYTES : 0,
       below: below.reduce<FrameSize>((a, b) => (a === "unknown" || b === "unknown" ? "unknown" : Math.max(a, b)), 0),
       tailCalls: code.some(({ instruction }) => isTailCall(instruction)),
       tailCallsBelow: callees.some((callee) => callee.tailCalls || callee.tailCallsBelow),
