@@ -30,4 +30,6 @@ export interface DispatcherImage {
   readonly manifest: Manifest;
   /** The dispatcher's own instructions as text, made when it is asked for. */
   readonly listing: string;
+  /** Every pass from the plan to those instructions as text, made when it is asked for. */
+  readonly passes: string;
 }
