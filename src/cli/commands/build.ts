@@ -41,7 +41,7 @@ export const buildCommand: MakeCommand = (io) =>
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
     .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg, passes", formats, ["o"])
-    .addOption(linkageOption("instead of the chain's; auto is call here"))
+    .addOption(linkageOption("instead of the chain's; auto is call here, or inline with prefer: speed"))
     .action(async (path: string, options: Options) => {
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
