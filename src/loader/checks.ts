@@ -19,7 +19,7 @@ import { mapBinder } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { resolveChain } from "./source.ts";
 import { attachmentDir } from "./store.ts";
-import { openTracer, type PacketContext, testRun } from "./trace.ts";
+import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
 
 export interface TestOptions {
   /** Overrides the chain's linkage. */
@@ -120,11 +120,20 @@ export async function requireChecks(
 
 async function runFresh(kernel: Kernel, chain: Chain, image: DispatcherImage, check: Check): Promise<CheckOutcome> {
   using copy = loadCopy(kernel, image);
-  using tracer = check.path ? await openTracer(chain) : undefined;
+  using tracer = check.path ? await tracerFor(check, chain) : undefined;
   return await run(kernel, check, copy.program, async (data, from) => {
     const traced = await tracer?.run(data, from);
     return traced?.steps.map(({ program }) => program);
   });
+}
+
+async function tracerFor({ name }: Check, chain: Chain): Promise<Tracer> {
+  try {
+    return await openTracer(chain);
+  } catch (error) {
+    if (!(error instanceof XdpgenError)) throw error;
+    throw new XdpgenError(error.code, `check \`${name}\` has a \`path\`: ${error.message}`, { cause: error });
+  }
 }
 
 type PathOf = (data: Uint8Array, from: PacketContext) => Promise<readonly string[] | undefined>;

@@ -1,4 +1,4 @@
-/** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its `call` slots bound. */
+/** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its linked programs bound. */
 import { isLinked } from "../chain/chain.ts";
 import { encodeManifest, MANIFEST_SECTION, originOf, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
@@ -10,14 +10,14 @@ import { refusedInstruction } from "./verifier-log.ts";
 
 export interface LoadedDispatcher extends Disposable {
   readonly program: ObjectProgram;
-  /** The maps of each `call` program, by the program's name. */
+  /** The maps of each linked program, by the program's name. */
   readonly maps: ReadonlyMap<string, readonly BoundMap[]>;
   /** A map of the object by its name there. */
   map(name: string): ObjectMap | undefined;
 }
 
 /**
- * @param binder says which maps of the `call` programs are taken over
+ * @param binder says which maps of the linked programs are taken over
  * @throws XdpgenError `program-rejected`; it names the program that is refused, alone or in its place
  */
 export function loadDispatcher(

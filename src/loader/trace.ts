@@ -3,7 +3,14 @@
  * All programs are linked by `call`, which is the same control flow, so that it works where extension programs are refused.
  */
 import type { Chain } from "../chain/chain.ts";
-import { buildDispatcher, planChain, readTrace, TRACE_SECTION, traceSize } from "../codegen/index.ts";
+import {
+  buildDispatcher,
+  type DispatcherImage,
+  planChain,
+  readTrace,
+  TRACE_SECTION,
+  traceSize,
+} from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { loadDispatcher } from "./dispatcher.ts";
 import { openKernel } from "./ffi/index.ts";
@@ -51,15 +58,13 @@ export interface Tracer extends Disposable {
 /**
  * Loads a chain to trace packets with, touching nothing that runs.
  *
- * @throws XdpgenError `environment`, `program-rejected`, and what `resolveChain` and `synthesise` throw
+ * @throws XdpgenError `environment`, `program-rejected`, and what `resolveChain` and `imageToTrace` throw
  */
 export async function openTracer(chain: Chain): Promise<Tracer> {
   requirePrivilege(`trace packets through chain ${chain.name}`);
   const kernel = openKernel();
-  const { programs, ...rest } = await resolveChain(chain);
-  const linked = programs.map((program) => ({ ...program, linkage: "call" as const }));
-  const plan = planChain({ ...rest, programs: linked });
-  const image = buildDispatcher(plan, { trace: true });
+  const image = imageToTrace(await resolveChain(chain));
+  const { plan } = image;
   const dispatcher = loadDispatcher(kernel, mapBinder(kernel, "", undefined, image.manifest), image, 0);
   const records = dispatcher.map(TRACE_SECTION)!.fd();
   const size = traceSize(plan.nodes.length);
@@ -80,6 +85,32 @@ export async function openTracer(chain: Chain): Promise<Tracer> {
     },
     [Symbol.dispose]: () => dispatcher[Symbol.dispose](),
   };
+}
+
+/**
+ * The dispatcher that writes down what every program does, all of them linked by `call`.
+ *
+ * @param chain whose objects are read
+ * @throws XdpgenError what `synthesise` throws; where the programs cannot be linked together, though another linkage may
+ *   bind them, it says so
+ */
+export function imageToTrace({ programs, ...chain }: Chain): DispatcherImage {
+  const linked = programs.map((program) => ({ ...program, linkage: "call" as const }));
+  const plan = planChain({ ...chain, programs: linked });
+  try {
+    return buildDispatcher(plan, { trace: true });
+  } catch (cause) {
+    if (!(cause instanceof XdpgenError) || (cause.code !== "object-unsupported" && cause.code !== "limit")) throw cause;
+    // That another linkage would do is no advice here.
+    const reason = cause.message.replace(/; use `linkage: .*$/s, "");
+    throw new XdpgenError(
+      cause.code,
+      `cannot trace packets through chain ${chain.name}, since tracing links all programs by \`call\`, whatever they ` +
+        `declare: ${reason}; trace a chain of fewer, or see what the whole chain makes of a packet with a check that has ` +
+        "no `path` (`xdpgen test`)",
+      { cause },
+    );
+  }
 }
 
 /** The only key of a data section's map. */

@@ -16,6 +16,13 @@ import {
 import { caseNames, CASES, readCase } from "../support/chains.ts";
 import { withSmallPrograms } from "../support/small-program.ts";
 
+it.each(["verdict-kept", "counters"])("%s shows its passes", async (name) => {
+  await expect(synthesise(readCase(name)).passes).toMatchFileSnapshot(`${CASES}${name}.call.passes`);
+  await expect(synthesise(withSmallPrograms(readCase(name))).passes).toMatchFileSnapshot(
+    `${CASES}${name}.inline.passes`,
+  );
+});
+
 describe.each(caseNames())("%s", (name) => {
   it("plans", async () => {
     const { plan } = synthesise(readCase(name));

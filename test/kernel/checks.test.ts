@@ -161,6 +161,20 @@ describe.skipIf(kernelMissing()).each(runnableLinkages)("checks of a chain by %s
     expectRefusal(await run(["test", chain(checks, ["globals"]), "--only", "secnod"]), 2, "did you mean `second`");
   });
 
+  it("says that a path is seen of linked programs, where they cannot be linked", async () => {
+    // Each brings two maps of the 64 that one program may have.
+    const programs = Array.from({ length: 33 }, (_, i) => ({ name: `c${i}`, object: "counter.bpf.o" }));
+    const check = { name: "dns", packet: DNS, expect: "pass", path: programs.map(({ name }) => name) };
+    const path = here.write("chain.yaml", JSON.stringify({ chain: "xk", linkage, programs, checks: [check] }));
+    const linked = /^error: chain xk links programs that use 66 maps/;
+    const expected = {
+      freplace: /^error: check `dns` has a `path`: .*tracing links all programs by `call`.* use 66 maps/,
+      call: linked,
+      inline: linked,
+    };
+    expectRefusal(await run(["test", path]), 2, expected[linkage]);
+  });
+
   it("refuses captures that do not fit", async () => {
     here.write("two.pcap", pcap([captured(parsePacket(DNS)), captured(parsePacket(DNS))]));
     here.write("none.pcap", pcap([]));

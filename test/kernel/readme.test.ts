@@ -7,6 +7,7 @@ import { requireChain } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { detach, status } from "../../src/loader/index.ts";
 import { withBytes } from "../support/chains.ts";
+import { blocksOf } from "../support/published.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -24,6 +25,13 @@ const chain = (): string => block("```yaml");
 it("shows the assembly that its chain becomes", () => {
   const image = synthesise(withBytes(requireChain(chain(), `${root}chain.yaml`)));
   expect(image.listing).toBe(block("```asm"));
+});
+
+it("shows what a slot of an extension program compares", () => {
+  const { listing } = synthesise(withBytes(requireChain(chain(), `${root}chain.yaml`)), { auto: "freplace" });
+  const [, slot] = blocksOf(readme, "asm");
+  expect(listing).toContain(slot);
+  expect(slot).toContain("call denylist ");
 });
 
 describe("the library example", () => {

@@ -8,7 +8,7 @@ import type { Io } from "../io.ts";
 import { linkageReasons } from "../render/linkages.ts";
 import { warn } from "../render/warnings.ts";
 
-const FORMATS = ["o", "asm", "c", "json", "dot", "svg"] as const;
+const FORMATS = ["o", "asm", "c", "json", "dot", "svg", "passes"] as const;
 type Format = (typeof FORMATS)[number];
 
 /** How a file name goes on after the chain's name. */
@@ -19,6 +19,7 @@ const SUFFIX: Readonly<Record<Format, string>> = {
   json: ".json",
   dot: ".dot",
   svg: ".svg",
+  passes: ".passes",
 };
 
 interface Options extends CommonOptions {
@@ -33,13 +34,14 @@ export const buildCommand: MakeCommand = (io) =>
     ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
     ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
     ["xdpgen build chain.yaml --emit c", "print what it decides as C, to be read and audited"],
+    ["xdpgen build chain.yaml --emit passes", "print each step from the chain to its instructions"],
     ["xdpgen build chain.yaml --emit svg > chain.svg", "draw it; `xdpgen graph` does so in a terminal"],
     ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
-    .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg", formats, ["o"])
-    .addOption(linkageOption("instead of the chain's; auto is call here"))
+    .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg, passes", formats, ["o"])
+    .addOption(linkageOption("instead of the chain's; auto is call here, or inline with prefer: speed"))
     .action(async (path: string, options: Options) => {
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
@@ -98,6 +100,8 @@ function emitted(image: DispatcherImage, format: Format, groups: Groups): string
       return planToDot(image.plan, { groups });
     case "svg":
       return planToSvg(image.plan, { groups });
+    case "passes":
+      return image.passes;
     case "json":
       return `${JSON.stringify(describe(image), undefined, 2)}\n`;
   }

@@ -1,4 +1,22 @@
-/** Plan -> DispatcherImage: bind each program to its slot, lower the edges, link. */
+/**
+ * Plan -> DispatcherImage: bind each program to its slot, lower the edges, link. The whole way of a chain, and where each
+ * step is:
+ *
+ *     plan            the graph that the chain means                                  ../plan
+ *     settle          the linkages that the kernel's limits allow                     settle.ts
+ *     bind            the function, stub or code that a slot enters                   build.ts
+ *     keepReachable   what is said to return anything, so that all nodes are reached  reach.ts
+ *     blocks          a block for each program, and for each verdict of the chain's   blocks.ts
+ *     trace, count    what is written down behind each program                        trace.ts, count.ts
+ *     unreached       without the blocks that nothing leads to                        unreached.ts
+ *     decide          the fewest compares at the end of a block                       decide.ts
+ *     instructions    one list, without the jumps that fall through                   lower.ts
+ *     layout          labels become distances                                         ../asm/layout.ts
+ *     link            with the programs' functions, maps and types: one object        ../link
+ *
+ * All but the last two print themselves: `xdpgen build chain.yaml --emit passes` (format-passes.ts). What those two make
+ * is the object, which `xdpgen disasm` prints.
+ */
 import { actionCode, isLinked } from "../../chain/chain.ts";
 import { format, type Instruction, slotOffsets } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
@@ -12,10 +30,11 @@ import { exitWays } from "../object/returns.ts";
 import { frameSize, MAX_STACK } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
+import { type BoundProgram, formatPasses } from "./format-passes.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
 import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
-import { leavesVerdictAlone, type SlotBody, type SlotCode } from "./reach.ts";
+import { leavesVerdictAlone, type SlotBody } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
@@ -70,12 +89,13 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
     get listing() {
       return listing(shown);
     },
+    get passes() {
+      return formatPasses({ plan, bound, alone: needless, trace, listing: listing(shown) });
+    },
   };
 }
 
-/** A program, and what the dispatcher enters for it. */
-interface Bound extends SlotCode {
-  readonly program: ResolvedProgram;
+interface Bound extends BoundProgram {
   /** Of a program that is linked in. */
   readonly unit: ProgramUnit | undefined;
 }

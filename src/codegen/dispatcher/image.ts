@@ -8,11 +8,14 @@ export interface Slot {
   /** The program's name in the chain. */
   readonly program: string;
   readonly linkage: Linkage;
-  /** The function in the object: the stub (`freplace`) or the program's own code (`call`). */
+  /**
+   * The function in the object: the stub (`freplace`), the program's own main function (`call`), or the dispatcher's main
+   * function, which the program's code is part of (`inline`). The dispatcher's main too where the program is alone.
+   */
   readonly symbol: string;
-  /** Its FUNC type id in the object's `.BTF`: `target_btf_id` of the freplace link. */
+  /** That function's FUNC type id in the object's `.BTF`: for `freplace` the link's `target_btf_id`. */
   readonly btfId: number;
-  /** `call` only: the program's maps and data sections, their name in its own object -> in the linked object. */
+  /** The program's maps and data sections, their name in its own object -> in the linked object. Empty for `freplace`. */
   readonly maps: ReadonlyMap<string, string>;
 }
 
@@ -27,4 +30,6 @@ export interface DispatcherImage {
   readonly manifest: Manifest;
   /** The dispatcher's own instructions as text, made when it is asked for. */
   readonly listing: string;
+  /** Every pass from the plan to those instructions as text, made when it is asked for. */
+  readonly passes: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Plan -> instructions of the dispatcher's main function, by passes that each have a text form:
+ * Plan -> instructions of the dispatcher's main function. `passes.ts` makes the blocks; here they become instructions:
  *
- *     plan --keepReachable--> slots --blocksOf--> blocks --decide--> compares --> instructions
+ *     plan, slots --blockPasses--> blocks --decide--> compares --> instructions
  *
  *     main:      r6 = r1                   only when a second program follows
  *                call denylist
@@ -33,14 +33,11 @@ import type { LineInfo } from "../btf/types.ts";
 import type { InlinedCode } from "../link/inline.ts";
 import { canReturn, type ReturnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan } from "../plan/plan.ts";
-import { type Block, blocksOf } from "./blocks.ts";
-import { counted } from "./count.ts";
+import type { Block } from "./blocks.ts";
 import { type Comparison, type Decision, decide } from "./decide.ts";
 import type { DispatcherFunction } from "./function.ts";
-import { heldOf } from "./held.ts";
-import { keepReachable, type SlotCode } from "./reach.ts";
-import { traced } from "./trace.ts";
-import { withoutUnreached } from "./unreached.ts";
+import { blockPasses } from "./passes.ts";
+import type { SlotCode } from "./reach.ts";
 
 export interface LoweredMain {
   /** With labels; not laid out. */
@@ -71,10 +68,7 @@ const JUMP: Record<Comparison, typeof jeq32Imm> = {
  * @param trace whether every program's record is written (trace.ts)
  */
 export function lower(plan: Plan, declared: readonly SlotCode[], trace = false): LoweredMain {
-  const slots = keepReachable(plan, declared);
-  const held = heldOf(slots);
-  const plain = blocksOf(plan, slots, held, trace || plan.counters);
-  const blocks = withoutUnreached(trace ? traced(plain) : plan.counters ? counted(plan, plain, held) : plain);
+  const { blocks } = blockPasses(plan, declared, trace);
   const parts = blocks.map((block, i) => partsOf(block, blocks[i + 1]?.label));
   const jumpedTo = new Set<string>();
   for (const [i, { code, tail }] of parts.entries()) {
@@ -149,7 +143,7 @@ function renamed(code: readonly Instruction[], from: string, to: string): readon
 }
 
 /** The compares and jumps at the end of a block, `next` being the label of the block behind it. */
-function endOf({ end }: Block, next: string | undefined): readonly Instruction[] {
+export function endOf({ end }: Block, next: string | undefined): readonly Instruction[] {
   switch (end.kind) {
     case "exit":
       return [];

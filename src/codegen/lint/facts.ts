@@ -4,10 +4,9 @@
  */
 import { ACTIONS, type Action, type Chain, type Program } from "../../chain/chain.ts";
 import { BPF_CALL, BPF_FUNC_redirect, BPF_FUNC_redirect_map, BPF_JMP } from "../asm/constants.ts";
-import { CALL, isJump } from "../asm/index.ts";
-import { distanceField } from "../asm/opcodes.ts";
 import { isPossible } from "../dispatcher/reach.ts";
 import { readCode } from "../object/code.ts";
+import { hasLoop } from "../object/flow.ts";
 import type { ObjectFunction, XdpObject } from "../object/open.ts";
 import { type ReturnCodes, returnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
@@ -42,7 +41,7 @@ export function factsOf(chain: Chain, plan: Plan): readonly Fact[] {
       codes,
       ways,
       redirects: calls,
-      loops: hasLoop(object, main),
+      loops: hasLoop(readCode(object, main)),
     };
   });
 }
@@ -123,14 +122,6 @@ export function behind(facts: readonly Fact[], node: number, seen = new Set<numb
     for (const [, target] of facts[node]!.ways) if (target.kind === "node") behind(facts, target.node, seen);
   }
   return seen;
-}
-
-/** What a compiler did not unroll jumps back. */
-function hasLoop(object: XdpObject, f: ObjectFunction): boolean {
-  return readCode(object, f).some(({ instruction }) => {
-    const field = isJump(instruction.opcode) ? distanceField(instruction) : undefined;
-    return instruction.opcode !== CALL && field !== undefined && instruction[field] < 0;
-  });
 }
 
 function callsRedirect(object: XdpObject, f: ObjectFunction, seen = new Set<ObjectFunction>()): boolean {

@@ -32,3 +32,28 @@ export function successors({ instruction, offset }: CodeInstruction): Successors
 export function isTailCall({ opcode, src, imm }: Instruction): boolean {
   return opcode === CALL && src === 0 && imm === BPF_FUNC_tail_call;
 }
+
+/** Whether control can come back to an instruction. Jumps back alone are no loop: compilers order code as they like. */
+export function hasLoop(code: readonly CodeInstruction[]): boolean {
+  const at = new Map(code.map((step) => [step.offset / 8, step]));
+  const done = new Set<number>();
+  // Depth first: an instruction that is met again while what follows it is being walked is in a loop.
+  const path = new Set<number>();
+  const work: { readonly pc: number; readonly leave: boolean }[] = [{ pc: 0, leave: false }];
+  for (let one = work.pop(); one; one = work.pop()) {
+    const { pc, leave } = one;
+    if (leave) {
+      path.delete(pc);
+      done.add(pc);
+      continue;
+    }
+    if (path.has(pc)) return true;
+    const step = at.get(pc);
+    if (done.has(pc) || !step) continue;
+    path.add(pc);
+    work.push({ pc, leave: true });
+    const { next, jump } = successors(step) ?? {};
+    for (const to of [next, jump]) if (to !== undefined) work.push({ pc: to, leave: false });
+  }
+  return false;
+}

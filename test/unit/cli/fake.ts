@@ -23,6 +23,7 @@ const manifestProgram = { function: "xdp_x", priority: 50, edges: {}, linkage: "
 export const image = {
   elf: Uint8Array.from([0x7f, 0x45, 0x4c, 0x46]),
   listing: "xdpgen_edge:\n    exit\n",
+  passes: "# plan\n",
   main: "xdpgen_edge",
   slots: [{ program: "denylist", linkage: "call", symbol: "xdp_denylist", btfId: 1, maps: new Map([["a", "b"]]) }],
   manifest: {

@@ -3,7 +3,18 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Allow, type Chain, type Program, requireChain } from "../../../src/chain/index.ts";
 import { lintChain, planChain } from "../../../src/codegen/index.ts";
-import { add64Imm, callHelper, exit, jneImm, mov64Imm, R0, R1, R2, withLabel } from "../../../src/codegen/asm/index.ts";
+import {
+  add64Imm,
+  callHelper,
+  exit,
+  ja,
+  jneImm,
+  mov64Imm,
+  R0,
+  R1,
+  R2,
+  withLabel,
+} from "../../../src/codegen/asm/index.ts";
 import { BPF_FUNC_redirect } from "../../../src/codegen/asm/constants.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { caseNames, chainOf, readCase } from "../../support/chains.ts";
@@ -224,6 +235,18 @@ describe("an inlined loop", () => {
     ...(linkage && { linkage }),
   });
   const straight = { name: "straight", object: "s.bpf.o", bytes: verdictObject(0), linkage: "inline" } as const;
+
+  it("is no jump back that leads out, as compilers lay out code", () => {
+    const code = [
+      ja("last"),
+      withLabel("first", mov64Imm(R0, 2)),
+      exit(),
+      withLabel("last", mov64Imm(R1, 1)),
+      ja("first"),
+    ];
+    const back: Program = { name: "back", object: "b.bpf.o", bytes: objectOf("xdp_back", code), linkage: "inline" };
+    expect(found(chainOf([back]))).toEqual([]);
+  });
 
   it("is warned of where it was declared, and not where auto can call it", () => {
     expect(found(chainOf([looping("inline"), straight]))).toEqual(["inlined-loop programs.0.linkage"]);
