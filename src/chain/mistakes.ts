@@ -8,7 +8,7 @@ import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
 import { checkMistakes } from "./check-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
-import { referenceMistakes } from "./references.ts";
+import { endingEdge, referenceMistakes } from "./references.ts";
 import {
   CHAIN_KEYS,
   CHECK_KEYS,
@@ -137,7 +137,9 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
     const near = nearest(value.replace(/^xdp_/i, ""), issue.values.map(String));
     return near ? `did you mean \`${near}\`?` : undefined;
   }
-  if (typeof value === "string" && path.includes("on")) {
+  if (typeof value === "string" && (path.includes("on") || key === "end")) {
+    const action = plainAction(value.trim());
+    if (ACTIONS.some((a) => a === action)) return endingEdge(action);
     const near = nearest(value, ["next", "return", "return kept", ...ACTIONS.map((action) => `return ${action}`)]);
     if (near) return `did you mean \`${near}\`?`;
   }
@@ -150,7 +152,7 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
       .replace(/^[^a-z]+|-+$/g, "");
-    return name ? `\`${name}\` would do` : undefined;
+    return chainSchema.shape.programs.element.shape.name.safeParse(name).success ? `\`${name}\` would do` : undefined;
   }
   return undefined;
 }

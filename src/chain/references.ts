@@ -3,6 +3,7 @@
  * that they make is sound is the plan's affair, since objects have a say in the order.
  */
 import type { z } from "zod";
+import { ACTIONS } from "./chain.ts";
 import { type EdgeMeaning, edgeMeaning, normalEdge, type LooseEdge } from "./edge.ts";
 import type { Mistake, Path } from "./mistake.ts";
 import { nearest } from "../nearest.ts";
@@ -68,9 +69,21 @@ function edgeMistakes(
   }
   if (meaning.kind !== "enter" || programs.includes(meaning.name) || groups.includes(meaning.name)) return [];
   const at = typeof edge === "string" ? path : [...path, "to"];
-  const near = nearest(meaning.name, [...programs, ...groups, "next", "return"]);
-  const hint = near ? `did you mean \`${near}\`?` : `its programs: ${programs.join(", ")}`;
+  const hint = edgeAdvice(meaning.name, programs, groups);
   return [mistake("bad-reference", at, `the chain has no program or group \`${meaning.name}\``, hint)];
+}
+
+/** What to write for an action in the place of an edge. */
+export function endingEdge(action: string): string {
+  return `the edge that ends with it is \`return ${action}\``;
+}
+
+/** What somebody may have meant by an edge that names nobody. */
+function edgeAdvice(name: string, programs: readonly string[], groups: readonly string[]): string {
+  if (name === "return") return "an edge that returns is no map: write `return`";
+  if (ACTIONS.some((action) => action === name)) return endingEdge(name);
+  const near = nearest(name, [...programs, ...groups, "next", "return"]);
+  return near ? `did you mean \`${near}\`?` : `its programs: ${programs.join(", ")}`;
 }
 
 function placeMistakes(document: Document, index: number, at: Path, groups: readonly string[]): readonly Mistake[] {
