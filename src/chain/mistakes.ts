@@ -8,6 +8,7 @@ import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
 import { checkMistakes } from "./check-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
+import { partsOf } from "./parts.ts";
 import { endingEdge, referenceMistakes } from "./references.ts";
 import {
   CHAIN_KEYS,
@@ -27,19 +28,27 @@ export interface Checked {
   readonly mistakes: readonly Mistake[];
 }
 
-/** Checks a plain value (maps, lists, scalars) against the schema and the rules between fields. */
-export function checkDocument(value: unknown): Checked {
+/**
+ * Checks a plain value (maps, lists, scalars) against the schema and the rules between fields.
+ * @param whole whether the value is all that was written; else a name that nobody has may be that of a part that is lost
+ */
+export function checkDocument(value: unknown, whole = true): Checked {
   const result = chainSchema.safeParse(value);
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
   const wellFormed = [
-    ...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))),
+    ...withoutMisspelt(once(issues.flatMap((issue) => describe(issue, value)))),
     ...repeated(value),
     ...unreadable(value),
   ];
-  const mistakes = result.success
-    ? [...wellFormed, ...referenceMistakes(result.data), ...checkMistakes(result.data)]
-    : wellFormed;
+  const parts = result.success || whole ? partsOf(value) : undefined;
+  const mistakes = parts ? [...wellFormed, ...referenceMistakes(parts), ...checkMistakes(parts)] : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
+}
+
+/** An empty list for a text is of the wrong type, and too short. */
+function once(mistakes: readonly Mistake[]): readonly Mistake[] {
+  const keyOf = ({ path, message }: Mistake): string => JSON.stringify([path, message]);
+  return [...new Map(mistakes.toReversed().map((mistake) => [keyOf(mistake), mistake])).values()].toReversed();
 }
 
 type Issue = z.core.$ZodIssue;
@@ -138,8 +147,8 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
     return near ? `did you mean \`${near}\`?` : undefined;
   }
   if (typeof value === "string" && (path.includes("on") || key === "end")) {
-    const action = plainAction(value.trim());
-    if (ACTIONS.some((a) => a === action)) return endingEdge(action);
+    const word = plainAction(value.trim());
+    if (ACTIONS.some((action) => action === word)) return endingEdge(word);
     const near = nearest(value, ["next", "return", "return kept", ...ACTIONS.map((action) => `return ${action}`)]);
     if (near) return `did you mean \`${near}\`?`;
   }

@@ -41,9 +41,9 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
     return { diagnostics: explained ? found : [...found, emptyFile(text)] };
   }
   const plain = plainDocument(document);
-  const checked = checkDocument(plain.value);
   const locate = (mistake: Mistake): Diagnostic => toDiagnostic(mistake, plain, text);
   const distorted = syntax.damaged.length > 0;
+  const checked = checkDocument(plain.value, !distorted && !plain.mistakes.some(({ code }) => code === "bad-alias"));
   const fromSchema = checked.mistakes.filter(
     (mistake) =>
       // A key at the top may be missing only because the lines that hold it could not be read.
