@@ -8,6 +8,7 @@
  *     verdict-unused      what this program returns makes no difference
  *     redirect-replaced   REDIRECT goes on to a program that redirects as well
  *     drop-becomes-pass   DROP goes on, and the chain can let the packet through
+ *     kept-for-nobody     an edge keeps a verdict, and nothing behind it asks for one
  *     edge-never-taken    the program cannot return what takes this edge
  *     edge-says-default   an edge that says what `default` says
  *     order-says-nothing  `before` or `after` where declared priorities, or another of these, say so already
@@ -19,6 +20,7 @@ export const WARNINGS = [
   "verdict-unused",
   "redirect-replaced",
   "drop-becomes-pass",
+  "kept-for-nobody",
   "edge-never-taken",
   "edge-says-default",
   "order-says-nothing",

@@ -5,17 +5,18 @@ import { nearest } from "../nearest.ts";
 import { parsePacket } from "../packets/index.ts";
 import { isCapture, UNCHANGED } from "./check.ts";
 import type { Mistake, Path } from "./mistake.ts";
-import type { ChainDocument } from "./schema.ts";
+import type { Parts } from "./parts.ts";
 
-export function checkMistakes({ checks = [], programs }: ChainDocument): readonly Mistake[] {
-  const names = programs.map(({ name }) => name);
+export function checkMistakes({ checks, programs, named }: Parts): readonly Mistake[] {
+  const names = programs.flatMap(({ name = [] }) => name);
   return checks.flatMap((check, index) => {
+    if (!check) return [];
     const at = (...path: Path): Path => ["checks", index, ...path];
     const mistakes: Mistake[] = [];
     const add = (code: Mistake["code"], path: Path, message: string, hint?: string): void => {
       mistakes.push({ code, path, at: "value", message, ...(hint !== undefined && { hint }) });
     };
-    const first = checks.findIndex(({ name }) => name === check.name);
+    const first = checks.findIndex((other) => other?.name === check.name);
     if (first < index) {
       const other = { path: ["checks", first, "name"], at: "value", message: "the first one is here" } as const;
       const message = `two checks are named \`${check.name}\``;
@@ -38,7 +39,7 @@ export function checkMistakes({ checks = [], programs }: ChainDocument): readonl
       add("contradiction", at("path"), message, "make two checks of it");
     }
     for (const [item, name] of (check.path ?? []).entries()) {
-      if (names.includes(name)) continue;
+      if (names.includes(name) || !named) continue;
       const near = nearest(name, names);
       const hint = near ? `did you mean \`${near}\`?` : `its programs: ${names.join(", ")}`;
       add("bad-reference", at("path", item), `the chain has no program \`${name}\``, hint);

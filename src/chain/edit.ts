@@ -2,7 +2,7 @@
  * Chains made in code: the same checks as for a file, and new chains from old ones. A `Chain` is a plain frozen value;
  * nothing here changes one.
  */
-import { XdpgenError } from "../errors.ts";
+import { type ErrorCode, XdpgenError } from "../errors.ts";
 import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
 import type { Check } from "./check.ts";
@@ -37,9 +37,13 @@ export function checkedChain(chain: Chain): Chain {
 }
 
 /** All mistakes of a chain that has no text, one in a line. */
-export function chainError(chain: Chain, mistakes: readonly Mistake[]): XdpgenError {
+export function chainError(
+  chain: Chain,
+  mistakes: readonly Pick<Mistake, "message" | "hint">[],
+  code: ErrorCode = "chain-invalid",
+): XdpgenError {
   const lines = mistakes.map(({ message, hint }) => `  ${message}${hint ? ` (${hint})` : ""}`);
-  return new XdpgenError("chain-invalid", [`chain \`${chain.name}\` is not valid:`, ...lines].join("\n"));
+  return new XdpgenError(code, [`chain \`${chain.name}\` is not valid:`, ...lines].join("\n"));
 }
 
 /**

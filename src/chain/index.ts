@@ -18,6 +18,7 @@ export {
   refuseChain,
   requireChain,
   warningsIn,
+  writtenAt,
 } from "./parse.ts";
 export { type ChainDocument, chainSchema } from "./schema.ts";
 export type { JsonSchema } from "./spelling.ts";

@@ -8,7 +8,8 @@ import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
 import { checkMistakes } from "./check-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
-import { referenceMistakes } from "./references.ts";
+import { partsOf } from "./parts.ts";
+import { endingEdge, referenceMistakes } from "./references.ts";
 import {
   CHAIN_KEYS,
   CHECK_KEYS,
@@ -27,19 +28,27 @@ export interface Checked {
   readonly mistakes: readonly Mistake[];
 }
 
-/** Checks a plain value (maps, lists, scalars) against the schema and the rules between fields. */
-export function checkDocument(value: unknown): Checked {
+/**
+ * Checks a plain value (maps, lists, scalars) against the schema and the rules between fields.
+ * @param whole whether the value is all that was written; else a name that nobody has may be that of a part that is lost
+ */
+export function checkDocument(value: unknown, whole = true): Checked {
   const result = chainSchema.safeParse(value);
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
   const wellFormed = [
-    ...withoutMisspelt(issues.flatMap((issue) => describe(issue, value))),
+    ...withoutMisspelt(once(issues.flatMap((issue) => describe(issue, value)))),
     ...repeated(value),
     ...unreadable(value),
   ];
-  const mistakes = result.success
-    ? [...wellFormed, ...referenceMistakes(result.data), ...checkMistakes(result.data)]
-    : wellFormed;
+  const parts = result.success || whole ? partsOf(value) : undefined;
+  const mistakes = parts ? [...wellFormed, ...referenceMistakes(parts), ...checkMistakes(parts)] : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
+}
+
+/** An empty list for a text is of the wrong type, and too short. */
+function once(mistakes: readonly Mistake[]): readonly Mistake[] {
+  const keyOf = ({ path, message }: Mistake): string => JSON.stringify([path, message]);
+  return [...new Map(mistakes.toReversed().map((mistake) => [keyOf(mistake), mistake])).values()].toReversed();
 }
 
 type Issue = z.core.$ZodIssue;
@@ -137,7 +146,9 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
     const near = nearest(value.replace(/^xdp_/i, ""), issue.values.map(String));
     return near ? `did you mean \`${near}\`?` : undefined;
   }
-  if (typeof value === "string" && path.includes("on")) {
+  if (typeof value === "string" && (path.includes("on") || key === "end")) {
+    const word = plainAction(value.trim());
+    if (ACTIONS.some((action) => action === word)) return endingEdge(word);
     const near = nearest(value, ["next", "return", "return kept", ...ACTIONS.map((action) => `return ${action}`)]);
     if (near) return `did you mean \`${near}\`?`;
   }
@@ -150,7 +161,7 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, "-")
       .replace(/^[^a-z]+|-+$/g, "");
-    return name ? `\`${name}\` would do` : undefined;
+    return chainSchema.shape.programs.element.shape.name.safeParse(name).success ? `\`${name}\` would do` : undefined;
   }
   return undefined;
 }

@@ -7,7 +7,7 @@
  */
 import { parseDocument } from "yaml";
 import { type Diagnostic, Mistakes, type Span, spanOf } from "../diagnostic.ts";
-import { XdpgenError } from "../errors.ts";
+import { type ErrorCode, XdpgenError } from "../errors.ts";
 import { buildChain, freeze } from "./build.ts";
 import { type Chain, plainAction } from "./chain.ts";
 import { type Place, plainDocument, type PlainDocument, type Range } from "./document.ts";
@@ -41,9 +41,9 @@ export function parseChain(text: string, options: ParseOptions): Parsed {
     return { diagnostics: explained ? found : [...found, emptyFile(text)] };
   }
   const plain = plainDocument(document);
-  const checked = checkDocument(plain.value);
   const locate = (mistake: Mistake): Diagnostic => toDiagnostic(mistake, plain, text);
   const distorted = syntax.damaged.length > 0;
+  const checked = checkDocument(plain.value, !distorted && !plain.mistakes.some(({ code }) => code === "bad-alias"));
   const fromSchema = checked.mistakes.filter(
     (mistake) =>
       // A key at the top may be missing only because the lines that hold it could not be read.
@@ -76,14 +76,18 @@ export function requireChain(text: string, file: string): Chain {
  * Refuses a chain for what was found once its programs were known: in place where it was read from a file, else by the
  * names of what is wrong.
  *
- * @throws XdpgenError `chain-invalid`, always
+ * @throws XdpgenError with the code, always
  */
-export function refuseChain(chain: Chain, mistakes: readonly Mistake[]): never {
-  if (!chain.source) throw chainError(chain, mistakes);
+export function refuseChain(
+  chain: Chain,
+  mistakes: readonly PlacedWarning[],
+  code: ErrorCode = "chain-invalid",
+): never {
+  if (!chain.source) throw chainError(chain, mistakes, code);
   const { text, file } = chain.source;
   const plain = plainDocument(parseDocument(text, YAML));
   const diagnostics = mistakes.map((mistake) => toDiagnostic(mistake, plain, text));
-  return refuseText(diagnostics.toSorted(byPlace), text, file);
+  return refuseText(diagnostics.toSorted(byPlace), text, file, code);
 }
 
 /**
@@ -103,9 +107,25 @@ export function warningsIn(
 /** A warning with the path of chain.yaml that it is about. */
 export type PlacedWarning = Omit<Mistake, "code"> & { readonly code: string };
 
-function refuseText(diagnostics: readonly Diagnostic[], text: string, file: string): never {
+/**
+ * The text that stands at a path of chain.yaml; undefined where none does.
+ *
+ * @param source `Chain.source`
+ */
+export function writtenAt({ text }: NonNullable<Chain["source"]>, path: Path): string | undefined {
+  let value: unknown = plainDocument(parseDocument(text, YAML)).value;
+  for (const key of path) value = (value as Readonly<Record<string | number, unknown>> | null | undefined)?.[key];
+  return typeof value === "string" ? value : undefined;
+}
+
+function refuseText(
+  diagnostics: readonly Diagnostic[],
+  text: string,
+  file: string,
+  code: ErrorCode = "chain-invalid",
+): never {
   const cause = new Mistakes(diagnostics, text, file);
-  throw new XdpgenError("chain-invalid", cause.message, { cause });
+  throw new XdpgenError(code, cause.message, { cause });
 }
 
 const byPlace = (a: Diagnostic, b: Diagnostic): number => a.line - b.line || a.column - b.column;

@@ -2,79 +2,90 @@
  * What a chain's parts say of each other: edges, groups and constraints of order that name programs. Whether the graph
  * that they make is sound is the plan's affair, since objects have a say in the order.
  */
-import type { z } from "zod";
+import { ACTIONS } from "./chain.ts";
 import { type EdgeMeaning, edgeMeaning, normalEdge, type LooseEdge } from "./edge.ts";
 import type { Mistake, Path } from "./mistake.ts";
 import { nearest } from "../nearest.ts";
-import type { chainSchema } from "./schema.ts";
+import type { ProgramPart, Parts } from "./parts.ts";
 
-type Document = z.infer<typeof chainSchema>;
+/** Names that can be referred to. */
+interface Names {
+  readonly programs: readonly string[];
+  readonly groups: readonly string[];
+  /** Whether these are all that there are. */
+  readonly all: boolean;
+}
 
-/** The mistakes of a document whose every value is well formed. */
-export function referenceMistakes(document: Document): readonly Mistake[] {
-  const programs = document.programs.map(({ name }) => name);
-  const groups = Object.keys(document.groups ?? {});
+export function referenceMistakes(parts: Parts): readonly Mistake[] {
+  const names: Names = {
+    programs: parts.programs.flatMap(({ name = [] }) => name),
+    groups: [...parts.groups.keys()],
+    all: parts.named,
+  };
   return [
-    ...groups.flatMap((group) => groupMistakes(document, group, programs)),
-    ...document.programs.flatMap((program, index) => {
+    ...names.groups.flatMap((group) => groupMistakes(parts, group, names)),
+    ...parts.programs.flatMap((program, index) => {
       const at: Path = ["programs", index];
       return [
-        ...placeMistakes(document, index, at, groups),
+        ...placeMistakes(program, at, names),
         ...Object.entries(program.on ?? {}).flatMap(([action, edge]) =>
-          edge === undefined
-            ? []
-            : edgeMistakes([...at, "on", action], edge, program.priority === "none", programs, groups),
+          edge === undefined ? [] : edgeMistakes([...at, "on", action], edge, program.priority === "none", names),
         ),
-        ...(["before", "after"] as const).flatMap((key) => orderMistakes(document, index, key, programs)),
+        ...(["before", "after"] as const).flatMap((key) => orderMistakes(parts, index, key, names)),
       ];
     }),
   ];
 }
 
-function groupMistakes(document: Document, group: string, programs: readonly string[]): readonly Mistake[] {
+function groupMistakes(parts: Parts, group: string, names: Names): readonly Mistake[] {
   const at: Path = ["groups", group];
-  const members = document.programs.filter((program) => program.group === group);
   const mistakes: Mistake[] = [];
-  if (programs.includes(group)) {
+  if (names.programs.includes(group)) {
     mistakes.push(
       mistake("equal-names", at, `a group and a program are named \`${group}\``, "rename one of them", "key"),
     );
   }
-  if (members.length === 0) {
+  if (parts.programs.every((program) => program.placed && program.group !== group)) {
     const hint = `give a program \`group: ${group}\`, or take the group out`;
     mistakes.push(mistake("bad-reference", at, `group \`${group}\` has no program`, hint, "key"));
   }
-  const { end } = document.groups![group]!;
+  const { end } = parts.groups.get(group)!;
   if (end === undefined) return mistakes;
   const path: Path = [...at, "end"];
   if (edgeMeaning(normalEdge(end)).kind === "next") {
     const message = `behind group \`${group}\` there is no next program`;
     return [...mistakes, mistake("bad-reference", path, message, "name a program or a group, or `return`")];
   }
-  return [...mistakes, ...edgeMistakes(path, end, false, programs, Object.keys(document.groups!))];
+  return [...mistakes, ...edgeMistakes(path, end, false, names)];
 }
 
-function edgeMistakes(
-  path: Path,
-  edge: LooseEdge,
-  placeless: boolean,
-  programs: readonly string[],
-  groups: readonly string[],
-): readonly Mistake[] {
+function edgeMistakes(path: Path, edge: LooseEdge, placeless: boolean, names: Names): readonly Mistake[] {
   const meaning: EdgeMeaning = edgeMeaning(normalEdge(edge));
   if (meaning.kind === "next" && placeless) {
     const message = "a program with `priority: none` has no next program";
     return [mistake("bad-reference", path, message, "name the program to go to, or give this one a priority")];
   }
-  if (meaning.kind !== "enter" || programs.includes(meaning.name) || groups.includes(meaning.name)) return [];
+  if (meaning.kind !== "enter" || [...names.programs, ...names.groups].includes(meaning.name) || !names.all) return [];
   const at = typeof edge === "string" ? path : [...path, "to"];
-  const near = nearest(meaning.name, [...programs, ...groups, "next", "return"]);
-  const hint = near ? `did you mean \`${near}\`?` : `its programs: ${programs.join(", ")}`;
+  const hint = edgeAdvice(meaning.name, names);
   return [mistake("bad-reference", at, `the chain has no program or group \`${meaning.name}\``, hint)];
 }
 
-function placeMistakes(document: Document, index: number, at: Path, groups: readonly string[]): readonly Mistake[] {
-  const program = document.programs[index]!;
+/** What to write for an action in the place of an edge. */
+export function endingEdge(action: string): string {
+  return `the edge that ends with it is \`return ${action}\``;
+}
+
+/** What somebody may have meant by an edge that names nobody. */
+function edgeAdvice(name: string, { programs, groups }: Names): string {
+  if (name === "return") return "an edge that returns is no map: write `return`";
+  if (ACTIONS.some((action) => action === name)) return endingEdge(name);
+  const near = nearest(name, [...programs, ...groups, "next", "return"]);
+  return near ? `did you mean \`${near}\`?` : `its programs: ${programs.join(", ")}`;
+}
+
+function placeMistakes(program: ProgramPart, at: Path, { groups, all }: Names): readonly Mistake[] {
+  if (program.name === undefined) return [];
   const mistakes: Mistake[] = [];
   if (program.on && program["proceed-on"]) {
     const message = `program \`${program.name}\` has both \`on\` and \`proceed-on\``;
@@ -87,7 +98,7 @@ function placeMistakes(document: Document, index: number, at: Path, groups: read
       mistake("contradiction", [...at, "proceed-on"], message, "say with `on` where its actions lead", "key"),
     );
   }
-  if (program.group !== undefined && !groups.includes(program.group)) {
+  if (program.group !== undefined && !groups.includes(program.group) && all) {
     const near = nearest(program.group, groups);
     const hint = near ? `did you mean \`${near}\`?` : `declare it: \`groups: { ${program.group}: {} }\``;
     mistakes.push(mistake("bad-reference", [...at, "group"], `the chain has no group \`${program.group}\``, hint));
@@ -101,16 +112,18 @@ function placeMistakes(document: Document, index: number, at: Path, groups: read
 
 /** Constraints hold between programs of one order: those of one group, or those of none. */
 function orderMistakes(
-  document: Document,
+  parts: Parts,
   index: number,
   key: "before" | "after",
-  programs: readonly string[],
+  { programs, all }: Names,
 ): readonly Mistake[] {
-  const program = document.programs[index]!;
-  return (program[key] ?? []).flatMap((name, item) => {
+  const program = parts.programs[index]!;
+  return program[key].flatMap((name, item) => {
     const path: Path = ["programs", index, key, item];
-    const other = document.programs.find((p) => p.name === name);
+    if (name === undefined || program.name === undefined) return [];
+    const other = parts.programs.find((p) => p.name === name);
     if (!other) {
+      if (!all) return [];
       const near = nearest(name, programs);
       const hint = near ? `did you mean \`${near}\`?` : `its programs: ${programs.join(", ")}`;
       return [mistake("bad-reference", path, `the chain has no program \`${name}\``, hint)];
@@ -121,8 +134,8 @@ function orderMistakes(
       const message = `program \`${placeless.name}\` has \`priority: none\`, so nothing is before or after it`;
       return [mistake("contradiction", path, message, "name it in an edge, or give it a priority")];
     }
-    if (program.group !== other.group) {
-      const where = (p: typeof program): string => (p.group === undefined ? "in no group" : `in group \`${p.group}\``);
+    if (program.group !== other.group && program.placed && other.placed) {
+      const where = (p: ProgramPart): string => (p.group === undefined ? "in no group" : `in group \`${p.group}\``);
       const message = `\`${program.name}\` is ${where(program)} and \`${name}\` is ${where(other)}: they have no common order`;
       return [mistake("contradiction", path, message)];
     }

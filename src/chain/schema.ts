@@ -25,6 +25,9 @@ import {
 export const MAX_PRIORITY = 0xffffffff;
 
 const NAME = "a name: small letters, digits and hyphens, a letter first";
+/** No edge could name what is called so. */
+const RESERVED = /^(?!(?:next|return)$)/;
+const UNRESERVED = "a name other than the edges `next` and `return`";
 const IDENTIFIER = "a C identifier";
 const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
 const PATH = "a path";
@@ -42,11 +45,13 @@ const COUNTERS = "true or false";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
-const name = z
+export const name = z
   .string(NAME)
   .regex(/^[a-z][a-z0-9-]*$/, NAME)
   .max(64, "a name of at most 64 characters")
   .meta({ id: "name" });
+/** What edges can name: a program or a group. */
+export const ownName = name.regex(RESERVED, UNRESERVED).meta({ id: "own-name" });
 const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTIFIER);
 // The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
 const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);
@@ -85,7 +90,7 @@ const target = z.preprocess(
     .regex(/^(?:next|[a-z][a-z0-9-]*)$/, "`next` or a name")
     .register(spellings, alsoPattern(TARGET_WORDS)),
 );
-const edge = z
+export const edge = z
   .preprocess(
     edgeSpelling,
     z.union(
@@ -113,7 +118,7 @@ const edge = z
   });
 
 /** `XDP_TX` and `tx` are one key. What is no action, or is one again, keeps its spelling, so that it is found under it. */
-function actionKeys(value: unknown): unknown {
+export function actionKeys(value: unknown): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
   const known: readonly string[] = [...ACTIONS, "default"];
   const taken = new Set(Object.keys(value));
@@ -178,7 +183,7 @@ const globalValue: z.ZodType<GlobalValue> = z
 
 export const programSchema = z.strictObject(
   {
-    name: name.describe("Unique in the chain."),
+    name: ownName.describe("Unique in the chain; not `next` or `return`."),
     object: z.string(PATH).min(1, PATH).describe("Path of the ELF object, relative to the folder of this file."),
     function: identifier.optional().describe("The XDP function; needed only where the object has several."),
     priority: z
@@ -285,7 +290,7 @@ export const chainSchema = z.strictObject(
       .optional()
       .describe("Count how often each program returns what, for `xdpgen status` and `xdpgen graph`. Default: false."),
     groups: z
-      .record(name, groupSchema, "a map of group names")
+      .record(ownName, groupSchema, "a map of group names")
       .optional()
       .describe("Named sub-chains, which edges can enter; programs join with `group`."),
     allow: allow.optional(),

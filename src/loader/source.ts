@@ -3,7 +3,17 @@ import { readdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Chain, Program } from "../chain/chain.ts";
-import { capturesOf, type Check, editable, requireChain, type EditableChain } from "../chain/index.ts";
+import {
+  capturesOf,
+  type Check,
+  editable,
+  type EditableChain,
+  type PlacedWarning,
+  refuseChain,
+  requireChain,
+  writtenAt,
+} from "../chain/index.ts";
+import { resolvePrograms } from "../codegen/index.ts";
 import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import { isErrno } from "./kernel.ts";
@@ -14,82 +24,121 @@ import { isErrno } from "./kernel.ts";
  * @throws XdpgenError `chain-invalid` with every mistake of the file, `file-unreadable` with every file that cannot be read
  */
 export async function loadChain(path: string): Promise<EditableChain> {
-  const text = await readBytes(path, `the chain ${path}`);
+  const text = await readChain(path);
   return resolveChain(requireChain(new TextDecoder().decode(text), path));
 }
 
-/**
- * Reads the objects of those programs, and the captures of those checks, that have no bytes yet. What has been read stays, so an object is read once however
- * often its chain is changed.
- *
- * @throws XdpgenError `file-unreadable` with every file that cannot be read
- */
-export async function resolveChain(chain: Chain): Promise<EditableChain> {
-  const mistakes: XdpgenError[] = [];
-  const programs = await Promise.all(
-    chain.programs.map(async (program): Promise<Program> => {
-      if (program.bytes) return program;
-      try {
-        return {
-          ...program,
-          bytes: await readBytes(program.object, `program ${program.name}: the object ${program.object}`),
-        };
-      } catch (error) {
-        if (!(error instanceof XdpgenError)) throw error;
-        mistakes.push(error);
-        return program;
-      }
-    }),
-  );
-  const checks = chain.checks && (await Promise.all(chain.checks.map((check) => readCaptures(check, mistakes))));
-  if (mistakes.length === 1) throw mistakes[0]!;
-  if (mistakes.length > 1) {
-    throw new XdpgenError("file-unreadable", mistakes.map((mistake) => mistake.message).join("\n"));
-  }
-  return editable({ ...chain, programs, ...(checks && { checks }) });
-}
-
-/** The check with the bytes of its captures. */
-async function readCaptures(check: Check, mistakes: XdpgenError[]): Promise<Check> {
-  const missing = capturesOf(check).filter((path) => !check.captures?.[path]);
-  if (missing.length === 0) return check;
-  const read = async (path: string): Promise<readonly [string, Uint8Array]> => [
-    path,
-    await readBytes(path, `check \`${check.name}\`: the capture ${path}`),
-  ];
-  try {
-    return { ...check, captures: { ...check.captures, ...Object.fromEntries(await Promise.all(missing.map(read))) } };
-  } catch (error) {
-    if (!(error instanceof XdpgenError)) throw error;
-    mistakes.push(error);
-    return check;
-  }
-}
-
-async function readBytes(path: string, what: string): Promise<Uint8Array> {
+async function readChain(path: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new XdpgenError("file-unreadable", `${what} ${reason(path, cause)}`, { cause });
+    const message = inOneLine({ message: `the chain ${path} ${problem(cause)}`, ...advice(path, path, cause) });
+    throw new XdpgenError("file-unreadable", message, { cause });
   }
 }
 
-function reason(path: string, cause: unknown): string {
-  if (isErrno(cause, "ENOENT")) {
-    const near = neighbour(path);
-    return `does not exist${near ? `; did you mean ${near}?` : ""}`;
-  }
-  if (isErrno(cause, "EISDIR")) return "is a directory, not a file: name the file in it";
-  if (isErrno(cause, "EACCES", "EPERM"))
-    return `may not be read by user ${process.geteuid?.() ?? "?"}: check its permissions`;
+/**
+ * Reads the objects of those programs, and the captures of those checks, that have no bytes yet. What has been read stays, so an
+ * object is read once however often its chain is changed.
+ *
+ * @throws XdpgenError `file-unreadable` with every file that cannot be read, and what is wrong with the objects that can
+ */
+export async function resolveChain(chain: Chain): Promise<EditableChain> {
+  const mistakes: FileMistake[] = [];
+  const read = async (path: string, place: FileMistake["path"], what: string): Promise<Uint8Array | undefined> => {
+    try {
+      return await readFile(path);
+    } catch (cause) {
+      const written = (chain.source && writtenAt(chain.source, place)) ?? path;
+      const message = `${what} ${written} ${problem(cause)}`;
+      mistakes.push({
+        code: "file-unreadable",
+        path: place,
+        at: "value",
+        message,
+        cause,
+        ...advice(path, written, cause),
+      });
+      return undefined;
+    }
+  };
+  const programs = await Promise.all(
+    chain.programs.map(async (program, index): Promise<Program> => {
+      if (program.bytes) return program;
+      const what = `program ${program.name}: the object`;
+      const bytes = await read(program.object, ["programs", index, "object"], what);
+      return bytes ? { ...program, bytes } : program;
+    }),
+  );
+  const checks = await Promise.all(
+    (chain.checks ?? []).map(async (check, index): Promise<Check> => {
+      const captures = { ...check.captures };
+      for (const path of capturesOf(check)) {
+        const key = check.packet === path ? "packet" : "packet-after";
+        const bytes =
+          captures[path] ?? (await read(path, ["checks", index, key], `check \`${check.name}\`: the capture`));
+        if (bytes) captures[path] = bytes;
+      }
+      return Object.keys(captures).length > 0 ? { ...check, captures } : check;
+    }),
+  );
+  if (mistakes.length > 0) refuse(chain, [...mistakes, ...objectMistakes(chain, programs)]);
+  return editable({ ...chain, programs, ...(chain.checks && { checks }) });
+}
+
+interface FileMistake extends PlacedWarning {
+  readonly cause: unknown;
+}
+
+/** What is wrong with the objects that could be read: one that is not there does not hide it. */
+function objectMistakes(chain: Chain, programs: readonly Program[]): readonly FileMistake[] {
+  return programs.flatMap((program, index): FileMistake[] => {
+    if (!program.bytes) return [];
+    try {
+      resolvePrograms({ ...chain, programs: [program] }, "call");
+      return [];
+    } catch (cause) {
+      if (!(cause instanceof XdpgenError)) throw cause;
+      return [{ code: cause.code, path: ["programs", index, "object"], at: "value", message: cause.message, cause }];
+    }
+  });
+}
+
+/** In order of declaration, and in its place where the chain was read from a file. */
+function refuse(chain: Chain, mistakes: readonly FileMistake[]): never {
+  const sorted = mistakes.toSorted(byDeclaration);
+  if (chain.source) refuseChain(chain, sorted, "file-unreadable");
+  throw new XdpgenError("file-unreadable", sorted.map(inOneLine).join("\n"), { cause: sorted[0]!.cause });
+}
+
+/** Programs before checks. */
+function byDeclaration(a: FileMistake, b: FileMistake): number {
+  return String(b.path[0]).localeCompare(String(a.path[0])) || Number(a.path[1]) - Number(b.path[1]);
+}
+
+function inOneLine({ message, hint }: { readonly message: string; readonly hint?: string }): string {
+  return hint === undefined ? message : `${message}; ${hint}`;
+}
+
+function problem(cause: unknown): string {
+  if (isErrno(cause, "ENOENT")) return "does not exist";
+  if (isErrno(cause, "EISDIR")) return "is a directory, not a file";
+  if (isErrno(cause, "EACCES", "EPERM")) return `may not be read by user ${process.geteuid?.() ?? "?"}`;
   return `cannot be read: ${(cause as Error).message}`;
 }
 
-function neighbour(path: string): string | undefined {
-  const folder = dirname(path);
+/** @param written the path as it is to be shown, `path` being where it leads */
+function advice(path: string, written: string, cause: unknown): { readonly hint?: string } {
+  if (isErrno(cause, "EISDIR")) return { hint: "name the file in it" };
+  if (isErrno(cause, "EACCES", "EPERM")) return { hint: "check its permissions" };
+  const near = isErrno(cause, "ENOENT") ? neighbour(path, written) : undefined;
+  return near === undefined ? {} : { hint: `did you mean ${near}?` };
+}
+
+function neighbour(path: string, written: string): string | undefined {
   try {
-    const name = nearest(basename(path), readdirSync(folder));
-    return name && (folder === "." && !path.startsWith("./") ? name : `${folder}/${name}`);
+    const name = nearest(basename(path), readdirSync(dirname(path)));
+    return name && written.slice(0, written.length - basename(written).length) + name;
   } catch {
     return undefined;
   }

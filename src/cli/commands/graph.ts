@@ -1,4 +1,5 @@
 /** `xdpgen graph`: a chain as a picture, declared or live. */
+import { extname } from "node:path";
 import { groupsOf, type Picture, pictureOfPlan } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
@@ -36,9 +37,11 @@ export const graphCommand: MakeCommand = (io) =>
         throw usage("name what to draw: a chain.yaml, or with --dev an interface that runs one");
       if (json && output === "-" && options.format)
         throw usage("--format and --json cannot share stdout: name a file with --output");
+      // Before anything is read or asked: a picture in a file that says another format is of no use.
+      const named = options.format ?? formatOf(output);
       const all = options.all ?? false;
       const picture = dev === undefined ? await declared(io, path!, all) : await live(io, dev, all);
-      const format = options.format ?? pictureFormat(output) ?? (output === "-" && io.out.isTerminal ? "text" : "svg");
+      const format = named ?? (output === "-" && io.out.isTerminal ? "text" : "svg");
       const data = drawPicture(picture, format, output === "-" && useColor(options.color, io, io.out));
       if (output !== "-") await io.writeFile(output, data);
       if (json) printJson(io, { ...picture, ...(output !== "-" && { file: { path: output, format } }) });
@@ -59,6 +62,16 @@ async function live(io: Io, device: string, all: boolean): Promise<Picture> {
     throw new XdpgenError("not-attached", `xdpgen has nothing on ${device} that could be drawn: ${hint}`);
   }
   return livePicture(attachment, all);
+}
+
+/** What the end of the file's name says; a name may have none. */
+function formatOf(output: string): PictureFormat | undefined {
+  const format = pictureFormat(output);
+  const ending = extname(output);
+  if (format || ending === "") return format;
+  throw usage(
+    `no picture is written for the ending ${ending} of ${output}: end it with .svg, .dot, .gv or .txt, or say --format`,
+  );
 }
 
 function usage(message: string): XdpgenError {

@@ -8,6 +8,7 @@ import { planChain } from "../dispatcher/synthesise.ts";
 import { declaredWarnings } from "./declared.ts";
 import { factsOf } from "./facts.ts";
 import { flowWarnings } from "./flow.ts";
+import { keptWarnings } from "./kept.ts";
 import type { Warning } from "./warning.ts";
 
 /**
@@ -17,7 +18,7 @@ import type { Warning } from "./warning.ts";
  */
 export function lintChain(chain: Chain): readonly Warning[] {
   const facts = factsOf(chain, planChain(chain));
-  const warnings = [...flowWarnings(facts), ...declaredWarnings(chain, facts)];
+  const warnings = [...flowWarnings(facts), ...keptWarnings(chain, facts), ...declaredWarnings(chain, facts)];
   const used = new Set<string>();
   const silenced = ({ code, path }: Warning): boolean => {
     const places = [
@@ -33,7 +34,7 @@ export function lintChain(chain: Chain): readonly Warning[] {
 }
 
 function reasonAt(chain: Chain, place: Warning["path"]): string | undefined {
-  const allow: Allow | undefined = place.length === 2 ? chain.allow : chain.programs[Number(place[1])]!.allow;
+  const allow: Allow | undefined = place.length === 2 ? chain.allow : chain.programs[Number(place[1])]?.allow;
   return (allow as Readonly<Record<string, string>> | undefined)?.[place.at(-1)!];
 }
 

@@ -21,15 +21,27 @@ const OWN: Target = { kind: "return", verdict: "own" };
  * @throws XdpgenError `chain-invalid` with every circle, unreachable program, contradiction and useless `return kept`
  */
 export function buildPlan(chain: Chain, programs: readonly ResolvedProgram[]): Plan {
-  const orders = orderPrograms(
-    chain,
-    programs.map(({ priority }) => priority),
-  );
+  const orders = ordersOf(chain, programs);
   const nodes = graphOf(chain, programs, orders);
   const mistakes = [...orders.mistakes, ...checkGraph(chain, nodes, orders.main[0])];
   if (mistakes.length > 0) refuseChain(chain, mistakes);
   const { name, end, counters = false } = chain;
   return { chain: name, end, counters, nodes: resolveKept(sortForward(nodes, orders)) };
+}
+
+function ordersOf(chain: Chain, programs: readonly ResolvedProgram[]): Orders {
+  return orderPrograms(
+    chain,
+    programs.map(({ priority }) => priority),
+  );
+}
+
+/**
+ * The graph of a chain that has a plan, as it is declared: nodes in order of declaration, and every edge keeps that says so.
+ * @param programs in order of declaration
+ */
+export function declaredGraph(chain: Chain, programs: readonly ResolvedProgram[]): readonly PlanNode[] {
+  return graphOf(chain, programs, ordersOf(chain, programs));
 }
 
 /** Nodes in order of declaration, their targets too; `kept` wherever it is declared. */

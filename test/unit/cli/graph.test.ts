@@ -28,12 +28,25 @@ describe("graph", () => {
     ["a.gv", planToDot],
     ["a.TXT", planToText],
     ["a", planToSvg],
+    ["out.d/a", planToSvg],
   ] as const)("writes %s as it is named, on a terminal too", async (path, draw) => {
     const { out, files } = await run(`graph c.yaml -o ${path}`, { library, terminal: true });
     const data = draw(plan, { groups });
     expect([...files]).toEqual([[path, data]]);
     expect(out).toBe(`${path}: ${Buffer.byteLength(data)} bytes\n`);
   });
+
+  it.each(["chain.png", "out.d/chain.PDF", "a.svgz", "a."])(
+    "refuses the ending of %s, unless --format is given",
+    async (path) => {
+      const { status, err, files } = await run(`graph c.yaml -o ${path}`, { library });
+      expect({ status, files: [...files] }).toEqual({ status: 2, files: [] });
+      for (const word of [path, ".svg", ".dot", ".gv", ".txt", "--format"]) expect(err).toContain(word);
+      expect((await run(`graph c.yaml -o ${path} --format svg`, { library })).files.get(path)).toBe(
+        planToSvg(plan, { groups }),
+      );
+    },
+  );
 
   it("paints a terminal, and no file", async () => {
     expect((await run("graph c.yaml", { library, terminal: true })).out).toContain("\u001B[");

@@ -1,7 +1,7 @@
 /** Warnings are true: what they say is so in the model, over all codes that the objects can return. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Allow, type Chain, type Program, requireChain } from "../../../src/chain/index.ts";
+import { type Allow, type Chain, type Edge, type Program, requireChain } from "../../../src/chain/index.ts";
 import { lintChain, planChain } from "../../../src/codegen/index.ts";
 import {
   add64Imm,
@@ -181,10 +181,111 @@ describe("each warning", () => {
     const redirect: Program = { name: "first", object: "first.bpf.o", bytes };
     const second = { ...redirect, name: "second" };
     const on = { redirect: { to: "second", keep: "verdict" }, aborted: "next" } as const;
-    expect(found(chainOf([{ ...redirect, on }, second]))).toEqual(["redirect-replaced programs.0.on.redirect"]);
+    expect(found(chainOf([{ ...redirect, on }, second]))).toEqual([
+      "redirect-replaced programs.0.on.redirect",
+      "kept-for-nobody programs.0.on.redirect",
+    ]);
     expect(found(chainOf([{ ...redirect, on: { aborted: "next" } }, second]))).toEqual([]);
   });
 });
+
+const withoutKeep = (edge: Edge): Edge => (typeof edge === "object" ? edge.to : edge);
+
+describe("a verdict that is kept for nobody", () => {
+  it("makes no difference in the model", () => {
+    fc.assert(
+      fc.property(graphs(6), bounded, (graph, codes) => {
+        const chain = chainOfGraph(graph, (rank) => codes[rank]);
+        const paths = lintChain(chain).flatMap(({ code, path }) => (code === "kept-for-nobody" ? [path] : []));
+        fc.pre(paths.length > 0);
+        const named = (...path: readonly (string | number)[]): boolean =>
+          paths.some((other) => other.join(".") === path.join("."));
+        const without: ModelChain = {
+          ...chain,
+          groups: mapValues(chain.groups!, (group, name) =>
+            named("groups", name, "end") ? { end: withoutKeep(group.end!) } : group,
+          ),
+          programs: chain.programs.map((declared, index) => ({
+            ...declared,
+            ...(declared.on && {
+              on: mapValues(declared.on, (edge, key) =>
+                named("programs", index, "on", key) ? withoutKeep(edge) : edge,
+              ),
+            }),
+          })),
+        };
+        const rank = (name: string): number => graph.programs.find((p) => p.name === name)!.rank;
+        const codesOf = (name: string): readonly number[] => codes[rank(name)]!;
+        expect(everyPacket(without, codesOf)).toEqual(everyPacket(chain, codesOf));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  const keep = (to: string): Edge => ({ to, keep: "verdict" });
+  const asks = { on: { pass: "return kept" } } as const;
+  it.each<[string, readonly Program[], NonNullable<Chain["groups"]>, readonly string[]]>([
+    ["on the last program", [program("a", 0, { on: { tx: keep("next") } }, [2, 3])], {}, ["programs.0.on.tx"]],
+    [
+      "before one that does not ask",
+      [program("a", 0, { on: { default: keep("next") } }, [2, 3]), program("b", 1, {}, [1, 2])],
+      {},
+      ["programs.0.on.default"],
+    ],
+    [
+      "before one that keeps again",
+      [
+        program("a", 0, { on: { tx: keep("b"), pass: "next" } }, [2, 3]),
+        program("b", 1, { on: { pass: keep("next") } }, [2]),
+        program("c", 2, asks, [2]),
+      ],
+      {},
+      ["programs.0.on.tx"],
+    ],
+    [
+      "at the end of a group",
+      [
+        program("a", 0, { on: { tx: "red", pass: "next" } }, [2, 3]),
+        program("b", 1, {}, [2, 3]),
+        program("c", 2, { group: "red" }, [2]),
+      ],
+      { red: { end: keep("b") } },
+      ["groups.red.end"],
+    ],
+    [
+      "not where 31 brings it out",
+      [program("a", 0, { on: { tx: keep("next"), pass: "next" } }, [2, 3]), program("b", 1)],
+      {},
+      [],
+    ],
+    [
+      "not where it comes out",
+      [program("a", 0, { on: { default: keep("next") } }, [2, 3]), program("b", 1, asks, [2])],
+      {},
+      [],
+    ],
+    [
+      "not where one action only can be kept",
+      [program("a", 0, { on: { tx: keep("b") } }, [1, 3]), program("b", 1, asks, [2])],
+      {},
+      [],
+    ],
+  ])("%s", (_, programs, groups, expected) => {
+    const chain = chainOf(programs, { groups });
+    const paths = (of: Chain): readonly string[] =>
+      lintChain(of).flatMap(({ code, path }) => (code === "kept-for-nobody" ? [path.join(".")] : []));
+    expect(paths(chain)).toEqual(expected);
+    expect(paths({ ...chain, allow: { "kept-for-nobody": "for a program to come" } })).toEqual([]);
+  });
+});
+
+function mapValues<K extends string, T>(
+  map: Readonly<Partial<Record<K, T>>>,
+  change: (value: T, key: K) => T,
+): Record<K, T> {
+  const entries = (Object.entries(map) as [K, T][]).map(([key, value]) => [key, change(value, key)]);
+  return Object.fromEntries(entries) as Record<K, T>;
+}
 
 describe("allow", () => {
   const chain = (own?: Allow, whole?: Allow): Chain =>

@@ -1,8 +1,10 @@
 /** chain.yaml and its objects from disk: what is read, and what a user is told when it cannot be. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Check } from "../../../src/chain/index.ts";
+import { Mistakes } from "../../../src/diagnostic.ts";
 import { loadChain, resolveChain } from "../../../src/loader/source.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 
@@ -37,14 +39,56 @@ it("reads what is added to a chain", async () => {
   ]);
 });
 
-it("names every object that cannot be read, and the nearest that can", async () => {
+it("names every file that cannot be used in its place, as it is written, and the nearest that can", async () => {
   mkdirSync(join(dir, "folder"));
-  const attempt = loadChain(write("denylst.bpf.o", "folder", "denylist.bpf.o"));
-  await expect(attempt).rejects.toMatchObject({ code: "file-unreadable", exitStatus: 2 });
-  await expect(attempt).rejects.toThrow(
-    /program p0: the object .*denylst\.bpf\.o does not exist; did you mean .*denylist\.bpf\.o\?/,
-  );
-  await expect(attempt).rejects.toThrow(/program p1: the object .*folder is a directory/);
+  writeFileSync(join(dir, "notes.txt"), "no object");
+  const path = write("folder", "./denylst.bpf.o", "notes.txt", "denylist.bpf.o", "folder/../denylst.bpf.o");
+  const checks = ["pcap", "pcap"].map((end, i) => `  - { name: c${i}, packet: in${i}.${end}, expect: pass }`);
+  appendFileSync(path, `checks:\n${checks.join("\n")}\n`);
+  const attempt = loadChain(path);
+  await expect(attempt).rejects.toMatchObject({ code: "file-unreadable", exitStatus: 2, cause: expect.any(Mistakes) });
+  const shown = await attempt.catch((error: Error) => error.message);
+  expect(
+    String(shown)
+      .replaceAll(dir, "DIR")
+      .replaceAll(/^ {2,3}[ \d]\d .*\n/gm, ""),
+  ).toBe(`\
+DIR/chain.yaml:3:25: error: program p0: the object folder is a directory, not a file
+     |                         ^^^^^^ name the file in it
+
+DIR/chain.yaml:4:25: error: program p1: the object ./denylst.bpf.o does not exist
+     |                         ^^^^^^^^^^^^^^^ did you mean ./denylist.bpf.o?
+
+DIR/chain.yaml:5:25: error: p2 (DIR/notes.txt): not an ELF file: it begins with 6e 6f 20 6f, not 7f 45 4c 46
+     |                         ^^^^^^^^^
+
+DIR/chain.yaml:7:25: error: program p4: the object folder/../denylst.bpf.o does not exist
+     |                         ^^^^^^^^^^^^^^^^^^^^^^^ did you mean folder/../denylist.bpf.o?
+
+DIR/chain.yaml:9:25: error: check \`c0\`: the capture in0.pcap does not exist
+     |                         ^^^^^^^^
+
+DIR/chain.yaml:10:25: error: check \`c1\`: the capture in1.pcap does not exist
+     |                         ^^^^^^^^
+
+6 mistakes in DIR/chain.yaml`);
+});
+
+it("names them in order of declaration where there is no text", async () => {
+  mkdirSync(join(dir, "folder"));
+  const objects = ["folder", "none.bpf.o", "folder"].map((file) => join(dir, file));
+  const { source: _, ...chain } = await loadChain(write("denylist.bpf.o"));
+  const programs = objects.map((object, i) => ({ name: `p${i}`, object }));
+  const check: Check = { name: "one", packet: join(dir, "in.pcap"), expect: ["pass"] };
+  const attempt = resolveChain({ ...chain, programs, checks: [check] });
+  await expect(attempt).rejects.toMatchObject({ code: "file-unreadable", cause: { code: "EISDIR" } });
+  const lines = await attempt.catch((error: Error) => error.message.split("\n"));
+  expect(lines).toEqual([
+    `program p0: the object ${objects[0]} is a directory, not a file; name the file in it`,
+    `program p1: the object ${objects[1]} does not exist`,
+    `program p2: the object ${objects[2]} is a directory, not a file; name the file in it`,
+    `check \`one\`: the capture ${check.packet} does not exist`,
+  ]);
 });
 
 it("says when the chain itself is not there", async () => {
