@@ -216,7 +216,7 @@ describe("labels of the dispatcher and of inlined code", () => {
     ["a-5", "to-a"],
     ["count-a", "a-5"],
     ["left-a", "a"],
-    ["return", "return-drop"],
+    ["return-own", "return-drop"],
     ["keep-a", "a"],
   ])("do not meet: programs %s and %s", (...names) => {
     for (const counters of [false, true]) {
