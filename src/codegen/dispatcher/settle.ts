@@ -21,8 +21,8 @@ import type { ResolvedProgram } from "../object/program.ts";
 import { MAX_STACK, roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
-/** Slots of inlined code, of the 32,767 that a jump reaches; the dispatcher has at most 16 of its own for each of 255 programs. */
-const MAX_INLINED = 0x7fff - 16 * 256;
+/** Slots of inlined code, of the 32,767 that a jump reaches: the dispatcher has at most 16 of its own for a program, 24 where it counts. */
+const maxInlined = ({ counters }: Plan): number => 0x7fff - (counters ? 24 : 16) * 256;
 
 export interface SettleOptions {
   /** What linkage `auto` means where independence is preferred: what the machine allows is the loader's knowledge. */
@@ -61,7 +61,7 @@ function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readon
   let programs = declared;
   for (;;) {
     const inlined = programs.filter(({ linkage }) => linkage === "inline");
-    const meets = tooLong(inlined) ?? tooDeep(programs, stacks);
+    const meets = tooLong(inlined, maxInlined(plan)) ?? tooDeep(programs, stacks);
     if (!meets) return programs;
     const most = inlined.filter(({ auto }) => auto).toSorted((a, b) => meets.need(b) - meets.need(a))[0];
     if (!most) {
@@ -77,11 +77,11 @@ interface Met {
   readonly need: (program: ResolvedProgram) => number;
 }
 
-function tooLong(inlined: readonly ResolvedProgram[]): Met | undefined {
+function tooLong(inlined: readonly ResolvedProgram[], most: number): Met | undefined {
   const total = inlined.reduce((sum, program) => sum + lengthOf(program), 0);
-  if (total <= MAX_INLINED) return undefined;
+  if (total <= most) return undefined;
   return {
-    limit: `the inlined programs have ${total} instructions, and a jump reaches over ${MAX_INLINED} of them`,
+    limit: `the inlined programs have ${total} instructions, and a jump reaches over ${most} of them`,
     need: lengthOf,
   };
 }

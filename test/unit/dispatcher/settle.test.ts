@@ -72,6 +72,23 @@ describe("prefer: speed", () => {
     ]);
   });
 
+  it("leaves jumps their reach where each of 255 programs is compared and counted", () => {
+    const body = [...Array.from({ length: 110 }, () => mov64Imm(R2, 0)), ldxW(R0, R1, 0), exit()];
+    const many = Array.from({ length: 255 }, (_, k) =>
+      program(`p${k}`, body, {
+        on: {
+          aborted: "return drop",
+          drop: "return pass",
+          pass: "next",
+          tx: { to: "next", keep: "verdict" },
+          redirect: k === 0 ? "return" : "return kept",
+        },
+      }),
+    );
+    expect(linkages(speed(...many)).filter((shown) => shown.endsWith(" inline"))).toHaveLength(255);
+    for (const counters of [false, true]) expect(() => synthesise({ ...speed(...many), counters })).not.toThrow();
+  });
+
   it("calls the program with the largest frame where what is called besides it has no room left", () => {
     expect(
       linkages(speed(using("small", 40), using("large", 200), { ...using("called", 300), linkage: "call" })),
