@@ -95,7 +95,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
       expect(lines[4]![1]).toEqual(["exit"]);
     },
   );
+});
 
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("the JIT keeps a place for each line", async () => {
     const { live } = await attached(chainOf([numbered(1), numbered(2)], { linkage }));
     await using _ = live;
