@@ -61,6 +61,7 @@ export async function observed(
   { program, maps }: Runnable,
   entries: readonly Entry[],
   packetCount: number,
+  ignored: ReadonlySet<string> = new Set(),
 ): Promise<Observed> {
   const kernel = openKernel();
   for (const [name, key, value] of entries) {
@@ -76,7 +77,7 @@ export async function observed(
     packets.push({ verdict: retval === 31 ? 2 : retval, data: Buffer.from(dataOut).toString("hex") });
   }
   const contents = [...maps]
-    .filter(([name, { type }]) => !/^\.(rodata|kconfig)/.test(name) && !NOT_COMPARED.has(type))
+    .filter(([name, { type }]) => !/^\.(rodata|kconfig)/.test(name) && !NOT_COMPARED.has(type) && !ignored.has(name))
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, map]) => [name, dump(kernel.mapInfo(map.fd()).id)] as const);
   return { packets, contents };
