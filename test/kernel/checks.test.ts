@@ -185,7 +185,8 @@ describe.skipIf(kernelMissing()).each(runnableLinkages)("checks of a chain by %s
     await refused({ packet: "none.pcap" }, "has no frames");
     await refused(
       { packet: "tow.pcap" },
-      /check `it`: the capture .*tow\.pcap does not exist; did you mean .*two\.pcap/,
+      /chain\.yaml:1:\d+: error: check `it`: the capture tow\.pcap does not exist/,
+      /\^ did you mean `?two\.pcap/,
     );
     await refused({ packet: "counter.bpf.o" }, "no hex digit");
   });

@@ -97,11 +97,6 @@ describe.each(entered)("linkage %s", (linkage) => {
   });
 });
 
-/** Of inlined programs the lines are their own. */
-const entered = runnableLinkages.filter((linkage) => linkage !== "inline");
-
-describe.each(entered)("linkage %s", (linkage) => {});
-
 describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("the JIT keeps a place for each line", async () => {
     const { live } = await attached(chainOf([numbered(1), numbered(2)], { linkage }));
