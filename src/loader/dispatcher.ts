@@ -49,7 +49,10 @@ export function loadDispatcher(
     const maps = new Map(
       linked.map((slot, index): [string, readonly BoundMap[]] => {
         const key = image.manifest.programs.find((p) => p.name === slot.program)!;
-        return [slot.program, found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map)] : []))];
+        return [
+          slot.program,
+          found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map, slot.filled.has(name))] : [])),
+        ];
       }),
     );
     loadOrBlame(kernel, object, image, what);

@@ -32,12 +32,12 @@ export function forecastMaps(
     found.push({ program, name: pinName(name), ...known });
   };
 
-  const bind = (program: ProgramKey, name: string, map: ObjectMap): BoundMap => {
+  const bind = (program: ProgramKey, name: string, map: ObjectMap, filled = false): BoundMap => {
     // No fd of this process is negative.
     const fd = -1 - standIns.size;
     standIns.set(fd, { ...map, id: 0 });
     const reuse = (other: number): void => void standIns.set(fd, { ...map, id: asking.mapInfo(other).id });
-    const bound = binder.bind(program, name, { ...map, reuse, fd: () => fd });
+    const bound = binder.bind(program, name, { ...map, reuse, fd: () => fd }, filled);
     note(program.name, name, standIns.get(fd)!.id);
     return bound;
   };
@@ -62,7 +62,7 @@ export function forecastMaps(
       const key = image.manifest.programs.find(({ name }) => name === slot.program)!;
       for (const [name, linkedName] of slot.maps) {
         const map = object.map(linkedName);
-        if (map) bind(key, name, map);
+        if (map) bind(key, name, map, slot.filled.has(name));
       }
     }
   }

@@ -32,8 +32,12 @@ export interface BoundMap {
 }
 
 export interface MapBinder {
-  /** Lets `map` take over a predecessor where there is one. Before its object is loaded. */
-  bind(program: ProgramKey, name: string, map: ObjectMap): BoundMap;
+  /**
+   * Lets `map` take over a predecessor where there is one. Before its object is loaded.
+   * @param filled whether libbpf fills it with programs of the object when it loads it. Packets that are still in the old
+   *   dispatcher would meet them, so it is taken over from the same program only
+   */
+  bind(program: ProgramKey, name: string, map: ObjectMap, filled?: boolean): BoundMap;
   /** Tells of maps that are loaded now, so that later programs of this generation can share them. */
   loaded(maps: readonly BoundMap[]): void;
 }
@@ -70,13 +74,13 @@ export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefine
   };
 
   return {
-    bind(program, name, map) {
+    bind(program, name, map, filled = false) {
       const bound: BoundMap = { name, map, shared: map.pinnedByName, fate: "new" };
       const previous = before.find((p) => p.name === program.name);
       if (isReadOnlyData(name)) return bound;
       if (previous?.hash === program.hash && take(program, bound, false)) return { ...bound, fate: "unchanged" };
       if (bound.shared) return bindShared(program, bound);
-      if (!previous || isSection(name)) return bound;
+      if (!previous || isSection(name) || filled) return bound;
       return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
     },
     loaded(maps) {

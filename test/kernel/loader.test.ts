@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
-import { attach, detach, freplaceSupport, open, openKernel, openMap, status } from "../../src/loader/index.ts";
+import { attach, detach, freplaceSupport, open, openKernel, openMap, preview, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
 import { KernelError, type Kernel } from "../../src/loader/kernel.ts";
@@ -323,4 +323,28 @@ it("dates a dispatcher by when it was loaded", async () => {
   const live = await attach(chain("call", 1), pair.far);
   expect(live.status().since.getTime()).toBeGreaterThan(before - 2000);
   expect(live.status().since.getTime()).toBeLessThan(Date.now() + 2000);
+});
+
+it("a map that an object fills with its own programs is that object's: packets in the old dispatcher must not meet the new ones", async () => {
+  const program = { ...testProgram("map-of-programs"), function: "xdp_map_of_programs", linkage: "call" } as const;
+  // The same code by another hash.
+  const changed = { ...program, bytes: Uint8Array.of(...program.bytes!, 0) };
+  await using live = await attach(chainOf([program]), pair.far);
+  const steps = (): number =>
+    live
+      .status()
+      .programs.find(({ name }) => name === program.name)!
+      .maps.find(({ name }) => name === "steps")!.id;
+  const first = steps();
+  await live.update(chainOf([program, numbered(1)]));
+  expect(steps()).toBe(first);
+  const planned = await preview(chainOf([changed, numbered(1)]), pair.far);
+  expect(planned.difference.programs.flatMap(({ maps }) => maps)).toContainEqual({
+    program: program.name,
+    name: "steps",
+    contents: "empty",
+  });
+  await live.update(chainOf([changed, numbered(1)]));
+  expect(steps()).not.toBe(first);
+  await live.detach();
 });

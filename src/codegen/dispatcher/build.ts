@@ -40,7 +40,7 @@ import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
 import { dispatcherUnit, sourceOfChain, withManifest, withTrace } from "./unit.ts";
 
-const NO_MAPS: Slot["maps"] = new Map();
+const NO_MAPS: Pick<ProgramUnit, "mapNames" | "filled"> = { mapNames: new Map(), filled: new Set() };
 
 export interface BuildOptions {
   /** Write what every program did with a packet to a map, see trace.ts, and count nothing. Default: no. */
@@ -77,7 +77,8 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   });
   const slots = bound.map(({ program: { name, linkage }, unit, body, symbol: entry }): Slot => {
     const symbol = alone || body ? main : entry;
-    return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps: unit?.mapNames ?? NO_MAPS };
+    const { mapNames: maps, filled } = unit ?? NO_MAPS;
+    return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps, filled };
   });
   const shown = alone?.unit ? [{ symbol: main, instructions: alone.unit.functions[0]!.code }] : functions;
   return {

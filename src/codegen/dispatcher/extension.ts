@@ -38,6 +38,7 @@ export function prototypeImage(program: ResolvedProgram): Prototype {
     symbol,
     btfId: types.get(symbol)!,
     maps: new Map(),
+    filled: new Set<string>(),
   } as const;
   return { elf, main, slot };
 }

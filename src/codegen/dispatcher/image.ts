@@ -17,6 +17,8 @@ export interface Slot {
   readonly btfId: number;
   /** The program's maps and data sections, their name in its own object -> in the linked object. Empty for `freplace`. */
   readonly maps: ReadonlyMap<string, string>;
+  /** Of these, by the name in the program's own object, those that are filled with functions of the program at each load. */
+  readonly filled: ReadonlySet<string>;
 }
 
 export interface DispatcherImage {

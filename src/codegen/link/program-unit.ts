@@ -18,6 +18,8 @@ import { unsupported } from "./unsupported.ts";
 export interface ProgramUnit extends Unit {
   /** Name of the program's own map or data section -> name in the linked object. */
   readonly mapNames: ReadonlyMap<string, string>;
+  /** Of the program's own names, those of maps that its object fills with its functions: the loader does so at each load. */
+  readonly filled: ReadonlySet<string>;
 }
 
 interface ReachedFunction {
@@ -90,6 +92,7 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
       })),
       data,
       externs,
+      filled: new Set(maps.filter(({ values }) => values.some(({ is }) => typeof is !== "number")).map((m) => m.name)),
       mapNames: new Map([
         ...maps.map((m): [string, string] => [m.name, mapSymbols.get(m.offset)!]),
         ...data.map((d): [string, string] => [d.ownName, d.section]),
