@@ -184,18 +184,24 @@ interface Filled extends AsyncDisposable {
 async function filled(name: string, linkage: Linkage): Promise<Filled> {
   const pair = veth("xt");
   const here = folder();
-  const applied = await run(["apply", templatePath(name), "--dev", pair.far, "--linkage", linkage]);
-  expect(applied).toMatchObject({ status: 0 });
-  execFileSync("sh", ["-eu"], { input: wordsFor(pair.far) + docsOf(name).fill });
+  const dispose = async (): Promise<void> => {
+    await run(["detach", pair.far]);
+    pair[Symbol.dispose]();
+    here[Symbol.dispose]();
+  };
+  try {
+    const applied = await run(["apply", templatePath(name), "--dev", pair.far, "--linkage", linkage]);
+    expect(applied).toMatchObject({ status: 0 });
+    execFileSync("sh", ["-eu"], { input: wordsFor(pair.far) + docsOf(name).fill });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
   return {
     pair,
     here,
     test: (text) => run(["test", here.write("chain.yaml", text), "--dev", pair.far, "--linkage", linkage]),
-    async [Symbol.asyncDispose]() {
-      await run(["detach", pair.far]);
-      pair[Symbol.dispose]();
-      here[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: dispose,
   };
 }
 
