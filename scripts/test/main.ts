@@ -19,7 +19,7 @@ import { formatSummary, total } from "./summary.ts";
 import type { Run } from "./summary.ts";
 
 /** All runs together, downloads included: two cores carry the host's tests and the emulated guest at once. */
-const LIMIT_SECONDS = 25 * 60;
+const LIMIT_SECONDS = 30 * 60;
 
 /** Output that waits while another run has the terminal, and flows from then on. */
 function heldOutput(): { write: (chunk: Buffer) => void; release: () => void } {

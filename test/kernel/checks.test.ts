@@ -6,7 +6,7 @@ import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { type AttachmentStatus, type CheckOutcome, openKernel, openMap } from "../../src/loader/index.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { pcap } from "../support/captures.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { commandLinkages } from "../support/linkages.ts";
 import { page } from "../support/published.ts";
 import { kernelMissing, sumPerCpu, u32 } from "../support/samples.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -23,7 +23,7 @@ interface Tested {
 const PROGRAMS = ["denylist", "counter", "echo"];
 const DNS = 'eth / ipv4 src=192.0.2.1 / udp dport=53 / "q"';
 
-describe.skipIf(kernelMissing()).each(runnableLinkages)("checks of a chain by %s", (linkage) => {
+describe.skipIf(kernelMissing()).each(commandLinkages)("checks of a chain by %s", (linkage) => {
   let pair: Veth;
   let here: Folder;
   beforeAll(() => void requireBpffs(openKernel(), () => {}));

@@ -12,3 +12,12 @@ export const runnableLinkages: readonly Linkage[] = LINKAGES.filter((linkage) =>
   if (!supported) console.warn(`SKIP linkage freplace: ${reason}`);
   return supported;
 });
+
+/**
+ * For suites of what users do with the commands. In the guest, where a process takes seconds to start, only the linkages that
+ * this machine's own kernel may refuse: the others are left to it. What linkages mean is tested on every kernel with all.
+ */
+export const commandLinkages: readonly Linkage[] =
+  process.env["XDPGEN_VM"] === undefined ? runnableLinkages : runnableLinkages.filter((one) => one === "freplace");
+if (commandLinkages.length < runnableLinkages.length)
+  console.warn("SKIP call and inline, of what users do with the commands: the host runs them");

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { objectOf } from "../../support/verdict-program.ts";
 import { exit, mov64Imm, R0 } from "../../../src/codegen/asm/index.ts";
 import { type Veth, veth } from "../../support/veth.ts";
@@ -197,7 +197,7 @@ describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
     await expectUnchanged(before);
   });
 
-  it.each(runnableLinkages)("a program that the verifier rejects, by %s", async (linkage) => {
+  it.each(commandLinkages)("a program that the verifier rejects, by %s", async (linkage) => {
     const good = `{ name: good, object: ${here.object("counter")} }`;
     const path = chain(good, `{ name: reckless, object: ${here.object("rejected")} }`);
     const before = snapshot();

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictPacket } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
@@ -53,7 +53,7 @@ function dumped(dispatcher: number): Dumped["formatted"]["values"] {
   return (bpftool("map", "dump", "id", `${counters}`) as Dumped[])[0]!.formatted.values;
 }
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(commandLinkages)("linkage %s", (linkage) => {
   const chain = (counters: boolean): string =>
     numberedChain(here, "chain", [0, 1, 2], `linkage: ${linkage}\ncounters: ${counters}\n`);
   const apply = async (counters: boolean): Promise<unknown> =>

@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, open, openKernel } from "../../../src/loader/index.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn, spawnAll, XDPGEN } from "./command.ts";
@@ -67,7 +67,7 @@ async function running(): Promise<readonly number[]> {
   return visited(dataOut);
 }
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(commandLinkages)("linkage %s", (linkage) => {
   const numbered = (name: string, ...programs: readonly number[]): string =>
     numberedChain(here, name, programs, `linkage: ${linkage}\n`);
 

@@ -5,7 +5,7 @@ import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { damaged } from "../../support/damage.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
 import { bpfFds, EMULATED, type Folder, folder, numberedChain } from "./world.ts";
@@ -33,7 +33,7 @@ afterEach(async () => {
 
 const OBJECTS = [...["denylist", "ratelimit"].map(sampleProgram), ...["globals", "core", "callback"].map(testProgram)];
 /** What the host runs is not run again in emulation. */
-const EACH = runnableLinkages
+const EACH = commandLinkages
   .filter((linkage) => linkage === "freplace" || !EMULATED)
   .flatMap((linkage) => OBJECTS.map((program) => ({ ...program, linkage })));
 

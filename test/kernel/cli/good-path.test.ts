@@ -5,7 +5,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../../src/loader/bpffs.ts";
 import { type AttachmentStatus, open, openKernel, openMap } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
@@ -40,7 +40,7 @@ const apply = async (path: string, ...more: readonly string[]): Promise<Applied[
 const shown = async (device = pair.far): Promise<AttachmentStatus> =>
   (json(await run(["status", device, "--json"])) as AttachmentStatus[])[0]!;
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(commandLinkages)("linkage %s", (linkage) => {
   const chain = (...programs: readonly string[]): string =>
     here.write(
       "chain.yaml",
@@ -184,7 +184,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 it("linkage auto says what it is and why", async () => {
   const { err, status } = await run(["apply", numberedChain(here, "chain", [1]), "--dev", pair.far]);
   expect(status).toBe(0);
-  if (runnableLinkages.includes("freplace")) expect(err).not.toContain("linkage auto");
+  if (commandLinkages.includes("freplace")) expect(err).not.toContain("linkage auto");
   else expect(err).toMatch(/linkage auto is call here: freplace refused: .*BPF_PROG_TYPE_EXT.* EPERM/);
 });
 

@@ -11,7 +11,7 @@ import {
   type Preview,
 } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
-import { runnableLinkages } from "../../support/linkages.ts";
+import { commandLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { compile } from "../../support/objects.ts";
 import { page } from "../../support/published.ts";
@@ -101,7 +101,7 @@ async function planned(path: string, ...more: readonly string[]): Promise<Previe
   return said;
 }
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(commandLinkages)("linkage %s", (linkage) => {
   it("each kind of change is planned, then applied as planned", async () => {
     const objects = Object.fromEntries(
       ["denylist", "counter", "echo", "ratelimit", "globals", "two"].map((name) => [name, here.object(name)]),
@@ -209,7 +209,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 
   it("a chain of another linkage keeps its maps", async () => {
-    const other = runnableLinkages.find((l) => l !== linkage);
+    const other = commandLinkages.find((l) => l !== linkage);
     const object = here.object("counter");
     const path = chain(linkage, "", `{ name: count, object: ${object} }`);
     await planned(path);
