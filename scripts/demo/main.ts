@@ -99,7 +99,7 @@ async function demo(): Promise<number> {
   if (status !== 0) return status;
   title("The same by freplace, in a virtual machine");
   say("It is emulated in software: about a minute, and fewer frames.");
-  return (await playInVm()) || farewell("with both linkages");
+  return (await playInVm()) || farewell("by `call` and by `freplace`");
 }
 
 function farewell(where: string): 0 {
