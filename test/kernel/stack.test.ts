@@ -34,7 +34,7 @@ it.skipIf(kernelMissing())("is what the verifier finds, of every object that has
     if (depth === undefined) continue;
     const { own, added, below: deepest } = stackUse(object, main);
     // Kernels later than 6.1 count in steps of eight bytes.
-    const inSteps = (bytes: number): number => 8 * Math.ceil(bytes / 8);
+    const inSteps = (size: number): number => 8 * Math.ceil(size / 8);
     expect([name, inSteps(Number(own) + added)]).toEqual([name, inSteps(depth)]);
     if (below.length === 0) expect([name, deepest]).toEqual([name, 0]);
     else expect(Number(deepest)).toBeGreaterThanOrEqual(Math.max(...below));
