@@ -27,7 +27,7 @@ import { type ProgramUnit, programUnits } from "../link/program-unit.ts";
 import type { Unit, UnitFunction } from "../link/unit.ts";
 import type { ResolvedProgram } from "../object/program.ts";
 import { exitWays } from "../object/returns.ts";
-import { frameSize, MAX_STACK } from "../object/stack.ts";
+import { frameSize, MAX_STACK } from "../object/frame.ts";
 import type { Plan } from "../plan/plan.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
 import { type BoundProgram, formatPasses } from "./format-passes.ts";

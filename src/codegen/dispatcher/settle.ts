@@ -16,9 +16,10 @@ import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { programUnits } from "../link/program-unit.ts";
+import { MAX_STACK } from "../object/frame.ts";
 import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
 import type { ResolvedProgram } from "../object/program.ts";
-import { MAX_STACK, roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
+import { roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Slots of inlined code, of the 32,767 that a jump reaches: the dispatcher has at most 16 of its own for a program, 24 where it counts. */

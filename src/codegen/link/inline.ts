@@ -9,7 +9,7 @@
  *     out: exit
  *
  * Registers and the stack are the program's own while it runs: what the function around it needs afterwards lies below
- * the program's frame (`object/stack.ts`).
+ * the program's frame (`object/frame.ts`).
  */
 import { BPF_ALU, BPF_ALU64, BPF_K, BPF_MOV } from "../asm/constants.ts";
 import { EXIT, type Instruction, ja, labelTargets, R0, slotOffsets } from "../asm/index.ts";

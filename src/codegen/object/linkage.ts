@@ -5,9 +5,10 @@
 import type { Chain, Linkage, Program } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { SHF_EXECINSTR } from "../elf/index.ts";
+import { MAX_STACK } from "./frame.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 import { isDispatchable } from "./signature.ts";
-import { MAX_STACK, stackUse } from "./stack.ts";
+import { stackUse } from "./stack.ts";
 
 /** Bytes that a dispatcher keeps on the stack below the frame of what it inlines: three slots of eight (`dispatcher/held.ts`). */
 export const HELD_BYTES = 24;

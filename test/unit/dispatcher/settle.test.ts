@@ -194,8 +194,7 @@ describe("an address in the frame that could be lower than it looks", () => {
   });
 });
 
-it("finds what a callee touches below an address that it is handed", () => {
-  const source = `
+const handing = (callee: string): string => `
     .globl xdp_handing
     .section xdp, "ax"
     .type xdp_handing, @function
@@ -209,15 +208,19 @@ xdp_handing:
     .text
     .type below, @function
 below:
-    *(u64 *)(r1 - 24) = 0
+    ${callee}
     r0 = 0
     exit
     .size below, . - below
 `;
-  const { main, object } = planChain(
-    chainOf([{ name: "handing", object: "handing.bpf.o", bytes: writeElf(parseObject(source)) }]),
-  ).nodes[0]!.program;
-  expect(stackUse(object, main)).toMatchObject({ own: 32, below: 32 });
+
+it.each([
+  ["touches below an address that it is handed", "*(u64 *)(r1 - 24) = 0", 32],
+  ["puts where its caller can load it", "*(u64 *)(r1 + 0) = r1", "unknown"],
+])("finds what a callee %s", (_, callee, own) => {
+  const bytes = writeElf(parseObject(handing(callee)));
+  const { main, object } = planChain(chainOf([{ name: "handing", object: "handing.bpf.o", bytes }])).nodes[0]!.program;
+  expect(stackUse(object, main)).toMatchObject({ own, below: 32 });
 });
 
 describe("labels of the dispatcher and of inlined code", () => {

@@ -1,0 +1,300 @@
+/**
+ * How much stack a function uses, read from its instructions: how far below R10 it reads or writes. The verifier finds the
+ * same figure when it loads the program (kernel/bpf/verifier.c, update_stack_depth); here it is known before.
+ *
+ * An abstract interpretation: a register holds an address in the frame, of which the lowest place is known that it can have;
+ * or a number, of which is known how many bits it has at most. Where an address could be lower than what is known, as when a
+ * number is added that may be negative, the answer is `unknown`, and the program is not inlined: the dispatcher keeps what it
+ * must not forget right below.
+ */
+import {
+  BPF_ADD,
+  BPF_ALU,
+  BPF_ALU64,
+  BPF_AND,
+  BPF_DIV,
+  BPF_LDX,
+  BPF_LSH,
+  BPF_MEM,
+  BPF_MOD,
+  BPF_MOV,
+  BPF_MUL,
+  BPF_OR,
+  BPF_RSH,
+  BPF_ST,
+  BPF_STX,
+  BPF_SUB,
+  BPF_X,
+  BPF_XOR,
+} from "../asm/constants.ts";
+import { CALL, type Instruction, R0, R10, sizeOf } from "../asm/index.ts";
+import { isByteSwap } from "../asm/opcodes.ts";
+import { type CodeInstruction, readCode } from "./code.ts";
+import { successors } from "./flow.ts";
+import type { ObjectFunction, XdpObject } from "./open.ts";
+
+/** Of one function: bytes of its own frame, 0 to 512; `"unknown"` where an address in it cannot be followed. */
+export type FrameSize = number | "unknown";
+
+/** MAX_BPF_STACK (include/linux/filter.h), for all frames of a call chain together. */
+export const MAX_STACK = 512;
+
+/** What a register holds. One that is not in the state holds any number. */
+type Value =
+  /** An address: the lowest that it can be, in bytes from where addresses are counted. */
+  | { readonly kind: "address"; readonly lowest: number }
+  /** A number from 0 to 2^bits - 1; `bits` is 63 at most, so it is not negative. */
+  | { readonly kind: "number"; readonly bits: number };
+
+type State = ReadonlyMap<number, Value>;
+
+const ARGUMENTS = [1, 2, 3, 4, 5] as const;
+
+/** The arguments in which callbacks get what a helper was handed for them: of bpf_loop and the like, of bpf_for_each_map_elem. */
+const CONTEXTS = [2, 4] as const;
+
+/** @param handed registers that hold addresses */
+type ReachOfCall = (step: CodeInstruction, handed: readonly number[]) => number | "unknown";
+
+export function frameSize(object: XdpObject, f: ObjectFunction): FrameSize {
+  const lowest = lowestTouched(object, f, [R10], []);
+  return lowest === "unknown" ? "unknown" : -lowest || 0;
+}
+
+/**
+ * The lowest byte that a function touches through addresses that some registers hold when it starts, counted from them: 0 or
+ * below. What it hands to its own callees counts.
+ *
+ * @param callers functions that are being looked at
+ */
+function lowestTouched(
+  object: XdpObject,
+  f: ObjectFunction,
+  roots: readonly number[],
+  callers: readonly ObjectFunction[],
+): number | "unknown" {
+  if (callers.includes(f)) return "unknown";
+  const code = readCode(object, f);
+  const at = new Map(code.map((c) => [c.offset / 8, c]));
+  const below = (callee: ObjectFunction, handed: readonly number[]): number | "unknown" =>
+    lowestTouched(object, callee, handed, [...callers, f]);
+  const pointedAt = code.flatMap(({ instruction, reference }) =>
+    reference?.kind === "function" && instruction.opcode !== CALL ? [reference.function] : [],
+  );
+  /** What a call can touch below the addresses that it is handed: of a helper, what the callbacks can that the function names. */
+  const reachOfCall: ReachOfCall = ({ reference }, handed) => {
+    if (reference?.kind === "function") return below(reference.function, handed);
+    const each = pointedAt.flatMap((callback) => CONTEXTS.map((context) => below(callback, [context])));
+    return each.reduce<number | "unknown">(lower, 0);
+  };
+
+  const before = new Map<number, State>([[0, new Map(roots.map((root) => [root, { kind: "address", lowest: 0 }]))]]);
+  const work = [0];
+  let lowest = 0;
+  // An address that is stored somewhere can come back from any load.
+  let stored: number | undefined;
+  for (let pc = work.pop(); pc !== undefined; pc = work.pop()) {
+    const step = at.get(pc);
+    const leads = step && successors(step);
+    if (!step || !leads) return "unknown";
+    const state = before.get(pc)!;
+    const { instruction } = step;
+    const touched = lower(touchedBy(instruction, state), reachesInto(step, state, reachOfCall));
+    if (touched === "unknown" || touched < -MAX_STACK) return "unknown";
+    lowest = Math.min(lowest, touched);
+    const kept = storedBy(instruction, state);
+    // What a callee puts outside of its own frame, its caller can load again.
+    if (kept !== undefined && callers.length > 0 && instruction.dst !== R10) return "unknown";
+    if (kept !== undefined && (stored === undefined || kept < stored)) {
+      stored = kept;
+      // What was loaded before may have been this.
+      work.push(...before.keys());
+    }
+    const after = transfer(instruction, state, stored);
+    if (after === "unknown") return "unknown";
+    for (const to of [leads.next, leads.jump]) {
+      if (to === undefined) continue;
+      const old = before.get(to);
+      const joined = old ? join(old, after) : after;
+      if ([...joined.values()].some(tooLow)) return "unknown";
+      if (old && same(old, joined)) continue;
+      before.set(to, joined);
+      work.push(to);
+    }
+  }
+  return lowest;
+}
+
+function lower(a: number | "unknown", b: number | "unknown"): number | "unknown" {
+  return a === "unknown" || b === "unknown" ? "unknown" : Math.min(a, b);
+}
+
+function tooLow(value: Value): boolean {
+  return value.kind === "address" && value.lowest < -MAX_STACK;
+}
+
+function addressIn(state: State, register: number): number | undefined {
+  const value = state.get(register);
+  return value?.kind === "address" ? value.lowest : undefined;
+}
+
+/** The lowest byte that a load or store touches. */
+function touchedBy({ opcode, dst, src, off }: Instruction, state: State): number {
+  switch (opcode & 0x07) {
+    case BPF_LDX:
+      return Math.min(0, (addressIn(state, src) ?? -off) + off);
+    case BPF_ST:
+    case BPF_STX: {
+      // An atomic load with acquire order reads from `src`.
+      const places = [addressIn(state, dst), addressIn(state, src)].map((address) => (address ?? -off) + off);
+      return Math.min(0, places[0]!, isAtomic(opcode) ? places[1]! : 0);
+    }
+    default:
+      return 0;
+  }
+}
+
+/** The lowest byte that a call touches, or lets its callee touch. */
+function reachesInto(step: CodeInstruction, state: State, reachOfCall: ReachOfCall): number | "unknown" {
+  if (step.instruction.opcode !== CALL) return 0;
+  const handed = ARGUMENTS.filter((argument) => addressIn(state, argument) !== undefined);
+  if (handed.length === 0) return 0;
+  const reach = reachOfCall(step, handed);
+  return reach === "unknown"
+    ? "unknown"
+    : Math.min(0, ...handed.map((register) => addressIn(state, register)! + reach));
+}
+
+/** The address that an instruction puts into memory. */
+function storedBy({ opcode, src }: Instruction, state: State): number | undefined {
+  return (opcode & 0x07) === BPF_STX ? addressIn(state, src) : undefined;
+}
+
+const isAtomic = (opcode: number): boolean => (opcode & 0xe0) === 0xc0;
+
+function transfer(i: Instruction, state: State, stored: number | undefined): State | "unknown" {
+  const after = new Map(state);
+  const set = (register: number, value: Value | undefined): Map<number, Value> => {
+    if (value === undefined) after.delete(register);
+    else after.set(register, value);
+    return after;
+  };
+  const loaded: Value | undefined = stored === undefined ? undefined : { kind: "address", lowest: stored };
+  switch (i.opcode & 0x07) {
+    case BPF_LDX: {
+      // Fewer than eight bytes are no address, and without sign they are not negative.
+      const bytes = sizeOf(i.opcode);
+      if (bytes === 8) return set(i.dst, loaded);
+      return set(i.dst, (i.opcode & 0xe0) === BPF_MEM ? number(8 * bytes) : undefined);
+    }
+    case BPF_STX:
+      // A fetching operation loads into `src`, into R0, or into `dst`.
+      if (isAtomic(i.opcode)) for (const register of [i.src, R0, i.dst]) forget(after, register, loaded);
+      return after;
+    case BPF_ALU:
+      // A byte swap of 64 bits is in this class too.
+      if (isByteSwap(i.opcode)) return set(i.dst, number(i.imm));
+      // The upper half is zeroed.
+      return set(i.dst, number(Math.min(32, bitsOf(i, state) ?? 32)));
+    case BPF_ALU64: {
+      const value = wide(i, state);
+      return value === "unknown" ? "unknown" : set(i.dst, value);
+    }
+    default:
+      if (i.opcode === CALL) for (const register of [R0, ...ARGUMENTS]) after.delete(register);
+      // `ld_imm64` and its like.
+      else if ((i.opcode & 0x07) === 0) after.delete(i.dst);
+      return after;
+  }
+}
+
+/** An atomic operation may have changed a register; what was an address in it stays one for whoever uses it as such. */
+function forget(state: Map<number, Value>, register: number, loaded: Value | undefined): void {
+  if (state.get(register)?.kind === "address") return;
+  if (loaded) state.set(register, loaded);
+  else state.delete(register);
+}
+
+function number(bits: number): Value | undefined {
+  return bits <= 63 ? { kind: "number", bits } : undefined;
+}
+
+function wide(i: Instruction, state: State): Value | undefined | "unknown" {
+  const operation = i.opcode & 0xf0;
+  const right: Value | undefined = (i.opcode & BPF_X) === 0 ? constant(i.imm) : state.get(i.src);
+  const left = state.get(i.dst);
+  if (operation === BPF_MOV) return i.off === 0 ? right : undefined;
+  const address = left?.kind === "address" ? left : right?.kind === "address" ? right : undefined;
+  if (!address) return number(bitsOf(i, state) ?? 64);
+  switch (operation) {
+    case BPF_ADD: {
+      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: address.lowest + i.imm };
+      const other = address === left ? right : left;
+      return other?.kind === "number" ? address : "unknown";
+    }
+    case BPF_SUB:
+      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: address.lowest - i.imm };
+      // The distance of two addresses is a number.
+      return left?.kind === "address" && right?.kind === "address" ? undefined : "unknown";
+    default:
+      // No address any more, which the verifier sees to.
+      return undefined;
+  }
+}
+
+function constant(value: number): Value | undefined {
+  return value < 0 ? undefined : { kind: "number", bits: value === 0 ? 0 : 32 - Math.clz32(value) };
+}
+
+/** Bits of the result of an operation on numbers; undefined where it could be any. */
+function bitsOf(i: Instruction, state: State): number | undefined {
+  const bits = (value: Value | undefined): number => (value?.kind === "number" ? value.bits : 64);
+  const right = (i.opcode & BPF_X) === 0 ? bits(constant(i.imm)) : bits(state.get(i.src));
+  const left = bits(state.get(i.dst));
+  const shift = (i.opcode & BPF_X) === 0 ? i.imm : undefined;
+  switch (i.opcode & 0xf0) {
+    case BPF_MOV:
+      return i.off === 0 ? right : undefined;
+    case BPF_AND:
+      return Math.min(left, right);
+    case BPF_OR:
+    case BPF_XOR:
+      return Math.max(left, right);
+    case BPF_MUL:
+      return left + right;
+    case BPF_DIV:
+      return i.off === 0 ? left : undefined;
+    case BPF_MOD:
+      return i.off === 0 ? left : undefined;
+    case BPF_ADD:
+      return Math.max(left, right) + 1;
+    case BPF_LSH:
+      return shift === undefined ? undefined : left + shift;
+    case BPF_RSH:
+      return shift === undefined ? left : Math.max(0, left - shift);
+    default:
+      return undefined;
+  }
+}
+
+/** A register that can hold an address or something else counts as the address: nobody else can use it as one. */
+function join(a: State, b: State): State {
+  const joined = new Map<number, Value>();
+  for (const register of new Set([...a.keys(), ...b.keys()])) {
+    const [one, other] = [a.get(register), b.get(register)];
+    if (one?.kind === "address" || other?.kind === "address") {
+      const addresses = [one, other].flatMap((value) => (value?.kind === "address" ? [value.lowest] : []));
+      joined.set(register, { kind: "address", lowest: Math.min(...addresses) });
+    } else if (one && other) joined.set(register, { kind: "number", bits: Math.max(one.bits, other.bits) });
+  }
+  return joined;
+}
+
+function same(a: State, b: State): boolean {
+  return a.size === b.size && [...a].every(([register, value]) => equal(value, b.get(register)));
+}
+
+function equal(a: Value, b: Value | undefined): boolean {
+  if (a.kind === "address") return b?.kind === "address" && a.lowest === b.lowest;
+  return b?.kind === "number" && a.bits === b.bits;
+}
