@@ -2,7 +2,7 @@
  * From a declared chain to the bytes of its dispatcher, warm: the whole way, objects read and hashed, and from the plan
  * alone, as when a chain of resolved programs is planned anew.
  */
-import { LINKAGES, type Linkage } from "../src/chain/index.ts";
+import { OBJECT_LINKAGES, type ObjectLinkage } from "../src/chain/index.ts";
 import { buildDispatcher } from "../src/codegen/dispatcher/build.ts";
 import { planChain, synthesise } from "../src/codegen/dispatcher/synthesise.ts";
 import { chainOf } from "../test/support/chains.ts";
@@ -11,7 +11,7 @@ import type { Section } from "./section.ts";
 import { milliseconds, showSpread, type Spread } from "./statistics.ts";
 
 export interface CodegenRow {
-  readonly linkage: Linkage;
+  readonly linkage: ObjectLinkage;
   readonly programs: number;
   readonly fromPlan: Spread;
   readonly fromChain: Spread;
@@ -22,7 +22,7 @@ export interface CodegenRow {
 export const codegen: Section<CodegenRow> = {
   measure({ smoke, progress }) {
     const rounds = smoke ? 1 : 201;
-    return LINKAGES.flatMap((linkage) =>
+    return OBJECT_LINKAGES.flatMap((linkage) =>
       (smoke ? [2] : [1, 10, 64, 255]).map((programs): CodegenRow => {
         progress(`${programs} programs by ${linkage}`);
         const declared = Array.from({ length: programs }, (_, k) => ({

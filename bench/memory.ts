@@ -4,7 +4,7 @@
  */
 import { buildDispatcher } from "../src/codegen/dispatcher/build.ts";
 import { planChain } from "../src/codegen/dispatcher/synthesise.ts";
-import { LINKAGES } from "../src/chain/index.ts";
+import { OBJECT_LINKAGES } from "../src/chain/index.ts";
 import { chainOf } from "../test/support/chains.ts";
 import { verdictObject } from "../test/support/verdict-program.ts";
 import type { Section } from "./section.ts";
@@ -22,7 +22,7 @@ export const memory: Section<MemoryRow> = {
     const collect = globalThis.gc;
     if (!collect) throw new Error("the memory section needs `node --expose-gc`");
     const programs = [0, 1].map((k) => ({ name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k) }));
-    const plans = LINKAGES.map((linkage) => planChain(chainOf(programs, { linkage })));
+    const plans = OBJECT_LINKAGES.map((linkage) => planChain(chainOf(programs, { linkage })));
     const step = smoke ? 200 : 100_000;
     const row = (builds: number): MemoryRow => {
       // Array buffers are given back by finalisers, which run after the first collection.

@@ -4,10 +4,11 @@
  * BPF_PROG_TEST_RUN; in a virtual machine with `--icount` the nanoseconds are instructions, exact and the same in each run.
  */
 import { readFileSync } from "node:fs";
-import { type Chain, type GlobalValue, type Linkage, LINKAGES, type Program } from "../src/chain/index.ts";
+import { type Chain, type GlobalValue, type ObjectLinkage, OBJECT_LINKAGES, type Program } from "../src/chain/index.ts";
 import { setGlobals } from "../src/codegen/object/globals.ts";
 import { synthesise } from "../src/codegen/index.ts";
 import { loadCopy } from "../src/loader/copy.ts";
+import { openLoaded } from "../src/loader/loaded.ts";
 import { type BpfObject, canFreplace, openKernel } from "../src/loader/index.ts";
 import type { ObjectMap } from "../src/loader/kernel.ts";
 import type { MapBinder } from "../src/loader/maps.ts";
@@ -57,7 +58,7 @@ const LIMIT = "one C file, clang -O2";
 export const oneProgram: Section<OneProgramRow> = {
   async measure(options) {
     options.progress("compiling and loading");
-    const linkages = LINKAGES.filter((linkage) => linkage !== "freplace" || canFreplace(openKernel()));
+    const linkages = OBJECT_LINKAGES.filter((linkage) => linkage !== "freplace" || canFreplace(openKernel()));
     // They live as long as the process, which is this section's own.
     return measured([empty(), oneFile(), ...linkages.map(chained)], options);
   },
@@ -96,14 +97,14 @@ async function measured(subjects: readonly Subject[], { smoke, progress }: Optio
 
 const bytesOf = (name: string): Uint8Array => new Uint8Array(readFileSync(`bpf/.output/${name}.bpf.o`));
 
-function chain(linkage: Linkage): Chain {
+function chain(linkage: ObjectLinkage): Chain {
   const programs = Object.entries(PROGRAMS).map(([name, globals], index): Program => {
     return { name, object: `${name}.bpf.o`, bytes: bytesOf(name), globals, priority: index };
   });
   return chainOf(programs, { linkage });
 }
 
-function chained(linkage: Linkage): Subject {
+function chained(linkage: ObjectLinkage): Subject {
   const kernel = openKernel();
   const maps: { readonly name: string; readonly map: ObjectMap }[] = [];
   const binder: MapBinder = {
@@ -113,7 +114,7 @@ function chained(linkage: Linkage): Subject {
     },
     loaded() {},
   };
-  const copy = loadCopy(kernel, synthesise(chain(linkage)), binder);
+  const copy = loadCopy(kernel, synthesise(chain(linkage)), openLoaded(kernel, chain(linkage)), binder);
   fill(maps.find(({ name }) => name === "firewall_services")!.map);
   return { name: linkage, program: copy.program };
 }

@@ -27,6 +27,8 @@ export type ErrorCode =
   | "check-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
+  /** No program is loaded where a chain says that one is. */
+  | "program-missing"
   /** The kernel's verifier refused a program. */
   | "program-rejected"
   /** The machine lacks what the command needs: privilege, library, bpffs, kernel feature. */

@@ -4,7 +4,7 @@ import { type Check, isCapture } from "./check.ts";
 import { type LooseEdge, normalEdge, normalEdges } from "./edge.ts";
 import type { ChainDocument } from "./schema.ts";
 
-/** `object` paths become relative to the working directory, as `file` is. */
+/** Paths of objects and pins become relative to the working directory, as `file` is. */
 export function buildChain(document: ChainDocument, file: string): Chain {
   const folder = folderOf(file);
   return freeze({
@@ -19,8 +19,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     ...(document.allow && { allow: document.allow }),
     programs: document.programs.map((program): Program => ({
       name: program.name,
-      object: joinPath(folder, program.object),
-      ...(program.function !== undefined && { function: program.function }),
+      ...sourceOfProgram(program, folder),
       ...(program.priority !== undefined && { priority: program.priority }),
       ...(program.before && { before: program.before }),
       ...(program.after && { after: program.after }),
@@ -29,10 +28,26 @@ export function buildChain(document: ChainDocument, file: string): Chain {
       ...(program["proceed-on"] && { proceedOn: inCodeOrder(program["proceed-on"]) }),
       ...(program.allow && { allow: program.allow }),
       ...(program.linkage !== undefined && { linkage: program.linkage }),
-      ...(program.globals && { globals: program.globals }),
     })),
     ...(document.checks && { checks: document.checks.map((check) => buildCheck(check, folder)) }),
   });
+}
+
+type ProgramDocument = ChainDocument["programs"][number];
+
+/** What only objects have, or what only loaded programs have. */
+function sourceOfProgram(
+  { object, pinned, id, function: name, globals }: ProgramDocument,
+  folder: string,
+): Omit<Program, "name"> {
+  if (object === undefined) {
+    return { ...(pinned !== undefined && { pinned: joinPath(folder, pinned) }), ...(id !== undefined && { id }) };
+  }
+  return {
+    object: joinPath(folder, object),
+    ...(name !== undefined && { function: name }),
+    ...(globals && { globals }),
+  };
 }
 
 /** Captures become relative to the working directory, as `object` does. */

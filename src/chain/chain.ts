@@ -24,8 +24,12 @@ export function plainAction(text: string): string {
 /** "No verdict of mine": the code that runs on to the next program whatever the edges say; what an unbound stub returns. */
 export const NO_VERDICT = 31;
 
-/** How a slot is bound to its program's code. */
-export const LINKAGES = ["freplace", "call", "inline"] as const;
+/** How the slot of a program that comes as an object can be bound to its code. */
+export const OBJECT_LINKAGES = ["freplace", "call", "inline"] as const;
+export type ObjectLinkage = (typeof OBJECT_LINKAGES)[number];
+
+/** How a slot is bound to its program's code. A program that is loaded already is tail-called, and only such a one. */
+export const LINKAGES = [...OBJECT_LINKAGES, "tail"] as const;
 export type Linkage = (typeof LINKAGES)[number];
 
 export const PREFERENCES = ["independence", "speed"] as const;
@@ -63,16 +67,29 @@ export interface Group {
   readonly end?: Edge;
 }
 
-/** One XDP program of a chain. */
+/**
+ * One XDP program of a chain: an object that xdpgen loads, or a program that somebody has loaded already. Exactly one of
+ * `object`, `pinned`, `id` and `fd` says which.
+ */
 export interface Program {
   /** Unique in the chain, `[a-z][a-z0-9-]*`. */
   readonly name: string;
   /** Path of the ELF object, absolute or relative to the working directory. */
-  readonly object: string;
+  readonly object?: string;
   /** The object's bytes, once read. `loadChain` reads them; `synthesise` needs them. */
   readonly bytes?: Uint8Array;
   /** The XDP function in the object. Needed only where the object has several. */
   readonly function?: string;
+  /** Values for the object's `const volatile` variables, set before the program is loaded. */
+  readonly globals?: Readonly<Record<string, GlobalValue>>;
+  /** Path of a loaded program's pin in a bpffs, absolute or relative to the working directory. */
+  readonly pinned?: string;
+  /** A loaded program's id, as `bpftool prog show` prints it. */
+  readonly id?: number;
+  /** A loaded program as a file descriptor of this process, open until the chain is attached. No file can name one. */
+  readonly fd?: number;
+  /** What the kernel says of a loaded program, once it was asked. `attach` asks; `synthesise` does without. */
+  readonly facts?: LoadedFacts;
   /**
    * Lower runs first. Without it: the object's own `.xdp_run_config`, else 50. `none`: the program has no place in the
    * order, and runs only where an edge names it.
@@ -90,10 +107,23 @@ export interface Program {
   readonly on?: Edges;
   /** Warnings about this program that are meant. */
   readonly allow?: Allow;
-  /** Overrides the chain's linkage. */
+  /** Overrides the chain's linkage. `tail` is for loaded programs, which have no other. */
   readonly linkage?: Linkage | "auto";
-  /** Values for the object's `const volatile` variables, set before the program is loaded. */
-  readonly globals?: Readonly<Record<string, GlobalValue>>;
+}
+
+/** What a dispatcher must know of a loaded program. */
+export interface LoadedFacts {
+  /** Loaded with BPF_F_XDP_HAS_FRAGS: takes packets of several buffers. */
+  readonly frags: boolean;
+  /** Its code makes tail calls. */
+  readonly tailCalls: boolean;
+}
+
+/** Which loaded program it is, in the words of chain.yaml: `pinned: /sys/fs/bpf/ids`; undefined for an object. */
+export function loadedSource({ pinned, id, fd }: Program): string | undefined {
+  if (pinned !== undefined) return `pinned: ${pinned}`;
+  if (id !== undefined) return `id: ${id}`;
+  return fd === undefined ? undefined : `fd: ${fd}`;
 }
 
 /** A declared chain. `programs` are in the order of declaration; the plan orders them by priority. */

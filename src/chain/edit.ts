@@ -135,8 +135,11 @@ function documentOf(chain: Chain): unknown {
 
 function programDocument(program: Program): unknown {
   if (typeof program !== "object" || program === null) return program;
-  const { bytes: _, proceedOn, ...rest } = program;
-  return defined({ ...rest, "proceed-on": proceedOn });
+  const { bytes: _, facts: __, fd, proceedOn, ...rest } = program;
+  // No file can name an fd; beside another source it stays, so that it is found.
+  const named = (rest.object ?? rest.pinned ?? rest.id) !== undefined;
+  const source = fd === undefined ? {} : named ? { fd } : { pinned: `fd ${fd}` };
+  return defined({ ...rest, ...source, "proceed-on": proceedOn });
 }
 
 function proofDocument(check: Check): unknown {

@@ -10,6 +10,7 @@ import { checkMistakes } from "./check-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
 import { partsOf } from "./parts.ts";
 import { endingEdge, referenceMistakes } from "./references.ts";
+import { sourceMistakes } from "./source-mistakes.ts";
 import {
   CHAIN_KEYS,
   CHECK_KEYS,
@@ -20,6 +21,7 @@ import {
   GROUP_KEYS,
   ON_KEYS,
   PROGRAM_KEYS,
+  SOURCE_KEYS,
 } from "./schema.ts";
 
 export interface Checked {
@@ -36,7 +38,7 @@ export function checkDocument(value: unknown, whole = true): Checked {
   const result = chainSchema.safeParse(value);
   const issues = result.success ? [] : result.error.issues.flatMap((issue) => flatten(issue, []));
   const wellFormed = [
-    ...withoutMisspelt(once(issues.flatMap((issue) => describe(issue, value)))),
+    ...withoutMisspelt([...once(issues.flatMap((issue) => describe(issue, value))), ...sources(value)]),
     ...repeated(value),
     ...unreadable(value),
   ];
@@ -113,7 +115,6 @@ const MISSING: Readonly<Record<string, string>> = {
   chain: "name it: `chain: NAME`",
   programs: "list them: `programs:`, then `- name: NAME`",
   name: "give every program a name of its own",
-  object: "say where its ELF object is: `object: PATH`",
   packet: "say what to send: `packet: eth / ipv4 / udp`, or the path of a capture",
   expect: "say the verdict: `expect: pass`",
   to: "say where it goes: `to: NAME`",
@@ -133,7 +134,11 @@ function withoutMisspelt(mistakes: readonly Mistake[]): Mistake[] {
       .filter((mistake) => mistake.code === "unknown-key")
       .map(({ path }) => `${parentKey(path)} ${nearest(String(path.at(-1)), keysAt(path))}`),
   );
-  return mistakes.filter(({ code, path }) => code !== "missing-key" || !meant.has(`${parentKey(path)} ${path.at(-1)}`));
+  return mistakes.filter(({ code, path }) => {
+    const key = String(path.at(-1));
+    const wanted: readonly string[] = key === "object" ? SOURCE_KEYS : [key];
+    return code !== "missing-key" || !wanted.some((one) => meant.has(`${parentKey(path)} ${one}`));
+  });
 }
 
 function parentKey(path: Path): string {
@@ -164,6 +169,14 @@ function advice(issue: Issue, path: Path, value: unknown): string | undefined {
     return chainSchema.shape.programs.element.shape.name.safeParse(name).success ? `\`${name}\` would do` : undefined;
   }
   return undefined;
+}
+
+function sources(root: unknown): readonly Mistake[] {
+  return list(valueAt(root, ["programs"])).flatMap((program, index) => {
+    if (typeof program !== "object" || program === null || Array.isArray(program)) return [];
+    const at: Path = ["programs", index];
+    return sourceMistakes(program as Record<string, unknown>, at, valueAt(root, ["linkage"]), owner(at, root));
+  });
 }
 
 /** Values that may be there only once: names of programs, interfaces, actions of a proceed-on. */

@@ -17,6 +17,7 @@ import {
   EDGE_WORDS,
   END_WORD,
   keysAlso,
+  oneOfKeys,
   spellings,
   TARGET_WORDS,
 } from "./spelling.ts";
@@ -31,6 +32,7 @@ const UNRESERVED = "a name other than the edges `next` and `return`";
 const IDENTIFIER = "a C identifier";
 const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
 const PATH = "a path";
+const ID = "the id of a loaded program, as `bpftool prog show` prints it";
 const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or none`;
 const EDGE = "`next`, a name, `return`, `return ACTION`, `return kept` or `{to: NAME, keep: verdict}`";
 const VERDICT = `an action or a return code`;
@@ -181,35 +183,57 @@ const globalValue: z.ZodType<GlobalValue> = z
   )
   .meta({ id: "global" });
 
-export const programSchema = z.strictObject(
-  {
-    name: ownName.describe("Unique in the chain; not `next` or `return`."),
-    object: z.string(PATH).min(1, PATH).describe("Path of the ELF object, relative to the folder of this file."),
-    function: identifier.optional().describe("The XDP function; needed only where the object has several."),
-    priority: z
-      .union([z.int(PRIORITY).min(0, PRIORITY).max(MAX_PRIORITY, PRIORITY), z.literal("none", PRIORITY)], PRIORITY)
-      .optional()
-      .describe("Lower runs first; none: runs only where an edge names it. Default: the object's own, else 50."),
-    before: names.optional().describe("Programs that run later than this one, whatever the priorities' defaults say."),
-    after: names.optional().describe("Programs that run earlier than this one, whatever the priorities' defaults say."),
-    group: name.optional().describe("The group of `groups` that the program is in."),
-    "proceed-on": z
-      .array(action, "a list of actions")
-      .min(1, "a list of at least one action")
-      .optional()
-      .describe("Actions after which the next program runs. Default: the object's own, else [pass]."),
-    on: edges
-      .optional()
-      .describe("Where each action leads, the general form of proceed-on; `default` is for those not named."),
-    allow: allow.optional(),
-    linkage: linkage.optional().describe("How the slot is bound to the program's code; overrides the chain's."),
-    globals: z
-      .record(identifier, globalValue, "a map of variables and values")
-      .optional()
-      .describe("Values of the object's `const volatile` variables, set before the program is loaded."),
-  },
-  "a map with the keys `name` and `object`",
-);
+const path = z.string(PATH).min(1, PATH);
+
+/** Keys that say what program it is; each has exactly one of them. */
+export const SOURCE_KEYS = ["object", "pinned", "id"] as const;
+/** Keys that speak of an object. */
+export const OBJECT_KEYS = ["function", "globals"] as const;
+
+export const programSchema = z
+  .strictObject(
+    {
+      name: ownName.describe("Unique in the chain; not `next` or `return`."),
+      object: path.optional().describe("Path of the ELF object, relative to the folder of this file."),
+      pinned: path
+        .optional()
+        .describe("In place of object: the pin in bpffs of an XDP program that is loaded already."),
+      id: z
+        .int(ID)
+        .min(1, ID)
+        .max(0xffffffff, ID)
+        .optional()
+        .describe("In place of object: the id of an XDP program that is loaded already."),
+      function: identifier.optional().describe("The XDP function; needed only where the object has several."),
+      priority: z
+        .union([z.int(PRIORITY).min(0, PRIORITY).max(MAX_PRIORITY, PRIORITY), z.literal("none", PRIORITY)], PRIORITY)
+        .optional()
+        .describe("Lower runs first; none: runs only where an edge names it. Default: the object's own, else 50."),
+      before: names
+        .optional()
+        .describe("Programs that run later than this one, whatever the priorities' defaults say."),
+      after: names
+        .optional()
+        .describe("Programs that run earlier than this one, whatever the priorities' defaults say."),
+      group: name.optional().describe("The group of `groups` that the program is in."),
+      "proceed-on": z
+        .array(action, "a list of actions")
+        .min(1, "a list of at least one action")
+        .optional()
+        .describe("Actions after which the next program runs. Default: the object's own, else [pass]."),
+      on: edges
+        .optional()
+        .describe("Where each action leads, the general form of proceed-on; `default` is for those not named."),
+      allow: allow.optional(),
+      linkage: linkage.optional().describe("How the slot is bound to the program's code; overrides the chain's."),
+      globals: z
+        .record(identifier, globalValue, "a map of variables and values")
+        .optional()
+        .describe("Values of the object's `const volatile` variables, set before the program is loaded."),
+    },
+    "a map with the keys `name` and `object`",
+  )
+  .register(spellings, oneOfKeys(SOURCE_KEYS));
 
 export const groupSchema = z.strictObject(
   { end: edge.optional().describe("Where running off the group's end leads. Default: return.") },

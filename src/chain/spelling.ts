@@ -65,3 +65,8 @@ export function keysAlso(pattern: string): Spelling {
   };
   return { write };
 }
+
+/** A map that has exactly one of some keys. */
+export function oneOfKeys(keys: readonly string[]): Spelling {
+  return { write: (map) => ({ ...map, oneOf: keys.map((key) => ({ required: [key] })) }) };
+}

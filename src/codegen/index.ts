@@ -26,7 +26,15 @@ export { readTrace, type Trace, type TraceRecord, TRACE_SECTION, traceSize } fro
 export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
 export { lintChain } from "./lint/lint.ts";
 export type { Warning } from "./lint/warning.ts";
-export { type ResolvedProgram, resolvePrograms } from "./object/program.ts";
+export {
+  isExtension,
+  isLinkedProgram,
+  isTailCalled,
+  type ResolvedLoaded,
+  type ResolvedObject,
+  type ResolvedProgram,
+  resolvePrograms,
+} from "./object/program.ts";
 export { planToC } from "./plan/c.ts";
 export { pictureToDot, planToDot } from "./plan/dot.ts";
 export { actionsByTarget, formatEdge, formatEdges, formatPlan } from "./plan/format.ts";

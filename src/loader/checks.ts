@@ -14,6 +14,7 @@ import { firstThatFits, imagesOf } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
 import { networkNamespace, requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
+import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { readPinned } from "./live.ts";
 import { mapBinder } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
@@ -43,12 +44,15 @@ export async function testChain(chain: Chain, options: TestOptions = {}): Promis
   const kernel = openKernel();
   const resolved = await resolveChain({ ...chain, linkage: options.linkage ?? chain.linkage });
   const checks = chosen(resolved, options.only);
-  return firstThatFits(imagesOf(kernel, resolved), (image) => outcomesOf(kernel, resolved, checks, image, options));
+  using loaded = openLoaded(kernel, resolved);
+  return await firstThatFits(imagesOf(kernel, loaded.chain), (image) =>
+    outcomesOf(kernel, loaded, checks, image, options),
+  );
 }
 
 async function outcomesOf(
   kernel: Kernel,
-  resolved: Chain,
+  loaded: LoadedPrograms,
   checks: readonly Check[],
   image: DispatcherImage,
   options: TestOptions,
@@ -57,12 +61,12 @@ async function outcomesOf(
   for (const check of checks) {
     options.begin?.(check);
     if (check.maps !== "live") {
-      outcomes.push(await runFresh(kernel, resolved, image, check));
+      outcomes.push(await runFresh(kernel, loaded, image, check));
     } else if (options.device === undefined) {
       const skipped = "it uses the live maps: name the interface that they belong to with --dev";
       outcomes.push({ name: check.name, maps: "live", frames: 0, failures: [], skipped });
     } else {
-      using copy = loadCopy(kernel, image, liveMaps(kernel, image, options.device));
+      using copy = loadCopy(kernel, image, loaded, liveMaps(kernel, image, options.device));
       outcomes.push(await run(kernel, check, copy.program));
     }
   }
@@ -91,22 +95,23 @@ function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): Retur
 /**
  * Runs all checks before a swap.
  *
+ * @param loaded the chain's own, with the chain
  * @param dispatcher fd of the new one, whole and not live yet
  * @param what the attempt, for the message
  * @throws XdpgenError `check-failed` with every check that failed, `packet-invalid`
  */
 export async function requireChecks(
   kernel: Kernel,
-  chain: Chain,
+  loaded: LoadedPrograms,
   image: DispatcherImage,
   dispatcher: number,
   what: string,
 ): Promise<void> {
-  const checks = chain.checks ?? [];
+  const checks = loaded.chain.checks ?? [];
   const outcomes: CheckOutcome[] = [];
   for (const check of checks) {
     outcomes.push(
-      check.maps === "live" ? await run(kernel, check, dispatcher) : await runFresh(kernel, chain, image, check),
+      check.maps === "live" ? await run(kernel, check, dispatcher) : await runFresh(kernel, loaded, image, check),
     );
   }
   const failed = outcomes.filter(({ failures }) => failures.length > 0);
@@ -118,9 +123,14 @@ export async function requireChecks(
   );
 }
 
-async function runFresh(kernel: Kernel, chain: Chain, image: DispatcherImage, check: Check): Promise<CheckOutcome> {
-  using copy = loadCopy(kernel, image);
-  using tracer = check.path ? await tracerFor(check, chain) : undefined;
+async function runFresh(
+  kernel: Kernel,
+  loaded: LoadedPrograms,
+  image: DispatcherImage,
+  check: Check,
+): Promise<CheckOutcome> {
+  using copy = loadCopy(kernel, image, loaded);
+  using tracer = check.path ? await tracerFor(check, loaded.chain) : undefined;
   return await run(kernel, check, copy.program, async (data, from) => {
     const traced = await tracer?.run(data, from);
     return traced?.steps.map(({ program }) => program);

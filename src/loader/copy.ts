@@ -1,10 +1,11 @@
 /**
  * A second instance of a dispatcher: the same image with the same linkages, on nothing and pinned nowhere. Its maps are its
- * own unless the binder gives it others. It is gone when it is disposed.
+ * own unless the binder gives it others; programs that were loaded already run with the maps that they have. It is gone when it is disposed.
  */
-import type { DispatcherImage } from "../codegen/index.ts";
+import { type DispatcherImage, isExtension } from "../codegen/index.ts";
 import { loadDispatcher } from "./dispatcher.ts";
 import type { Kernel } from "./kernel.ts";
+import type { LoadedPrograms } from "./loaded.ts";
 import { type MapBinder, mapBinder } from "./maps.ts";
 import { loadExtension } from "./program.ts";
 
@@ -17,6 +18,7 @@ export interface DispatcherCopy extends Disposable {
 export function loadCopy(
   kernel: Kernel,
   image: DispatcherImage,
+  loaded: LoadedPrograms,
   binder: MapBinder = mapBinder(kernel, "", undefined, image.manifest),
 ): DispatcherCopy {
   const owned: Disposable[] = [];
@@ -29,10 +31,10 @@ export function loadCopy(
   try {
     const extensions = new Map<string, number>();
     for (const { program } of image.plan.nodes) {
-      if (program.linkage !== "freplace") continue;
+      if (!isExtension(program)) continue;
       extensions.set(program.name, own(loadExtension(kernel, binder, program)).program.fd());
     }
-    const program = own(loadDispatcher(kernel, binder, image, 0)).program.fd();
+    const program = own(loadDispatcher(kernel, binder, image, 0, loaded)).program.fd();
     for (const slot of image.slots) {
       const extension = extensions.get(slot.program);
       if (extension !== undefined) own(kernel.linkExtension(extension, program, slot.btfId));

@@ -29,6 +29,8 @@ export interface MapForecast {
 
 /** What is not there is as before. */
 export interface ProgramChanges {
+  /** Which program is behind the slot of linkage `tail`, by id. */
+  readonly loaded?: Change<number>;
   /** The hash over object, globals and function. The manifest holds no more of them, so nothing tells which it was. */
   readonly hash?: Change<string>;
   /** Path as declared; only beside another hash: the same code by another path is the same program. */
@@ -68,11 +70,15 @@ export interface Difference {
   readonly reachable: readonly string[];
 }
 
-/** @param live undefined where nothing runs that the next generation could build upon */
+/**
+ * @param live undefined where nothing runs that the next generation could build upon
+ * @param replaced loaded programs that take the place of others in their slots, by the program's name
+ */
 export function difference(
   live: Manifest | undefined,
   declared: Manifest,
   maps: readonly MapForecast[] = [],
+  replaced: ReadonlyMap<string, Change<number>> = new Map(),
 ): Difference {
   const before = live?.programs ?? [];
   const byName = new Map(before.map((program, index) => [program.name, { program, was: index + 1 }]));
@@ -83,7 +89,8 @@ export function difference(
     const old = byName.get(name);
     const rest = { name, order: index + 1, moved: moved.has(name), program, maps: mapsOf(name) };
     if (!old) return { ...rest, kind: "in", changes: {}, edges: [] };
-    const changes = programChanges(old.program, program);
+    const other = replaced.get(name);
+    const changes = { ...programChanges(old.program, program), ...(other && { loaded: other }) };
     const edges = edgeChanges(old.program, program);
     const changed = rest.moved || Object.keys(changes).length > 0 || edges.length > 0;
     return { ...rest, kind: changed ? "changed" : "unchanged", was: old.was, changes, edges };
@@ -120,10 +127,12 @@ function changeOf<K extends string, T>(key: K, from: T, to: T): { readonly [P in
 }
 
 function programChanges(from: ManifestProgram, to: ManifestProgram): ProgramChanges {
+  // A loaded program has neither path nor function: from it or to it, the change of linkage says all.
+  const isSource = from.linkage !== "tail" && to.linkage !== "tail";
   return {
     ...changeOf("hash", from.hash, to.hash),
-    ...(from.hash !== to.hash && changeOf("object", from.object, to.object)),
-    ...changeOf("function", from.function, to.function),
+    ...(isSource && from.hash !== to.hash && changeOf("object", from.object!, to.object!)),
+    ...(isSource && changeOf("function", from.function!, to.function!)),
     ...changeOf("priority", from.priority, to.priority),
     ...changeOf("linkage", from.linkage, to.linkage),
   };

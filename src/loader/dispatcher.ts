@@ -1,11 +1,13 @@
 /** A synthesised image in the kernel: the dispatcher program, its manifest set, the maps of its linked programs bound. */
 import { isLinked } from "../chain/chain.ts";
-import { encodeManifest, MANIFEST_SECTION, originOf, type DispatcherImage } from "../codegen/index.ts";
+import { encodeManifest, isLinkedProgram, MANIFEST_SECTION, originOf, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { type BpfObject, type Kernel, KernelError, type ObjectMap, type ObjectProgram } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
+import type { LoadedPrograms } from "./loaded.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
 import { select, tryAlone } from "./program.ts";
+import { fillProgramArray } from "./program-array.ts";
 import { refusedInstruction } from "./verifier-log.ts";
 
 export interface LoadedDispatcher extends Disposable {
@@ -18,6 +20,7 @@ export interface LoadedDispatcher extends Disposable {
 
 /**
  * @param binder says which maps of the linked programs are taken over
+ * @param loaded the programs that are tail-called
  * @throws XdpgenError `program-rejected`; it names the program that is refused, alone or in its place
  */
 export function loadDispatcher(
@@ -25,17 +28,18 @@ export function loadDispatcher(
   binder: MapBinder,
   image: DispatcherImage,
   generation: number,
+  loaded: LoadedPrograms,
 ): LoadedDispatcher {
   const chain = image.manifest.chain;
   const what = `the dispatcher of chain ${chain}`;
   const object = openObject(kernel, image.elf, what, chain);
   try {
     const program = select(object, image.main, what);
-    program.makeXdp();
+    program.makeXdp(loaded.attachType);
     // What is a program of its own beside the dispatcher is entered by tail calls, from maps that libbpf fills.
     for (const other of object.programs) {
       other.setAutoload(true);
-      other.makeXdp();
+      other.makeXdp(loaded.attachType);
     }
     const manifest = object.map(MANIFEST_SECTION);
     if (!manifest) throw new XdpgenError("object-invalid", `${what} has no manifest (section ${MANIFEST_SECTION})`);
@@ -56,6 +60,12 @@ export function loadDispatcher(
       }),
     );
     loadOrBlame(kernel, object, image, what);
+    for (const slot of image.slots) {
+      if (slot.array === undefined) continue;
+      const { fd, info } = loaded.programs.get(slot.program)!;
+      const who = `program ${slot.program}: program ${info.id} (${info.name})`;
+      fillProgramArray(kernel, object.map(slot.array)!.fd(), fd, who);
+    }
     return { program, maps, map: (name) => object.map(name), [Symbol.dispose]: () => object[Symbol.dispose]() };
   } catch (error) {
     object[Symbol.dispose]();
@@ -68,7 +78,7 @@ function loadOrBlame(kernel: Kernel, object: BpfObject, image: DispatcherImage, 
   let fineAlone = false;
   try {
     loadObject(object, what, image.manifest.chain, () => {
-      for (const { program } of image.plan.nodes) if (isLinked(program.linkage)) tryAlone(kernel, program);
+      for (const { program } of image.plan.nodes) if (isLinkedProgram(program)) tryAlone(kernel, program);
       fineAlone = true;
     });
   } catch (error) {

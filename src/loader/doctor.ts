@@ -1,10 +1,10 @@
 /** What this machine can do for a chain, found by trying, and what that means for the user. Changes nothing. */
 import { existsSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
-import type { Linkage } from "../chain/chain.ts";
+import type { ObjectLinkage } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
 import { findBpffs } from "./bpffs.ts";
-import { freplaceSupport, testRunSupport, type FreplaceSupport } from "./features.ts";
+import { freplaceSupport, tailObstacle, testRunSupport, type FreplaceSupport } from "./features.ts";
 import { openKernel } from "./ffi/index.ts";
 import type { Kernel } from "./kernel.ts";
 import { effectiveCapabilities, type Capability } from "./privilege.ts";
@@ -23,7 +23,7 @@ export interface DoctorEntry {
 export interface DoctorReport {
   readonly entries: readonly DoctorEntry[];
   /** What linkage `auto` is on this machine. */
-  readonly linkage: Linkage;
+  readonly linkage: ObjectLinkage;
 }
 
 type Finding = Omit<DoctorEntry, "name">;
@@ -47,7 +47,7 @@ export async function doctor(options: { readonly kernel?: Kernel } = {}): Promis
   const { kernel, finding: library } = findLibrary(options.kernel);
   const freplace = kernel && freplaceSupport(kernel);
   const runs = kernel && (await testRunSupport(kernel));
-  const linkage: Linkage = freplace?.supported ? "freplace" : "call";
+  const linkage: ObjectLinkage = freplace?.supported ? "freplace" : "call";
   const findings: Readonly<Record<string, Finding>> = {
     kernel: kernelRelease(release()),
     architecture: ok(arch(), "compiled programs are the same on every architecture"),
@@ -61,6 +61,7 @@ export async function doctor(options: { readonly kernel?: Kernel } = {}): Promis
       linkage,
       linkage === "freplace" ? "programs stay loaded across swaps" : "programs are linked into the dispatcher",
     ),
+    "linkage tail": tailFinding(kernel && { obstacle: tailObstacle(kernel) }),
     "test run": testRunFinding(
       runs?.testRun,
       runs?.errnoName,
@@ -165,6 +166,16 @@ export function freplaceFinding(
     value,
     `this kernel has no extensions for XDP (JIT off, or too old for ${arch()}); ${instead}`,
     "nothing is needed",
+  );
+}
+
+function tailFinding(tried: { readonly obstacle: string | undefined } | undefined): Finding {
+  if (!tried) return needsLibrary();
+  if (tried.obstacle === undefined) return ok("works", "programs that are loaded already can join a chain");
+  return limited(
+    tried.obstacle,
+    "programs that are loaded already cannot join a chain",
+    "switch the JIT on (`sysctl net.core.bpf_jit_enable=1`); on arm64 use Linux 6.0 or later",
   );
 }
 

@@ -78,6 +78,52 @@ function probeFreplace(kernel: Kernel): FreplaceSupport {
   }
 }
 
+/**
+ * `int probe(ctx)` and below it a function that would make a tail call, if the map of programs held one: what a dispatcher
+ * with loaded programs does. Refused without a JIT, and where the JIT cannot do both (arm64 before Linux 6.0).
+ *
+ *     call +2; r0 = 2; exit
+ *     r2 = MAP ll; r3 = 0; call 12; r0 = 31; exit
+ */
+function tailCallProgram(array: number): Uint8Array {
+  const code = Uint8Array.from(
+    [
+      [0x85, 0x10, 0, 0, 2, 0, 0, 0],
+      [0xb7, 0, 0, 0, 2, 0, 0, 0],
+      [0x95, 0, 0, 0, 0, 0, 0, 0],
+      [0x18, 0x12, 0, 0, 0, 0, 0, 0],
+      [0, 0, 0, 0, 0, 0, 0, 0],
+      [0xb7, 3, 0, 0, 0, 0, 0, 0],
+      [0x85, 0, 0, 0, 12, 0, 0, 0],
+      [0xb7, 0, 0, 0, 31, 0, 0, 0],
+      [0x95, 0, 0, 0, 0, 0, 0, 0],
+    ].flat(),
+  );
+  new DataView(code.buffer).setInt32(8 * 3 + 4, array, true);
+  return code;
+}
+
+/** Slots 0 and 3 are functions of `int (struct xdp_md *)`. */
+const TWO_FUNCTIONS = Uint8Array.from([0, 0, 0, 0, PROBE_FUNC, 0, 0, 0, 3, 0, 0, 0, PROBE_FUNC, 0, 0, 0]);
+
+/** Whether this kernel takes tail calls below the main function of a program, as linkage `tail` makes them; else why not. */
+export function tailObstacle(kernel: Kernel): string | undefined {
+  const owned: Fd[] = [];
+  const own = (fd: Fd): number => owned[owned.push(fd) - 1]!.number;
+  try {
+    const btf = own(kernel.loadBtf(encodeBtf({ btf: PROBE_BTF }).btf));
+    const array = own(kernel.createMap({ type: 3, keySize: 4, valueSize: 4, maxEntries: 1, name: "probe" }));
+    const instructions = tailCallProgram(array);
+    own(kernel.loadProgram({ type: "xdp", name: "probe", instructions, btf, funcInfo: TWO_FUNCTIONS }));
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof KernelError)) throw error;
+    return `a program that tail-calls below its main function is refused with ${error.errnoName}`;
+  } finally {
+    for (const fd of owned.toReversed()) fd.close();
+  }
+}
+
 export interface TestRunSupport {
   readonly testRun: boolean;
   readonly liveFrames: boolean;

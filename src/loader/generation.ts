@@ -3,9 +3,16 @@
  * slot bound, everything pinned. No packet meets it yet.
  */
 import { existsSync } from "node:fs";
-import type { DispatcherImage, Manifest, ResolvedProgram } from "../codegen/index.ts";
+import {
+  type DispatcherImage,
+  isExtension,
+  isTailCalled,
+  type Manifest,
+  type ResolvedObject,
+} from "../codegen/index.ts";
 import { type LoadedDispatcher, loadDispatcher } from "./dispatcher.ts";
 import type { Kernel } from "./kernel.ts";
+import type { LoadedPrograms } from "./loaded.ts";
 import { type BoundMap, isReadOnlyData, mapBinder } from "./maps.ts";
 import { loadExtension } from "./program.ts";
 import {
@@ -29,6 +36,7 @@ export function buildGeneration(
   dir: string,
   live: Manifest | undefined,
   image: DispatcherImage,
+  loaded: LoadedPrograms,
   generation: number,
   journal: Journal,
   report: (message: string) => void,
@@ -40,15 +48,20 @@ export function buildGeneration(
   try {
     const extensions = new Map<string, number>();
     for (const { program } of image.plan.nodes) {
-      if (program.linkage === "freplace") extensions.set(program.name, extension(program));
+      if (isExtension(program)) extensions.set(program.name, extension(program));
     }
-    const dispatcher: LoadedDispatcher = own(loadDispatcher(kernel, binder, image, generation));
-    for (const { program } of image.plan.nodes) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
+    const dispatcher: LoadedDispatcher = own(loadDispatcher(kernel, binder, image, generation, loaded));
+    for (const { program } of image.plan.nodes)
+      if (!isTailCalled(program)) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
 
     const target = dispatcher.program.fd();
     journal.makeDir(generationDir(dir, generation));
     journal.pin(target, dispatcherPin(dir, generation));
     for (const slot of image.slots) {
+      // Without a pin the kernel empties a map of programs when the last fd of it is closed.
+      if (slot.array !== undefined) {
+        journal.pin(dispatcher.map(slot.array)!.fd(), slotPin(dir, generation, slot.program));
+      }
       const fd = extensions.get(slot.program);
       if (fd === undefined) continue;
       const link = own(kernel.linkExtension(fd, target, slot.btfId));
@@ -61,17 +74,17 @@ export function buildGeneration(
   }
 
   /** fd of the extension: the one that runs already, when the program is unchanged, else a new one. */
-  function extension(program: ResolvedProgram): number {
+  function extension(program: ResolvedObject): number {
     const unchanged = live?.programs.some((p) => p.name === program.name && p.hash === program.hash);
     const pin = programPin(dir, program);
     if (unchanged && existsSync(pin)) return own(kernel.openPin(pin)).number;
-    const loaded = own(loadExtension(kernel, binder, program));
-    pinMaps(program, loaded.maps);
-    journal.pin(loaded.program.fd(), pin);
-    return loaded.program.fd();
+    const made = own(loadExtension(kernel, binder, program));
+    pinMaps(program, made.maps);
+    journal.pin(made.program.fd(), pin);
+    return made.program.fd();
   }
 
-  function pinMaps(program: ResolvedProgram, maps: readonly BoundMap[]): void {
+  function pinMaps(program: ResolvedObject, maps: readonly BoundMap[]): void {
     journal.makeDir(programDir(dir, program));
     const writable = maps.filter(({ name }) => !isReadOnlyData(name));
     for (const bound of writable) {

@@ -115,8 +115,8 @@ export interface ObjectProgram {
   readonly name: string;
   /** Whether `load` loads it. libbpf loads everything that it is not told to leave out. */
   setAutoload(on: boolean): void;
-  /** Makes it a plain XDP program (`expected_attach_type` BPF_XDP). */
-  makeXdp(): void;
+  /** Makes it a plain XDP program. `expected_attach_type` is BPF_XDP, or 0 for `none`. */
+  makeXdp(attachType?: "xdp" | "none"): void;
   /** Makes it an extension of `function` in the loaded program `target` (`expected_attach_type` 0). */
   makeExtension(target: number, functionName: string): void;
   /** Valid after `load` and until the object is closed. */
@@ -153,6 +153,10 @@ export interface RawProgram {
   readonly name: string;
   /** Encoded instructions. */
   readonly instructions: Uint8Array;
+  /** XDP: `expected_attach_type` BPF_XDP, the default, or 0. */
+  readonly attachType?: "xdp" | "none";
+  /** XDP: for packets of several buffers (`BPF_F_XDP_HAS_FRAGS`, Linux 5.18). */
+  readonly frags?: boolean;
   /** fd of loaded BTF, and `bpf_func_info` records of 8 bytes. */
   readonly btf?: number;
   readonly funcInfo?: Uint8Array;
@@ -199,9 +203,13 @@ export interface Kernel {
   openObject(elf: Uint8Array, name: string): BpfObject;
   loadBtf(btf: Uint8Array): Fd;
   loadProgram(program: RawProgram): Fd;
+  /** A map without flags. */
+  createMap(map: Omit<MapDefinition, "flags"> & { readonly name: string }): Fd;
   /** Has the verifier walk a program at log level 2 (`BPF_LOG_LEVEL2`); nothing stays loaded. */
   verify(program: RawProgram): Verification;
 
+  /** Whether an fd is a program, rather than a map, a link or a file. */
+  isProgram(fd: number): boolean;
   programInfo(program: number): ProgramInfo;
   programCode(program: number): ProgramCode;
   /** `xdp`, `sched_cls`, …: libbpf's word for an `enum bpf_prog_type`; `type N` for one that is newer than libbpf. */

@@ -4,7 +4,13 @@
  */
 import { existsSync } from "node:fs";
 import { isLinked } from "../chain/chain.ts";
-import { type DispatcherImage, extensionObject, type Manifest, type ResolvedProgram } from "../codegen/index.ts";
+import {
+  type DispatcherImage,
+  extensionObject,
+  isExtension,
+  type Manifest,
+  type ResolvedObject,
+} from "../codegen/index.ts";
 import type { MapForecast } from "./difference.ts";
 import type { Kernel, MapInfo, ObjectMap } from "./kernel.ts";
 import { openObject } from "./load.ts";
@@ -42,7 +48,7 @@ export function forecastMaps(
     return bound;
   };
 
-  const extension = (program: ResolvedProgram): void => {
+  const extension = (program: ResolvedObject): void => {
     using object = openObject(kernel, extensionObject(program), `program ${program.name}`, program.name);
     if (!runsOn(dir, live, program)) {
       binder.loaded(object.maps.map((map) => bind(program, map.name, map)));
@@ -55,7 +61,7 @@ export function forecastMaps(
     }
   };
 
-  for (const { program } of image.plan.nodes) if (program.linkage === "freplace") extension(program);
+  for (const { program } of image.plan.nodes) if (isExtension(program)) extension(program);
   if (image.slots.some(({ linkage }) => isLinked(linkage))) {
     using object = openObject(kernel, image.elf, `the dispatcher of chain ${image.manifest.chain}`, "forecast");
     for (const slot of image.slots) {

@@ -15,8 +15,10 @@ import { networkNamespace, requireInterface } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
 import type { Machine } from "./machine.ts";
+import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { forecastMaps } from "./map-forecast.ts";
 import { requirePrivilege } from "./privilege.ts";
+import { replacedPrograms } from "./replacement.ts";
 import { slotsBound } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
 import { attachmentDir, dispatcherPin, listGenerations } from "./store.ts";
@@ -85,11 +87,18 @@ export async function preview(chain: Chain, device: string, options: PreviewOpti
   const { kernel } = machine;
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
-  const images = imagesOf(kernel, await resolveChain(declared));
+  using loaded = openLoaded(kernel, await resolveChain(declared));
+  const images = imagesOf(kernel, loaded.chain);
   const dir = attachmentDir(machine, ifindex);
   for (let reading = 1; ; reading++) {
     try {
-      return look(kernel, dir, images, { device, ifindex, mode: declared.mode, replace: options.replace === true });
+      return look(kernel, dir, images, {
+        device,
+        ifindex,
+        loaded,
+        mode: declared.mode,
+        replace: options.replace === true,
+      });
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw explain(error, what, device);
       if (reading === READINGS) throw alwaysChanging(what, error);
@@ -106,6 +115,7 @@ function readingMachine(what: string): Machine {
 interface Target {
   readonly device: string;
   readonly ifindex: number;
+  readonly loaded: LoadedPrograms;
   readonly mode: Mode | "auto";
   readonly replace: boolean;
 }
@@ -117,18 +127,20 @@ function look(kernel: Kernel, dir: string, images: Images, target: Target): Prev
   const image = (live && imageThat(images, (manifest) => isNone(difference(live, manifest)))) ?? images.preferred;
   const present = presentOf(kernel, target.ifindex, pinned, identity);
   const maps = forecastMaps(kernel, dir, identity?.manifest, image);
-  const found = difference(identity?.manifest, image.manifest, maps);
+  const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
+  const found = difference(identity?.manifest, image.manifest, maps, replaced);
   const repair = identity !== undefined && !slotsBound(dir, identity);
   const obstacle = obstacleOf(kernel, dir, pinned, target);
   const running = present.mode !== undefined && pinned?.identity !== undefined;
   const same = running && isNone(found) && !repair;
+  const inPlace = running && !repair && replaced?.size === 1 && isNone(difference(live, image.manifest));
   return {
     interface: target.device,
     present,
-    outcome: same ? "unchanged" : present.mode ? "swapped" : "created",
+    outcome: same ? "unchanged" : inPlace ? "replaced" : present.mode ? "swapped" : "created",
     ...(obstacle !== undefined && { obstacle }),
     chain: image.manifest.chain,
-    generation: (identity?.generation ?? 0) + (same ? 0 : 1),
+    generation: (identity?.generation ?? 0) + (same || inPlace ? 0 : 1),
     mode: present.mode ?? target.mode,
     repair,
     difference: found,

@@ -2,7 +2,7 @@
  * One program of a chain in the kernel: as an extension that waits for its slot (`freplace`), or alone and plain, to see
  * whether the verifier takes it.
  */
-import { extensionObject, prototypeImage, type ResolvedProgram } from "../codegen/index.ts";
+import { extensionObject, prototypeImage, type ResolvedObject } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import type { BpfObject, Kernel, ObjectProgram } from "./kernel.ts";
 import { loadObject, openObject } from "./load.ts";
@@ -13,7 +13,7 @@ export interface LoadedExtension extends Disposable {
   readonly maps: readonly BoundMap[];
 }
 
-const describe = (program: ResolvedProgram): string => `program ${program.name} (${program.path})`;
+const describe = (program: ResolvedObject): string => `program ${program.name} (${program.path})`;
 
 /** The program of that name, with all others told to stay out of the kernel. */
 export function select(object: BpfObject, functionName: string, what: string): ObjectProgram {
@@ -30,7 +30,7 @@ export function select(object: BpfObject, functionName: string, what: string): O
  * attached to the slot of any later one (kernel/bpf/syscall.c, bpf_tracing_prog_attach). The prototype is let go at once;
  * the kernel keeps it until the first attach.
  */
-export function loadExtension(kernel: Kernel, binder: MapBinder, program: ResolvedProgram): LoadedExtension {
+export function loadExtension(kernel: Kernel, binder: MapBinder, program: ResolvedObject): LoadedExtension {
   const what = describe(program);
   const prototype = prototypeImage(program);
   using target = openObject(kernel, prototype.elf, `the prototype of ${what}`, "prototype");
@@ -56,7 +56,7 @@ export function loadExtension(kernel: Kernel, binder: MapBinder, program: Resolv
  * Loads a program alone as plain XDP and lets it go again.
  * @throws XdpgenError `program-rejected` when the verifier refuses it
  */
-export function tryAlone(kernel: Kernel, program: ResolvedProgram): void {
+export function tryAlone(kernel: Kernel, program: ResolvedObject): void {
   const what = describe(program);
   using object = openObject(kernel, program.bytes, what, program.name);
   select(object, program.function, what).makeXdp();

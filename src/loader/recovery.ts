@@ -108,9 +108,9 @@ function lastGeneration(kernel: Kernel, dir: string): Identity | undefined {
   return undefined;
 }
 
-/** Whether every extension of a live dispatcher still has its link. */
+/** Whether each extension of a live dispatcher still has its link, and each loaded program the map that it is called from. */
 export function slotsBound(dir: string, { manifest, generation }: Identity): boolean {
-  return manifest.programs.every((p) => p.linkage !== "freplace" || existsSync(slotPin(dir, generation, p.name)));
+  return manifest.programs.every((p) => isLinked(p.linkage) || existsSync(slotPin(dir, generation, p.name)));
 }
 
 /** Whether a link of an interface that exists is pinned in `dir`. A first apply that was killed leaves none. */

@@ -64,7 +64,7 @@ export async function resolveChain(chain: Chain): Promise<EditableChain> {
   };
   const programs = await Promise.all(
     chain.programs.map(async (program, index): Promise<Program> => {
-      if (program.bytes) return program;
+      if (program.bytes || program.object === undefined) return program;
       const what = `program ${program.name}: the object`;
       const bytes = await read(program.object, ["programs", index, "object"], what);
       return bytes ? { ...program, bytes } : program;

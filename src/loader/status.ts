@@ -6,10 +6,11 @@ import { findBpffs, publicPath } from "./bpffs.ts";
 import { countsOf } from "./counters.ts";
 import { openKernel } from "./ffi/index.ts";
 import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
-import type { Kernel } from "./kernel.ts";
+import type { Kernel, ProgramInfo } from "./kernel.ts";
 import { isErrno } from "./kernel.ts";
 import { readLive } from "./live.ts";
 import type { Machine } from "./machine.ts";
+import { programInSlot } from "./replacement.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { attachmentDir, list, listAttachments, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
 
@@ -25,8 +26,9 @@ export interface ProgramStatus {
   /** 1 sees each packet. Edges lead to later programs. */
   readonly order: number;
   readonly name: string;
-  readonly object: string;
-  readonly function: string;
+  /** Neither it nor a function is known of a program that was loaded already. */
+  readonly object?: string;
+  readonly function?: string;
   readonly priority: number | "none";
   /** Where actions lead, and 31 (`no-verdict`), in the words of chain.yaml. What is not named is `return`. */
   readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
@@ -34,9 +36,11 @@ export interface ProgramStatus {
   /** Why it is not the linkage that was preferred; a clause. */
   readonly because?: string;
   readonly hash: string;
-  /** `freplace` only: a linked program is part of the dispatcher. */
+  /** `freplace` and `tail`: a linked program is part of the dispatcher. */
   readonly id?: number;
   readonly tag?: string;
+  /** `tail`: the loaded program's name in the kernel; absent where its slot is empty, and returns 31. */
+  readonly loaded?: string;
   readonly maps: readonly MapStatus[];
   /** With `counters: true`: how often the program returned what since the dispatcher was loaded, on all CPUs together. */
   readonly counts?: Counts;
@@ -111,18 +115,20 @@ export function attachmentStatus(machine: Machine, ifindex: number): AttachmentS
     moved,
     dispatcher: { id, tag, name },
     programs: programs.map((program, index) => ({
-      ...programStatus(kernel, dir, program, index + 1),
+      ...programStatus(kernel, dir, identity.generation, program, index + 1),
       ...(counts && { counts: counts[index]! }),
     })),
   };
 }
 
-function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, order: number): ProgramStatus {
-  const pin = programPin(dir, program);
-  const extension =
-    program.linkage === "freplace" && existsSync(pin)
-      ? withPin(kernel, pin, (fd) => kernel.programInfo(fd))
-      : undefined;
+function programStatus(
+  kernel: Kernel,
+  dir: string,
+  generation: number,
+  program: ManifestProgram,
+  order: number,
+): ProgramStatus {
+  const own = ownProgram(kernel, dir, generation, program);
   const maps = MAP_FOLDERS.flatMap((folder) => {
     const path = mapsDir(dir, program, folder);
     return list(path).flatMap((name): MapStatus[] => {
@@ -134,16 +140,48 @@ function programStatus(kernel: Kernel, dir: string, program: ManifestProgram, or
   return {
     order,
     ...program,
-    ...(extension ? { id: extension.id, tag: extension.tag } : {}),
+    ...(own && { id: own.id, tag: own.tag, ...(program.linkage === "tail" && { loaded: own.name }) }),
     maps: maps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
 
+/** The program behind a slot that is a program of its own. */
+function ownProgram(
+  kernel: Kernel,
+  dir: string,
+  generation: number,
+  program: ManifestProgram,
+): ProgramInfo | undefined {
+  switch (program.linkage) {
+    case "freplace": {
+      const pin = programPin(dir, program);
+      return existsSync(pin) ? withPin(kernel, pin, (fd) => kernel.programInfo(fd)) : undefined;
+    }
+    case "tail": {
+      const id = programInSlot(kernel, dir, generation, program.name);
+      if (id === undefined) return undefined;
+      return unlessGone(() => {
+        using loaded = kernel.programById(id);
+        return kernel.programInfo(loaded.number);
+      });
+    }
+    case "call":
+    case "inline":
+      return undefined;
+  }
+}
+
 /** A swap may take a pin away while we read. */
 function withPin<T>(kernel: Kernel, path: string, read: (fd: number) => T): T | undefined {
-  try {
+  return unlessGone(() => {
     using fd = kernel.openPin(path);
     return read(fd.number);
+  });
+}
+
+function unlessGone<T>(read: () => T): T | undefined {
+  try {
+    return read();
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;

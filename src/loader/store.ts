@@ -4,7 +4,7 @@
  *     <root>/<netns inode>-<ifindex>/
  *       link                                 the XDP link
  *       gen-<n>/dispatcher                   the dispatcher program
- *       gen-<n>/slot-<name>                  the link of one freplace slot
+ *       gen-<n>/slot-<name>                  the link of one freplace slot, or the map of one tail slot
  *       programs/<name>-<hash>/program       the extension program (freplace)
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain

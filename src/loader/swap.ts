@@ -8,7 +8,7 @@
  * new generation whole; the next command clears the rest.
  */
 import { rmdirSync } from "node:fs";
-import type { Chain, Linkage, Mode } from "../chain/chain.ts";
+import { type Chain, isLinked, type Linkage, type Mode } from "../chain/chain.ts";
 import type { DispatcherImage, Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { requireChecks } from "./checks.ts";
@@ -20,9 +20,11 @@ import { createLink, requireFree, takeOver } from "./hook.ts";
 import { interfaceGone, requireInterface } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { movedAway, type PinnedLink } from "./live.ts";
+import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { withLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { clearLeftovers, type Predecessor, recover, slotsBound, sweep } from "./recovery.ts";
+import { replacedPrograms, replaceProgram } from "./replacement.ts";
 import { resolveChain } from "./source.ts";
 import { attachmentDir, type Journal, linkPin, openJournal } from "./store.ts";
 
@@ -40,7 +42,8 @@ export interface SwapOptions {
 }
 
 export interface SwapResult {
-  readonly outcome: "created" | "swapped" | "unchanged";
+  /** `replaced`: the dispatcher runs on, and one of its slots holds another loaded program. */
+  readonly outcome: "created" | "swapped" | "replaced" | "unchanged";
   readonly generation: number;
   readonly mode: Mode;
   readonly image: DispatcherImage;
@@ -57,8 +60,8 @@ export async function swap(
   const report = options.report ?? ((): void => {});
   const ifindex = requireInterface(kernel, device);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
-  const resolved = await resolveChain(declared);
-  const images = imagesOf(kernel, resolved);
+  using loaded = openLoaded(kernel, await resolveChain(declared));
+  const images = imagesOf(kernel, loaded.chain);
   const what = `attach chain ${chain.name} to ${device}`;
   const { mode } = declared;
   try {
@@ -70,7 +73,7 @@ export async function swap(
           ...options,
           what,
           report,
-          chain: resolved,
+          loaded,
           mode,
           device,
           ifindex,
@@ -89,7 +92,7 @@ interface Target extends SwapOptions {
   /** The attempt, for messages. */
   readonly what: string;
   readonly report: (message: string) => void;
-  readonly chain: Chain;
+  readonly loaded: LoadedPrograms;
   readonly mode: Mode | "auto";
   readonly device: string;
   readonly ifindex: number;
@@ -105,7 +108,14 @@ async function swapLocked(kernel: Kernel, dir: string, images: Images, target: T
   const running = mode && pinned?.identity;
   if (running && slotsBound(dir, running)) {
     const image = imageThat(images, (manifest) => isNone(difference(running.manifest, manifest)));
-    if (image) return { outcome: "unchanged", generation: running.generation, mode, image };
+    const replaced = image && replacedPrograms(kernel, dir, running, target.loaded);
+    if (replaced && replaced.size <= 1) {
+      const [name] = replaced.keys();
+      // Of several at once a packet could meet one old and one new: they take a new dispatcher.
+      if (name !== undefined) await replaceProgram(kernel, dir, running, image, target.loaded, name, target.what);
+      const outcome = name === undefined ? "unchanged" : "replaced";
+      return { outcome, generation: running.generation, mode, image };
+    }
   }
   return await firstThatFits(images, (image) => exchange(kernel, dir, before, mode, image, target));
 }
@@ -125,8 +135,8 @@ async function exchange(
   const journal = openJournal(kernel);
   let made: Mode;
   try {
-    using next = buildGeneration(kernel, dir, identity?.manifest, image, generation, journal, report);
-    await requireChecks(kernel, target.chain, image, next.dispatcher, target.what);
+    using next = buildGeneration(kernel, dir, identity?.manifest, image, target.loaded, generation, journal, report);
+    await requireChecks(kernel, target.loaded, image, next.dispatcher, target.what);
     if (pinned && mode) {
       updateLink(kernel, pinned, next, target);
       made = mode;
@@ -206,7 +216,7 @@ async function cleanUp(
       report(`${movedAway(pinned, dir, ifindex)}: took it off there`);
     }
     // An unbound slot would say "no verdict" to a packet that is still in the old dispatcher.
-    if (identity?.manifest.programs.some((p) => p.linkage === "freplace")) await kernel.waitForPackets();
+    if (identity?.manifest.programs.some((p) => !isLinked(p.linkage))) await kernel.waitForPackets();
     clearLeftovers(dir, manifest, generation);
   } catch (error) {
     report(

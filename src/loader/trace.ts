@@ -1,8 +1,8 @@
 /**
  * A chain loaded beside everything that runs, to see the way of a packet through it: no interface, no pins, maps of its own.
- * All programs are linked by `call`, which is the same control flow, so that it works where extension programs are refused.
+ * All objects are linked by `call`, which is the same control flow, so that it works where extension programs are refused.
  */
-import type { Chain } from "../chain/chain.ts";
+import { type Chain, loadedSource, type Program } from "../chain/chain.ts";
 import {
   buildDispatcher,
   type DispatcherImage,
@@ -13,6 +13,7 @@ import {
 } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { loadDispatcher } from "./dispatcher.ts";
+import { openLoaded } from "./loaded.ts";
 import { openKernel } from "./ffi/index.ts";
 import { isErrno, type Kernel, type KernelError, type TestRunResult } from "./kernel.ts";
 import { mapBinder } from "./maps.ts";
@@ -63,9 +64,10 @@ export interface Tracer extends Disposable {
 export async function openTracer(chain: Chain): Promise<Tracer> {
   requirePrivilege(`trace packets through chain ${chain.name}`);
   const kernel = openKernel();
-  const image = imageToTrace(await resolveChain(chain));
+  using loaded = openLoaded(kernel, await resolveChain(chain));
+  const image = imageToTrace(loaded.chain);
   const { plan } = image;
-  const dispatcher = loadDispatcher(kernel, mapBinder(kernel, "", undefined, image.manifest), image, 0);
+  const dispatcher = loadDispatcher(kernel, mapBinder(kernel, "", undefined, image.manifest), image, 0, loaded);
   const records = dispatcher.map(TRACE_SECTION)!.fd();
   const size = traceSize(plan.nodes.length);
   return {
@@ -95,7 +97,9 @@ export async function openTracer(chain: Chain): Promise<Tracer> {
  *   bind them, it says so
  */
 export function imageToTrace({ programs, ...chain }: Chain): DispatcherImage {
-  const linked = programs.map((program) => ({ ...program, linkage: "call" as const }));
+  const linked = programs.map((program): Program => {
+    return loadedSource(program) === undefined ? { ...program, linkage: "call" } : program;
+  });
   const plan = planChain({ ...chain, programs: linked });
   try {
     return buildDispatcher(plan, { trace: true });

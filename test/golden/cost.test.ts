@@ -4,7 +4,7 @@
  * on every machine, so a change here is a change of the code that is emitted: read it before you rewrite it with `-u`.
  */
 import { expect, it } from "vitest";
-import { type Linkage, LINKAGES } from "../../src/chain/index.ts";
+import { type ObjectLinkage, OBJECT_LINKAGES } from "../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../src/codegen/index.ts";
 import { canReturn } from "../../src/codegen/object/returns.ts";
 import { caseNames, CASES, readCase } from "../support/chains.ts";
@@ -27,7 +27,7 @@ function steps(image: DispatcherImage, code: number): number {
   return run(dispatcherCode(image.elf), { ...counters, calls: (symbol) => () => returned(symbol) }).steps;
 }
 
-const withCalls = (name: string, auto: Linkage): ((code: number) => number) => {
+const withCalls = (name: string, auto: ObjectLinkage): ((code: number) => number) => {
   const image = synthesise(readCase(name), { auto });
   return (code) => steps(image, code);
 };
@@ -45,7 +45,7 @@ it("executes as few instructions as written down", async () => {
   const columns = Object.keys(PACKETS).map((name) => name.padStart(12));
   const lines = [`${"instructions in the dispatcher".padEnd(34)}${columns.join("")}`];
   for (const name of caseNames()) {
-    for (const linkage of LINKAGES) {
+    for (const linkage of OBJECT_LINKAGES) {
       const codes = Object.values(PACKETS);
       const counts = linkage === "inline" ? codes.map(beyondPrograms(name)) : codes.map(withCalls(name, linkage));
       lines.push(`${name.padEnd(24)}${linkage.padEnd(10)}${counts.map((n) => `${n}`.padStart(12)).join("")}`);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { LINKAGES, requireChain } from "../../src/chain/index.ts";
+import { OBJECT_LINKAGES, requireChain } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { docsOf, readTemplate, TEMPLATES, templateText } from "../support/templates.ts";
 import { verdictObject } from "../support/verdict-program.ts";
@@ -10,7 +10,7 @@ import { verdictObject } from "../support/verdict-program.ts";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
 describe.each(TEMPLATES)("templates/%s.yaml", (name) => {
-  it.each(LINKAGES)("becomes a dispatcher, linkage %s", (auto) => {
+  it.each(OBJECT_LINKAGES)("becomes a dispatcher, linkage %s", (auto) => {
     const image = synthesise(readTemplate(name), { auto });
     expect(image.slots.length).toBeGreaterThan(0);
     expect(image.slots.map((slot) => slot.linkage)).toEqual(image.slots.map(() => auto));

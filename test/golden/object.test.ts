@@ -3,7 +3,7 @@
  * sections, symbols, relocations and types as text, and a hash of all bytes.
  */
 import { describe, expect, it } from "vitest";
-import { LINKAGES } from "../../src/chain/index.ts";
+import { OBJECT_LINKAGES } from "../../src/chain/index.ts";
 import { decodeBtf, formatBtf } from "../../src/codegen/btf/index.ts";
 import { readElf } from "../../src/codegen/elf/index.ts";
 import { shortHash } from "../../src/codegen/hash.ts";
@@ -31,7 +31,7 @@ function describeObject(bytes: Uint8Array): string {
   return `${lines.join("\n")}\n\ntypes\n${formatBtf(decodeBtf(btf.data))}`;
 }
 
-describe.each(LINKAGES)("linkage %s", (linkage) => {
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   it("writes this object, on every machine", async () => {
     const programs = [0, 1].map((k) => ({ name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k) }));
     const { elf } = synthesise(chainOf(programs, { linkage }));

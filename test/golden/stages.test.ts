@@ -3,7 +3,7 @@
  * the diff. What depends on the compiler's version, the programs' own instructions, is left out.
  */
 import { describe, expect, it } from "vitest";
-import { LINKAGES } from "../../src/chain/index.ts";
+import { OBJECT_LINKAGES } from "../../src/chain/index.ts";
 import {
   formatPlan,
   groupsOf,
@@ -48,7 +48,7 @@ describe.each(caseNames())("%s", (name) => {
     await expect(image.listing).toMatchFileSnapshot(`${CASES}${name}.inline.asm`);
   });
 
-  it.each(LINKAGES.filter((linkage) => linkage !== "inline"))("is lowered for %s", async (auto) => {
+  it.each(OBJECT_LINKAGES.filter((linkage) => linkage !== "inline"))("is lowered for %s", async (auto) => {
     const image = synthesise(readCase(name), { auto });
     const linked = image.slots.some((slot) => slot.symbol === image.main && slot.linkage === "call");
     const text = linked ? `${image.main}: the program itself\n` : image.listing;

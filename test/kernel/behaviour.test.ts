@@ -5,11 +5,12 @@
  */
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { ACTIONS, type Action, type Program } from "../../src/chain/index.ts";
+import { ACTIONS, type Action, type Chain, type Linkage, type Program } from "../../src/chain/index.ts";
 import { attach, type Attachment } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
 import { chainOfGraph, graphs } from "../support/graphs.ts";
 import { runnableLinkages } from "../support/linkages.ts";
+import { withLoaded } from "../support/loaded.ts";
 import { linked } from "../support/mixed.ts";
 import { countModel, runModel } from "../support/model.ts";
 import { boundedObject, SLOTS, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
@@ -19,6 +20,9 @@ const CODES = [0, 1, 2, 3, 4, 5, 17, 30, 31, 32, 255, 0x7fffffff, 0xffffffff];
 /** What remains to be seen of the codes once one `end` was tried with all of them. */
 const FEW_CODES = [1, 2, 4, 31, 32];
 const SETS = Array.from({ length: 31 }, (_, bits) => ACTIONS.filter((_action, code) => ((bits + 1) >> code) & 1));
+
+/** MAX_TAIL_CALL_CNT (include/linux/bpf.h). */
+const MAX_TAIL_CALLS = 33;
 
 type Declared = Program & { readonly priority: number; readonly proceedOn: readonly Action[] };
 
@@ -30,13 +34,17 @@ function program(k: number, proceedOn: readonly Action[] = ["pass"], priority = 
 const countsOf = (live: Attachment): ReadonlyMap<string, unknown> =>
   new Map(live.status().programs.map(({ name, counts }) => [name, counts]));
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+const LINKAGES: readonly Linkage[] = [...runnableLinkages, "tail"];
+
+describe.each(LINKAGES)("linkage %s", (linkage) => {
   let pair: Veth;
   let live: Attachment;
+  const chain = (programs: readonly Program[], rest: Partial<Chain> = {}): Chain =>
+    withLoaded(chainOf(programs, { linkage, ...rest }));
 
   beforeAll(async () => {
     pair = veth("behave");
-    live = await attach(chainOf([program(0)], { linkage }), pair.far);
+    live = await attach(chain([program(0)]), pair.far);
   });
   afterAll(async () => {
     await live.detach();
@@ -59,7 +67,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 
   it("runs one program and returns its code, whatever it is", async () => {
     const programs = [program(0)];
-    await live.update(chainOf(programs, { linkage }));
+    await live.update(chain(programs));
     await expectModel(
       programs,
       "verdict",
@@ -70,7 +78,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it.each(["verdict", ...ACTIONS] as const)("follows every proceed-on set, end %s", async (end) => {
     // One program for each set. Those before the one under test say "no verdict", those behind it DROP.
     const programs = SETS.map((set, k) => program(k, set));
-    await live.update(chainOf(programs, { linkage, end }));
+    await live.update(chain(programs, { end }));
     const packets = SETS.flatMap((_, tested) =>
       (end === "verdict" ? CODES : FEW_CODES).map((code) =>
         SETS.map((_set, k) => (k < tested ? 31 : k === tested ? code : 1)),
@@ -79,13 +87,16 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await expectModel(programs, end, packets);
   });
 
-  it.each([1, 2, 10, 64, SLOTS])("runs %i programs in order", async (n) => {
-    const programs = Array.from({ length: n }, (_, k) => program(k, ["pass", "tx"], n - k));
-    await live.update(chainOf(programs, { linkage }));
-    const all = (code: number): number[] => programs.map(() => code);
-    const stopAt = (k: number): number[] => programs.map((_, i) => (i === k ? 1 : 2));
-    await expectModel(programs, "verdict", [all(2), all(3), all(31), stopAt(0), stopAt(n >> 1), stopAt(n - 1)]);
-  });
+  it.each(linkage === "tail" ? [1, 2, 10, MAX_TAIL_CALLS] : [1, 2, 10, 64, SLOTS])(
+    "runs %i programs in order",
+    async (n) => {
+      const programs = Array.from({ length: n }, (_, k) => program(k, ["pass", "tx"], n - k));
+      await live.update(chain(programs));
+      const all = (code: number): number[] => programs.map(() => code);
+      const stopAt = (k: number): number[] => programs.map((_, i) => (i === k ? 1 : 2));
+      await expectModel(programs, "verdict", [all(2), all(3), all(31), stopAt(0), stopAt(n >> 1), stopAt(n - 1)]);
+    },
+  );
 
   // Of some programs any code can come; of others their code shows which, and compares are left out.
   it("agrees with the model on random chains", async () => {
@@ -112,7 +123,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
           const own = shapes[k]!.codes;
           return own && !own.includes(code) ? own[0]! : code;
         };
-        await live.update(chainOf(programs, { linkage, end: chainEnd }));
+        await live.update(chain(programs, { end: chainEnd }));
         await expectModel(
           programs,
           chainEnd,
@@ -136,9 +147,10 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
         async (graph, codes, packets, [mixed, counters]) => {
           // A name of its own, so that the counts of an equal chain before it do not go on.
           const rest = { linkage, counters, name: `graph-${++round}` };
-          const chain = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), ...rest };
+          const whole = { ...chainOfGraph(graph, (rank) => codes[rank] ?? undefined), ...rest };
           // Once by this linkage, and once in a mixture of all that the kernel runs.
-          await live.update(mixed ? linked(chain, "mixed", runnableLinkages) : chain);
+          const mixture = mixed || graph.programs.length > MAX_TAIL_CALLS;
+          await live.update(withLoaded(mixture ? linked(whole, "mixed", LINKAGES) : whole));
           const outcomes: Parameters<typeof countModel>[0][number][] = [];
           for (const packet of packets) {
             const row = Array.from({ length: graph.programs.length }, (_, rank) => {
@@ -146,13 +158,13 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
               return possible[packet.next().value % possible.length]!;
             });
             const returned = new Map(row.map((code, rank) => [`p${rank}`, code]));
-            const expected = runModel(chain, returned);
+            const expected = runModel(whole, returned);
             outcomes.push({ path: expected.path, codes: returned });
             const { retval, dataOut } = await live.testRun({ data: verdictPacket(row) });
             const path = visited(dataOut).map((k) => `p${k}`);
             expect({ row, path, verdict: retval >>> 0 }).toEqual({ row, ...expected });
           }
-          const names = chain.programs.map(({ name }) => name);
+          const names = whole.programs.map(({ name }) => name);
           const none = new Map(names.map((name) => [name, undefined]));
           expect(countsOf(live)).toEqual(counters ? countModel(outcomes, names) : none);
         },
@@ -162,14 +174,15 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 
   it("counts every program of the longest chain, and of the shortest", async () => {
-    const many = Array.from({ length: SLOTS }, (_, k) => program(k));
+    const many = Array.from({ length: linkage === "tail" ? MAX_TAIL_CALLS : SLOTS }, (_, k) => program(k));
     const dropping = { ...program(0), bytes: boundedObject(0, [1]) };
     for (const [programs, code] of [
       [many, 2],
       [[program(0)], 31],
       [[dropping], 1],
     ] as const) {
-      await live.update(chainOf(programs, { linkage, counters: true }));
+      // A name of its own: a loaded program that takes the place of another one leaves the counts as they are.
+      await live.update(chain(programs, { counters: true, name: `counted-${code}` }));
       const codes = programs.map(() => code);
       await expectModel(programs, "verdict", [codes, codes]);
       const path = programs.map(({ name }) => name);
@@ -179,13 +192,13 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 
   it("takes the verdict of a CO-RE relocation from the loaded program, not from the file", async () => {
-    await live.update(chainOf([testProgram("guard"), program(0)], { linkage }));
+    await live.update(chain([testProgram("guard"), program(0)]));
     expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(1);
   });
 
   it("loads a chain in which a program never lets the next one run", async () => {
     const dropping = { ...program(0), bytes: boundedObject(0, [1]) };
-    await live.update(chainOf([dropping, program(1), program(2)], { linkage }));
+    await live.update(chain([dropping, program(1), program(2)]));
     await expectModel([dropping, program(1), program(2)], "verdict", [[1, 2, 2]]);
   });
 
@@ -193,9 +206,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const globals = testProgram("globals");
     const names = ["xdpgen", "xdpgen-test", "slot"];
     await live.update(
-      chainOf(
+      chain(
         names.map((name) => ({ ...globals, name, proceedOn: ["drop"] })),
-        { linkage, end: "tx" },
+        { end: "tx" },
       ),
     );
     // Each sees its own variables: the first verdict of each is DROP.
@@ -205,11 +218,8 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it.each([0, 1, 2])("lets a program change the packet at place %i of the chain", async (place) => {
     const others = [program(1), program(2)];
     const changing = testProgram("adjust");
-    const chain = [...others.slice(0, place), changing, ...others.slice(place)].map((p, priority) => ({
-      ...p,
-      priority,
-    }));
-    await live.update(chainOf(chain, { linkage }));
+    const ordered = [...others.slice(0, place), changing, ...others.slice(place)];
+    await live.update(chain(ordered.map((one, priority) => ({ ...one, priority }))));
     const data = verdictPacket([2, 2, 2]).fill(0xff, -8);
     const { retval, dataOut } = await live.testRun({ data });
     // `adjust` says ABORTED when one of its moves fails, and leaves the last eight bytes zero.
@@ -221,7 +231,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("runs what clang makes of static and global subprograms, callbacks, enums and CO-RE", async () => {
     const names = ["globals", "callback", "action", "core", "mcpu-v1", "no-btf", "hidden"];
     const programs = names.map((name, priority) => ({ ...testProgram(name), priority, proceedOn: ACTIONS }));
-    await live.update(chainOf(programs, { linkage, end: "tx" }));
+    await live.update(chain(programs, { end: "tx" }));
     expect((await live.testRun({ data: verdictPacket([2]) })).retval).toBe(3);
     expect(live.status().programs.map((p) => p.name)).toEqual(names);
   });

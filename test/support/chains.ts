@@ -19,7 +19,7 @@ export function readCase(name: string, folder = CASES): Chain {
 }
 
 export function withBytes(chain: Chain): Chain {
-  return { ...chain, programs: chain.programs.map((p) => ({ ...p, bytes: p.bytes ?? bytesOf(p.object) })) };
+  return { ...chain, programs: chain.programs.map((p) => ({ ...p, bytes: p.bytes ?? bytesOf(p.object!) })) };
 }
 
 export function bytesOf(path: string): Uint8Array {

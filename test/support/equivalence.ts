@@ -3,11 +3,12 @@
  * program and what its maps hold first. Out: verdicts, packets and the contents of the maps, to be compared.
  */
 import { execFileSync } from "node:child_process";
-import type { Linkage, Program } from "../../src/chain/index.ts";
+import type { Linkage, ObjectLinkage, Program } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { loadCopy } from "../../src/loader/copy.ts";
 import { openKernel } from "../../src/loader/index.ts";
+import { openLoaded } from "../../src/loader/loaded.ts";
 import type { ObjectMap } from "../../src/loader/kernel.ts";
 import type { MapBinder } from "../../src/loader/maps.ts";
 import { chainOf, sampleProgram } from "./chains.ts";
@@ -34,9 +35,22 @@ export function alone({ bytes, globals = {}, name, function: main }: Program): R
 
 /** Its neighbours leave nothing as it was, on the stack and in registers, and nothing to see of it in the packet. */
 export function amongNeighbours(program: Program, linkage: Linkage): Runnable {
-  const before = { ...sampleProgram("counter"), name: "before", priority: 1 };
-  const after = { ...sampleProgram("bench-pass"), name: "after", priority: 3 };
-  const image = synthesise(chainOf([before, { ...program, priority: 2 }, after], { linkage }));
+  return linkage === "tail" ? loadedBefore(program) : linkedOrExtending(program, linkage);
+}
+
+/** Loaded by somebody else, with maps of its own. */
+function loadedBefore(program: Program): Runnable {
+  const own = alone(program);
+  const chain = chainOf(neighbours({ name: program.name, fd: own.program }), { linkage: "call" });
+  const loaded = openLoaded(openKernel(), chain);
+  const copy = loadCopy(openKernel(), synthesise(loaded.chain), loaded);
+  const dispose = (): void => [copy, loaded, own].forEach((one) => one[Symbol.dispose]());
+  return { program: copy.program, maps: own.maps, [Symbol.dispose]: dispose };
+}
+
+function linkedOrExtending(program: Program, linkage: ObjectLinkage): Runnable {
+  const chain = chainOf(neighbours(program), { linkage });
+  const image = synthesise(chain);
   const chosen = image.manifest.programs.map((one) => one.linkage);
   if (chosen.some((one) => one !== linkage)) throw new Error(`asked for ${linkage}, bound by ${chosen.join(", ")}`);
   const maps = new Map<string, ObjectMap>();
@@ -47,7 +61,13 @@ export function amongNeighbours(program: Program, linkage: Linkage): Runnable {
     },
     loaded() {},
   };
-  return { ...loadCopy(openKernel(), image, binder), maps };
+  return { ...loadCopy(openKernel(), image, openLoaded(openKernel(), chain), binder), maps };
+}
+
+function neighbours(program: Program): readonly Program[] {
+  const before = { ...sampleProgram("counter"), name: "before", priority: 1 };
+  const after = { ...sampleProgram("bench-pass"), name: "after", priority: 3 };
+  return [before, { ...program, priority: 2 }, after];
 }
 
 export interface Observed {

@@ -2,10 +2,10 @@
  * The linkages that this kernel can run. One that it cannot is printed with its reason; where `XDPGEN_REQUIRE=freplace` says
  * that the kernel must take extension programs, as in the virtual machine, it is a failure.
  */
-import { LINKAGES, type Linkage } from "../../src/chain/index.ts";
+import { OBJECT_LINKAGES, type ObjectLinkage } from "../../src/chain/index.ts";
 import { freplaceSupport, openKernel } from "../../src/loader/index.ts";
 
-export const runnableLinkages: readonly Linkage[] = LINKAGES.filter((linkage) => {
+export const runnableLinkages: readonly ObjectLinkage[] = OBJECT_LINKAGES.filter((linkage) => {
   if (linkage !== "freplace") return true;
   const { supported, reason } = freplaceSupport(openKernel());
   if (!supported && process.env["XDPGEN_REQUIRE"] === "freplace") throw new Error(`linkage freplace: ${reason}`);
@@ -17,7 +17,7 @@ export const runnableLinkages: readonly Linkage[] = LINKAGES.filter((linkage) =>
  * For suites of what users do with the commands. In the guest, where a process takes seconds to start, only the linkages that
  * this machine's own kernel may refuse: the others are left to it. What linkages mean is tested on every kernel with all.
  */
-export const commandLinkages: readonly Linkage[] =
+export const commandLinkages: readonly ObjectLinkage[] =
   process.env["XDPGEN_VM"] === undefined ? runnableLinkages : runnableLinkages.filter((one) => one === "freplace");
 if (commandLinkages.length < runnableLinkages.length)
   console.warn("SKIP call and inline, of what users do with the commands: the host runs them");

@@ -125,6 +125,8 @@ function sentence({ outcome, generation, mode, image }: SwapResult): string {
       return `attached ${what}`;
     case "swapped":
       return `swapped to ${what}`;
+    case "replaced":
+      return `replaced one loaded program, and the dispatcher runs on: ${what}`;
     case "unchanged":
       return `nothing to change: ${what}`;
   }

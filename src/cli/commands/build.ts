@@ -46,9 +46,20 @@ export const buildCommand: MakeCommand = (io) =>
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
       await write(io, image, groupsOf(chain), options);
-      for (const reason of linkageReasons(image.manifest.programs)) io.err.write(`${reason}\n`);
+      for (const reason of [...linkageReasons(image.manifest.programs), ...emptySlots(image)]) {
+        io.err.write(`${reason}\n`);
+      }
       await warn(io, chain, options.color);
     });
+
+/** What no object can bring along. */
+function emptySlots({ slots }: DispatcherImage): readonly string[] {
+  return slots.flatMap(({ program, array }) =>
+    array === undefined
+      ? []
+      : `${program} is loaded already: who loads the object puts it into map ${array}, key 0; until then its slot returns 31`,
+  );
+}
 
 function formats(list: string): readonly Format[] {
   const chosen = list.split(",").map((format) => oneOf(format.trim(), FORMATS) as Format);

@@ -3,7 +3,7 @@
  * (~), in the order in which programs would run.
  */
 import { formatEdge } from "../../codegen/index.ts";
-import { ACTIONS } from "../../chain/index.ts";
+import { ACTIONS, type Linkage } from "../../chain/index.ts";
 import type { Change, MapForecast, Preview, ProgramDifference } from "../../loader/index.ts";
 import type { Painter, Style } from "./style.ts";
 import { wrap } from "./table.ts";
@@ -48,7 +48,12 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
   const { chain, generation, mode, outcome, repair, obstacle, present, difference } = preview;
   const { programs, end, counters, code, unreachable, reachable } = difference;
   const { paint } = view;
-  const how = { created: "attach", swapped: "swap in one step to", unchanged: "keep" }[outcome];
+  const how = {
+    created: "attach",
+    swapped: "swap in one step to",
+    replaced: "replace one loaded program in",
+    unchanged: "keep",
+  }[outcome];
   const where = mode === "auto" ? "native mode, or generic where the driver has no native" : `${mode} mode`;
   const unchanged = programs.filter(({ kind }) => kind === "unchanged");
   const others = programs.filter(({ kind }) => kind !== "unchanged");
@@ -62,7 +67,7 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
     ...(end ? [`  ${paint.yellow("~")} end: ${arrow(end)}`] : []),
     ...(counters ? [`  ${paint.yellow("~")} counters: ${arrow(counters)}`] : []),
     ...(code && bare ? [`  ${paint.yellow("~")} the dispatcher's own code: another xdpgen made what runs`] : []),
-    ...(repair ? [`  ${paint.yellow("~")} an extension has lost its link and is bound again`] : []),
+    ...(repair ? [`  ${paint.yellow("~")} a slot has lost its pin and is bound again`] : []),
     ...others.flatMap((program) => programLines(program, view)),
     ...(unchanged.length > 0 ? unchangedLines(unchanged, view) : []),
     ...reach("no action leads to", unreachable, paint.red, view),
@@ -78,7 +83,7 @@ function programLines(difference: ProgramDifference, view: PlanView): readonly s
   const { paint } = view;
   const color = { in: paint.green, out: paint.red, changed: paint.yellow, unchanged: paint.dim }[kind];
   const about = {
-    in: `place ${order}, priority ${program.priority}, ${program.linkage}, ${program.function} of ${program.object}`,
+    in: `place ${order}, priority ${program.priority}, ${program.linkage}, ${sourceText(program)}`,
     out: `was in place ${was}`,
     changed: `place ${difference.moved ? `${was} -> ${order}, moved` : order}`,
     unchanged: "",
@@ -92,6 +97,10 @@ function programLines(difference: ProgramDifference, view: PlanView): readonly s
   ];
 }
 
+function sourceText({ object, function: name }: ProgramDifference["program"]): string {
+  return object === undefined ? "a program that is loaded already" : `${name} of ${object}`;
+}
+
 function newEdges({ program: { edges } }: ProgramDifference): readonly string[] {
   const leading = ACTIONS.filter((action) => formatEdge(edges[action] ?? "return") !== "return");
   const grouped = together(leading.map((action) => [formatEdge(edges[action]!), action]));
@@ -99,7 +108,7 @@ function newEdges({ program: { edges } }: ProgramDifference): readonly string[] 
 }
 
 function changeTexts({ changes: changed, edges }: ProgramDifference): readonly string[] {
-  const { hash, object, function: name, priority, linkage } = changed;
+  const { hash, object, function: name, priority, linkage, loaded } = changed;
   const path = object ? `, ${arrow(object)}` : "";
   const grouped = together(
     edges.map(({ outcome, from, to }) => [
@@ -109,12 +118,18 @@ function changeTexts({ changes: changed, edges }: ProgramDifference): readonly s
   );
   return [
     // A function is part of the hash: what else changed cannot be told then.
-    ...(hash && !name ? [`object or globals: other code or values${path}`] : []),
+    ...(loaded ? [`loaded program: id ${arrow(loaded)}`] : []),
+    ...(hash && !name && !changesSource(linkage) ? [`object or globals: other code or values${path}`] : []),
     ...(name ? [`function: ${arrow(name)}${path}`] : []),
     ...(priority ? [`priority: ${arrow(priority)}`] : []),
     ...(linkage ? [`linkage: ${arrow(linkage)}`] : []),
     ...grouped.map(([change, outcomes]) => `${outcomes}: ${change}`),
   ];
+}
+
+/** From an object to a loaded program or back: the linkage says so. */
+function changesSource(linkage: Change<Linkage> | undefined): boolean {
+  return linkage !== undefined && (linkage.from === "tail" || linkage.to === "tail");
 }
 
 /** Those with the same text, once: the text and all that have it. */

@@ -93,6 +93,8 @@ interface Field extends Column {
 }
 
 const NOTHING = "–";
+/** A slot whose program is gone: it returns 31, and packets go on as if the program were not there. */
+const EMPTY = "(empty slot)";
 const ORDER: Field = { title: "#", align: "right", cell: ({ order }) => String(order) };
 const DECLARED: readonly Field[] = [
   ORDER,
@@ -105,7 +107,7 @@ const DECLARED: readonly Field[] = [
 const LOADED: readonly Field[] = [
   { title: "id", align: "right", cell: ({ id }) => String(id ?? NOTHING) },
   { title: "tag", cell: ({ tag }) => tag ?? NOTHING },
-  { title: "function", cell: (program) => program.function },
+  { title: "function", cell: (program) => program.function ?? program.loaded ?? EMPTY },
 ];
 
 /** All that came to the program, `1,204`. */

@@ -17,7 +17,7 @@
  * All but the last two print themselves: `xdpgen build chain.yaml --emit passes` (format-passes.ts). What those two make
  * is the object, which `xdpgen disasm` prints.
  */
-import { actionCode, isLinked } from "../../chain/chain.ts";
+import { actionCode } from "../../chain/chain.ts";
 import { format, type Instruction, slotOffsets } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { commonLicense } from "../link/license.ts";
@@ -25,10 +25,11 @@ import { link } from "../link/link.ts";
 import { identifier, numberApart } from "../link/names.ts";
 import { type ProgramUnit, programUnits } from "../link/program-unit.ts";
 import type { Unit, UnitFunction } from "../link/unit.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import { isExtension, isLinkedProgram, isTailCalled, type ResolvedObject } from "../object/program.ts";
 import { exitWays } from "../object/returns.ts";
 import { frameSize, MAX_STACK } from "../object/frame.ts";
 import type { Plan } from "../plan/plan.ts";
+import { checkLoaded } from "../plan/loaded.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
 import { type BoundProgram, formatPasses } from "./format-passes.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
@@ -36,6 +37,7 @@ import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
 import { leavesVerdictAlone, type SlotBody } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
+import { tailFunction, withProgramArray } from "./tail.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
 import { dispatcherUnit, sourceOfChain, withManifest, withTrace } from "./unit.ts";
@@ -65,20 +67,23 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   const { functions, inlined } = ownFunctions(plan, dispatcher, bound, alone, trace);
   const contributions = contributionsOf(bound, functions[0], inlined);
   const brought = contributions.flatMap((unit) => unit.functions.map((f) => f.code));
+  checkLoaded(plan);
   checkLimits(plan, [...functions.map((f) => f.instructions), ...brought], units);
   const code = dispatcherUnit(functions, sourceOfChain(plan.chain));
   const manifest = manifestOf(plan, code.functions);
   const whole = withManifest(code, encodeManifest(manifest, { generation: 0 }));
-  const own = trace ? withTrace(whole, plan.nodes.length) : counters ? withCounters(whole, plan) : whole;
+  const watched = trace ? withTrace(whole, plan.nodes.length) : counters ? withCounters(whole, plan) : whole;
+  const own = bound.reduce((unit, { array }) => (array === undefined ? unit : withProgramArray(unit, array)), watched);
   const { elf, types } = link({
     units: alone?.unit ? [alone.unit, own] : [own, ...contributions],
     section: plan.nodes.every(({ program }) => program.frags) ? "xdp.frags" : "xdp",
-    license: commonLicense(bound.flatMap(({ program, unit }) => (unit ? [program] : []))),
+    license: commonLicense(plan.nodes.map(({ program }) => program).filter(isLinkedProgram)),
   });
-  const slots = bound.map(({ program: { name, linkage }, unit, body, symbol: entry }): Slot => {
+  const slots = bound.map(({ program: { name, linkage }, unit, body, symbol: entry, array }): Slot => {
     const symbol = alone || body ? main : entry;
     const { mapNames: maps, filled } = unit ?? NO_MAPS;
-    return { program: name, linkage, symbol, btfId: types.get(symbol)!, maps, filled };
+    const btfId = types.get(symbol)!;
+    return { program: name, linkage, symbol, btfId, maps, filled, ...(array !== undefined && { array }) };
   });
   const shown = alone?.unit ? [{ symbol: main, instructions: alone.unit.functions[0]!.code }] : functions;
   return {
@@ -99,6 +104,8 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
 interface Bound extends BoundProgram {
   /** Of a program that is linked in. */
   readonly unit: ProgramUnit | undefined;
+  /** Of a program that is tail-called: the symbol of its map. */
+  readonly array?: string;
 }
 
 function bindPrograms(
@@ -107,19 +114,22 @@ function bindPrograms(
   { taken, alone }: { readonly taken: readonly string[]; readonly alone: boolean },
 ): { bound: readonly Bound[]; units: readonly ProgramUnit[] } {
   const programs = plan.nodes.map(({ program }) => program);
-  const extended = programs.filter((program) => program.linkage === "freplace");
-  const stubs = numberApart(
-    extended.map((program) => identifier(program.name)),
+  const apart = programs.filter((program) => !isLinkedProgram(program));
+  const loaded = apart.filter(isTailCalled);
+  const names = numberApart(
+    [...apart.map(({ name }) => identifier(name)), ...loaded.map(({ name }) => `tail_${identifier(name)}`)],
     new Set([dispatcher, ...taken]),
   );
-  const linked = programs.filter((program) => isLinked(program.linkage));
-  const units = programUnits(linked, new Set([dispatcher, ...stubs, MANIFEST_SECTION, ...taken]));
-  const unitOf = new Map(linked.map((program, i) => [program, units[i]!]));
-  const stubOf = new Map(extended.map((program, i) => [program, stubs[i]!]));
+  const linked = programs.filter(isLinkedProgram);
+  const units = programUnits(linked, new Set([dispatcher, ...names, MANIFEST_SECTION, ...taken]));
   const bound = programs.map((program): Bound => {
-    const unit = unitOf.get(program);
-    // A stub that is not bound returns 31, whatever the extension can return.
-    if (!unit) return { program, unit, symbol: stubOf.get(program)!, codes: "any" };
+    if (!isLinkedProgram(program)) {
+      const symbol = names[apart.indexOf(program)]!;
+      // A stub that is not bound returns 31, whatever the program behind it can return.
+      const rest = { program, unit: undefined, symbol, codes: "any" } as const;
+      return isTailCalled(program) ? { ...rest, array: names[apart.length + loaded.indexOf(program)]! } : rest;
+    }
+    const unit = units[linked.indexOf(program)]!;
     const entry = unit.functions[0]!;
     const bodied = program.linkage === "inline" && !alone;
     return {
@@ -133,7 +143,7 @@ function bindPrograms(
   return { bound, units };
 }
 
-function bodyOf({ object, main }: ResolvedProgram, entry: UnitFunction): SlotBody {
+function bodyOf({ object, main }: ResolvedObject, entry: UnitFunction): SlotBody {
   const frame = frameSize(object, main);
   // Which programs are inlined is decided before; `unknown` is not among them.
   return { function: entry, frame: frame === "unknown" ? MAX_STACK : frame, ways: exitWays(object, main) };
@@ -153,8 +163,13 @@ function ownFunctions(
 ): OwnFunctions {
   if (alone?.unit) return { functions: [], inlined: [] };
   // The extension replaces the dispatcher's main; without it the chain is empty, and passes.
-  if (alone) return { functions: [stubFunction(alone.program, dispatcher, actionCode("pass"))], inlined: [] };
-  const stubs = bound.filter(({ unit }) => !unit).map(({ program, symbol }) => stubFunction(program, symbol));
+  if (alone && isExtension(alone.program)) {
+    return { functions: [stubFunction(alone.program, dispatcher, actionCode("pass"))], inlined: [] };
+  }
+  const stubs = bound.flatMap(({ program, symbol, array }): readonly DispatcherFunction[] => {
+    if (isExtension(program)) return [stubFunction(program, symbol)];
+    return isTailCalled(program) ? [tailFunction(program, symbol, array!)] : [];
+  });
   const { inlined, ...main } = lower(plan, bound, trace);
   return { functions: [{ symbol: dispatcher, returns: INT, ...main }, ...stubs], inlined };
 }

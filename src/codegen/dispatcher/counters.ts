@@ -7,12 +7,12 @@
  *
  * The largest has 255 programs and 14,280 bytes; a per-CPU value may have 32 KiB (PCPU_MIN_UNIT_SIZE, linux/percpu.h).
  */
-import type { BtfType, TypeId } from "../btf/types.ts";
+import type { TypeId } from "../btf/types.ts";
 import { identifier } from "../link/names.ts";
-import type { Unit, UnitMap } from "../link/unit.ts";
+import type { Unit } from "../link/unit.ts";
 import { type Outcome, OUTCOMES, type Plan } from "../plan/plan.ts";
 import { INT } from "./function.ts";
-import { extendTypes } from "./unit.ts";
+import { withMap } from "./unit.ts";
 
 /** Name of the map, in the object and in the kernel. `xdpgen_` and a letter begin the names of dispatchers. */
 export const COUNTERS_MAP = "xdpgen__counts";
@@ -55,43 +55,34 @@ export const BPF_MAP_TYPE_PERCPU_ARRAY = 6;
 
 /** The unit with the map of its plan's counters. */
 export function withCounters(unit: Unit, { nodes }: Plan): Unit {
-  const { types, add, addOnce } = extendTypes(unit);
-  const int = addOnce(INT);
-  const u64 = addOnce({ ...INT, name: "unsigned long long", size: 8, bits: 64, encoding: 0 });
-  const struct = (name: string, size: number, members: readonly (readonly [string, TypeId])[]): BtfType => ({
-    kind: "struct",
-    name,
-    size,
-    members: members.map(([member, type], i) => {
-      return { name: member, type, bitOffset: (8 * i * size) / members.length, bitSize: 0 };
-    }),
-    bitfields: false,
-  });
-  const pointer = (type: TypeId): TypeId => add({ kind: "ptr", type });
-  // libbpf takes a number for the length of an array.
-  const number = (length: number): TypeId => pointer(add({ kind: "array", type: int, indexType: int, length }));
-  const outcomes = add(
-    struct(
+  return withMap(unit, COUNTERS_MAP, ({ add, addOnce, number, pointer }) => {
+    const int = addOnce(INT);
+    const u64 = addOnce({ ...INT, name: "unsigned long long", size: 8, bits: 64, encoding: 0 });
+    const struct = (name: string, memberSize: number, members: readonly (readonly [string, TypeId])[]): TypeId =>
+      add({
+        kind: "struct",
+        name,
+        size: memberSize * members.length,
+        members: members.map(([member, type], index) => {
+          return { name: member, type, bitOffset: 8 * index * memberSize, bitSize: 0 };
+        }),
+        bitfields: false,
+      });
+    const outcomes = struct(
       "xdpgen_outcomes",
-      COUNTERS,
+      COUNTER,
       OUTCOMES.map((outcome) => [identifier(outcome), u64]),
-    ),
-  );
-  const value = add(
-    struct(
+    );
+    const value = struct(
       "xdpgen_counts",
-      countersSize(nodes.length),
+      COUNTERS,
       nodes.map(({ program }) => [identifier(program.name), outcomes]),
-    ),
-  );
-  const members: readonly (readonly [string, TypeId])[] = [
-    ["type", number(BPF_MAP_TYPE_PERCPU_ARRAY)],
-    ["max_entries", number(1)],
-    ["key", pointer(int)],
-    ["value", pointer(value)],
-  ];
-  const size = 8 * members.length;
-  const type = add({ kind: "var", name: COUNTERS_MAP, type: add(struct("", size, members)), linkage: "global" });
-  const map: UnitMap = { symbol: COUNTERS_MAP, type, size, shared: false, values: [] };
-  return { ...unit, maps: [...unit.maps, map], btf: { types } };
+    );
+    return [
+      ["type", number(BPF_MAP_TYPE_PERCPU_ARRAY)],
+      ["max_entries", number(1)],
+      ["key", pointer(int)],
+      ["value", pointer(value)],
+    ];
+  });
 }

@@ -7,7 +7,7 @@ import { encodeBtf } from "../btf/index.ts";
 import { SHT_PROGBITS, writeElf } from "../elf/index.ts";
 import type { ElfSection } from "../elf/object.ts";
 import { link } from "../link/link.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import type { Slot } from "./image.ts";
 import { stubFunction } from "./stub.ts";
 import { INT } from "./function.ts";
@@ -21,7 +21,7 @@ export interface Prototype {
 }
 
 /** A dispatcher with one stub that has the signature of `program`. It is loaded, never attached. */
-export function prototypeImage(program: ResolvedProgram): Prototype {
+export function prototypeImage(program: ResolvedObject): Prototype {
   const main = "xdpgen_prototype";
   const symbol = "slot";
   const call = {
@@ -44,7 +44,7 @@ export function prototypeImage(program: ResolvedProgram): Prototype {
 }
 
 /** The object to load as an extension: the program's own, with BTF added where it was compiled without. */
-export function extensionObject(program: ResolvedProgram): Uint8Array {
+export function extensionObject(program: ResolvedObject): Uint8Array {
   const { elf, btf, ext, hasBtf } = program.object;
   if (hasBtf) return program.bytes;
   const encoded = encodeBtf({ btf, ext });

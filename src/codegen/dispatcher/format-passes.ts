@@ -67,9 +67,11 @@ function entered({ program: { name, linkage }, symbol, codes, body }: BoundProgr
   const what =
     linkage === "freplace"
       ? `the stub ${symbol}`
-      : body
-        ? `the code of ${symbol}, with ${body.frame} bytes of stack`
-        : symbol;
+      : linkage === "tail"
+        ? `the tail call in ${symbol}`
+        : body
+          ? `the code of ${symbol}, with ${body.frame} bytes of stack`
+          : symbol;
   return `${name}: ${what}, returns ${codesText(codes)}\n`;
 }
 

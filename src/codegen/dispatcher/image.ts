@@ -9,16 +9,19 @@ export interface Slot {
   readonly program: string;
   readonly linkage: Linkage;
   /**
-   * The function in the object: the stub (`freplace`), the program's own main function (`call`), or the dispatcher's main
-   * function, which the program's code is part of (`inline`). The dispatcher's main too where the program is alone.
+   * The function in the object: the stub (`freplace`), the program's own main function (`call`), the one that tail-calls the
+   * program (`tail`), or the dispatcher's main function, which the program's code is part of (`inline`). The dispatcher's
+   * main too where the program is alone.
    */
   readonly symbol: string;
   /** That function's FUNC type id in the object's `.BTF`: for `freplace` the link's `target_btf_id`. */
   readonly btfId: number;
-  /** The program's maps and data sections, their name in its own object -> in the linked object. Empty for `freplace`. */
+  /** The maps and data sections of a linked program, their name in its own object -> in the linked object. */
   readonly maps: ReadonlyMap<string, string>;
   /** Of these, by the name in the program's own object, those that are filled with functions of the program at each load. */
   readonly filled: ReadonlySet<string>;
+  /** `tail`: the name of the map, of one entry, that holds the program. */
+  readonly array?: string;
 }
 
 export interface DispatcherImage {

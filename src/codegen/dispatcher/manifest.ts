@@ -11,21 +11,22 @@ import { XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
 import { codeBytes } from "../link/code-bytes.ts";
 import type { UnitFunction } from "../link/unit.ts";
+import { isTailCalled } from "../object/program.ts";
 import { edgeOf } from "../plan/format.ts";
 import type { Plan, PlanNode } from "../plan/plan.ts";
 
 export interface ManifestProgram {
   readonly name: string;
-  /** Path as declared; for people, never read again. */
-  readonly object: string;
-  readonly function: string;
+  /** Path as declared; for people, never read again. Neither it nor a function is known of a program that was loaded already. */
+  readonly object?: string;
+  readonly function?: string;
   readonly priority: number | "none";
   /** Where actions lead, and 31 (`no-verdict`), as the plan has it: `next` is resolved. What is not named is `return`. */
   readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
   readonly linkage: Linkage;
   /** Why it is not the linkage that was preferred; a clause. */
   readonly because?: string;
-  /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program. */
+  /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program; a loaded one is known by its slot. */
   readonly hash: string;
 }
 
@@ -58,8 +59,7 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
     ...(plan.counters && { counters: true }),
     programs: plan.nodes.map(({ program: p, edges }) => ({
       name: p.name,
-      object: p.path,
-      function: p.function,
+      ...(!isTailCalled(p) && { object: p.path, function: p.function }),
       priority: p.priority,
       edges: edgesOf(plan, edges),
       linkage: p.linkage,

@@ -11,14 +11,14 @@
  * What is inlined moves to `call`, the one that needs most first; what is linked moves to `freplace` where the kernel allows
  * it, the last in the chain first. The verifier's million instructions are not known here: `loader/fit.ts`.
  */
-import { isLinked, type Linkage } from "../../chain/chain.ts";
+import type { ObjectLinkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { programUnits } from "../link/program-unit.ts";
 import { MAX_STACK } from "../object/frame.ts";
 import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import { isLinkedProgram, isTailCalled, type ResolvedObject, type ResolvedProgram } from "../object/program.ts";
 import { roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -27,7 +27,7 @@ const maxInlined = ({ counters }: Plan): number => 0x7fff - (counters ? 24 : 16)
 
 export interface SettleOptions {
   /** What linkage `auto` means where independence is preferred: what the machine allows is the loader's knowledge. */
-  readonly auto: Linkage;
+  readonly auto: ObjectLinkage;
   /** Whether the kernel's verifier has found the chain too large with what `auto` inlines: then it inlines nothing. */
   readonly tooLargeToInline: boolean;
 }
@@ -41,7 +41,7 @@ export function settle(plan: Plan, { auto, tooLargeToInline }: SettleOptions): P
   let programs: readonly ResolvedProgram[] = plan.nodes.map(({ program }) => program);
   if (tooLargeToInline) programs = programs.map(withoutInlining);
   if (programs.some(({ linkage }) => linkage === "inline")) programs = settleInlined(plan, programs);
-  const movable = programs.some((program) => program.auto && isLinked(program.linkage));
+  const movable = programs.some((program) => program.auto && isLinkedProgram(program));
   if (auto === "freplace" && movable) programs = settleLinked(plan, programs);
   if (programs.every((program, index) => program === plan.nodes[index]!.program)) return plan;
   return { ...plan, nodes: plan.nodes.map((node, index) => ({ ...node, program: programs[index]! })) };
@@ -55,13 +55,14 @@ function withoutInlining(program: ResolvedProgram): ResolvedProgram {
 
 function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
   const stacks = new Map(
-    declared
-      .filter(({ linkage }) => isLinked(linkage))
-      .map((program) => [program.name, stackUse(program.object, program.main)]),
+    declared.flatMap((program) => {
+      if (isTailCalled(program)) return [[program.name, TAIL_CALL]];
+      return isLinkedProgram(program) ? [[program.name, stackUse(program.object, program.main)]] : [];
+    }),
   );
   let programs = declared;
   for (;;) {
-    const inlined = programs.filter(({ linkage }) => linkage === "inline");
+    const inlined = programs.filter(isInlined);
     const meets = tooLong(inlined, maxInlined(plan)) ?? tooDeep(programs, stacks);
     if (!meets) return programs;
     const most = inlined.filter(({ auto }) => auto).toSorted((a, b) => meets.need(b) - meets.need(a))[0];
@@ -75,10 +76,17 @@ function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readon
 interface Met {
   readonly limit: string;
   /** How much of it a program takes. */
-  readonly need: (program: ResolvedProgram) => number;
+  readonly need: (program: ResolvedObject) => number;
 }
 
-function tooLong(inlined: readonly ResolvedProgram[], most: number): Met | undefined {
+function isInlined(program: ResolvedProgram): program is ResolvedObject {
+  return program.linkage === "inline";
+}
+
+/** The function that tail-calls a loaded program (tail.ts). */
+const TAIL_CALL: StackUse = { own: 0, added: 0, below: 0, tailCalls: true, tailCallsBelow: false };
+
+function tooLong(inlined: readonly ResolvedObject[], most: number): Met | undefined {
   const total = inlined.reduce((sum, program) => sum + lengthOf(program), 0);
   if (total <= most) return undefined;
   return {
@@ -87,19 +95,19 @@ function tooLong(inlined: readonly ResolvedProgram[], most: number): Met | undef
   };
 }
 
-function lengthOf({ main }: ResolvedProgram): number {
+function lengthOf({ main }: ResolvedObject): number {
   return main.size / 8;
 }
 
 function tooDeep(programs: readonly ResolvedProgram[], stacks: ReadonlyMap<string, StackUse>): Met | undefined {
   const use = (program: ResolvedProgram): StackUse => stacks.get(program.name)!;
-  const inlined = programs.filter(({ linkage }) => linkage === "inline").map(use);
+  const inlined = programs.filter(isInlined).map(use);
   if (inlined.length === 0) return undefined;
   const frame = Math.max(...inlined.map(({ own }) => bytes(own)));
   const main = roundedFrame(frame + HELD_BYTES + Math.max(...inlined.map(({ added }) => added)));
-  for (const program of programs.filter(({ linkage }) => isLinked(linkage))) {
+  for (const program of programs.filter(({ name }) => stacks.has(name))) {
     const { own, added, below, tailCalls, tailCallsBelow } = use(program);
-    const called = program.linkage === "call";
+    const called = !isInlined(program);
     const depth = main + (called ? roundedFrame(bytes(own) + added) : 0) + bytes(below);
     const most = tailCallsBelow || (called && tailCalls) ? MAX_STACK_OF_TAIL_CALLS : MAX_STACK;
     if (depth <= most) continue;
@@ -122,7 +130,7 @@ function bytes(size: StackUse["own"]): number {
 function settleLinked(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
   let programs = declared;
   for (;;) {
-    const linked = programs.filter(({ linkage }) => isLinked(linkage));
+    const linked = programs.filter(isLinkedProgram);
     const obstacle = refusal(() => {
       const units = programUnits(linked, new Set());
       const entries = 1 + programs.length - linked.length;
@@ -149,11 +157,11 @@ function refusal(attempt: () => void): XdpgenError | undefined {
 
 function moved(
   programs: readonly ResolvedProgram[],
-  which: ResolvedProgram,
-  linkage: Linkage,
+  which: ResolvedObject,
+  linkage: ObjectLinkage,
   reason: string,
 ): readonly ResolvedProgram[] {
   return programs.map((program) =>
-    program === which ? { ...program, linkage, because: `not ${which.linkage}: ${reason}` } : program,
+    program === which ? { ...which, linkage, because: `not ${which.linkage}: ${reason}` } : program,
   );
 }

@@ -9,12 +9,12 @@
 import { NO_VERDICT } from "../../chain/chain.ts";
 import { BPF_FUNC_xdp_adjust_tail } from "../asm/constants.ts";
 import { callHelper, exit, type Instruction, jeqImm, mov64Imm, R0, R2, withLabel } from "../asm/index.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import { returnType } from "../object/signature.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 
 /** @param code what the stub returns while no extension is bound to it */
-export function stubFunction(program: ResolvedProgram, symbol: string, code: number = NO_VERDICT): DispatcherFunction {
+export function stubFunction(program: ResolvedObject, symbol: string, code: number = NO_VERDICT): DispatcherFunction {
   return {
     symbol,
     returns: returnType(program.object.btf, program.main.type) ?? INT,

@@ -1,7 +1,7 @@
 /** The dispatcher's own contribution to the linked object: main function, stubs, manifest, and BTF for them. */
 import { layout, slotOffsets } from "../asm/index.ts";
 import type { BtfType, LineInfo, TypeId } from "../btf/types.ts";
-import type { Unit, UnitData, UnitFunction } from "../link/unit.ts";
+import type { Unit, UnitData, UnitFunction, UnitMap } from "../link/unit.ts";
 import type { ReturnType } from "../object/signature.ts";
 import { once } from "../once.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
@@ -91,7 +91,7 @@ export function withTrace(unit: Unit, nodes: number): Unit {
 type Int = ReturnType & { readonly kind: "int" };
 
 /** A copy of the unit's types that grows. */
-export function extendTypes(unit: Unit) {
+function extendTypes(unit: Unit) {
   const types = [...unit.btf.types];
   const add = (type: BtfType): TypeId => types.push(type);
   /** An integer that functions may have brought already. */
@@ -100,6 +100,44 @@ export function extendTypes(unit: Unit) {
     return known < 0 ? add(type) : known + 1;
   };
   return { types, add, addOnce };
+}
+
+interface MapTypes {
+  /** Adds a type; its id. */
+  readonly add: (type: BtfType) => TypeId;
+  /** An integer that may be there already. */
+  readonly addOnce: (type: Int) => TypeId;
+  /** What stands for a number, which libbpf takes for the length of an array. */
+  readonly number: (value: number) => TypeId;
+  readonly pointer: (type: TypeId) => TypeId;
+}
+
+/**
+ * The unit with one map more.
+ *
+ * @param members of its definition, in the words of libbpf: `type`, `max_entries`, …
+ */
+export function withMap(
+  unit: Unit,
+  symbol: string,
+  members: (types: MapTypes) => readonly (readonly [name: string, type: TypeId])[],
+): Unit {
+  const { types, add, addOnce } = extendTypes(unit);
+  const int = addOnce(INT);
+  const pointer = (type: TypeId): TypeId => add({ kind: "ptr", type });
+  const number = (length: number): TypeId => pointer(add({ kind: "array", type: int, indexType: int, length }));
+  const defined = members({ add, addOnce, number, pointer });
+  const size = 8 * defined.length;
+  const definition = add({
+    kind: "struct",
+    name: "",
+    size,
+    members: defined.map(([name, type], index) => ({ name, type, bitOffset: 64 * index, bitSize: 0 })),
+    bitfields: false,
+  });
+  const type = add({ kind: "var", name: symbol, type: definition, linkage: "global" });
+  const map: UnitMap = { symbol, type, size, shared: false, values: [] };
+  return { ...unit, maps: [...unit.maps, map], btf: { types } };
 }
 
 interface Variable {

@@ -1,6 +1,6 @@
 /** One license for one linked object: the kernel asks it before it lets a program call a GPL-only helper. */
 import { XdpgenError } from "../../errors.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 
 /** include/linux/license.h, license_is_gpl_compatible(). */
 const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
@@ -16,7 +16,7 @@ const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
 const OWN_LICENSE = "Apache-2.0";
 
 /** @throws XdpgenError `object-unsupported` where GPL-compatible and other programs would become one work */
-export function commonLicense(programs: readonly ResolvedProgram[]): string {
+export function commonLicense(programs: readonly ResolvedObject[]): string {
   const licenses = new Set(programs.map((p) => p.object.license));
   if (licenses.size <= 1) return [...licenses][0] ?? OWN_LICENSE;
   const other = programs.find((p) => !GPL_COMPATIBLE.has(p.object.license));

@@ -1,6 +1,7 @@
 /** The kernel's limits for one program, which all that is linked into a dispatcher share. */
 import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
+import { isTailCalled } from "../object/program.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Unit } from "./unit.ts";
 
@@ -32,11 +33,18 @@ export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[
   const kconfig = units.some(({ externs }) => externs.some((e) => e.section === ".kconfig" && used.has(e.symbol)));
   const maps = brought.filter((name) => used.has(name)).length + (kconfig ? 1 : 0);
   const counters = plan.counters ? 1 : 0;
-  if (maps + counters > MAX_MAPS) {
+  const loaded = plan.nodes.filter(({ program }) => isTailCalled(program)).length;
+  if (maps + loaded + counters > MAX_MAPS) {
+    const others = [
+      ...(loaded > 0 ? [`${loaded} for programs that are loaded already`] : []),
+      ...(counters > 0 ? ["its counters"] : []),
+    ];
+    const beside = others.length > 0 ? ` beside ${others.join(" and ")}` : "";
     throw new XdpgenError(
       "limit",
       `chain ${plan.chain} links programs that use ${maps} maps (a data section counts as one)` +
-        `${counters > 0 ? " beside its counters" : ""}, and the kernel takes ${MAX_MAPS} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${MAX_MAPS}`,
+        beside +
+        `, and the kernel takes ${MAX_MAPS} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${MAX_MAPS}`,
     );
   }
 }

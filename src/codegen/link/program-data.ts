@@ -2,7 +2,7 @@
 import { SHF_ALLOC, SHF_EXECINSTR } from "../elf/index.ts";
 import type { ElfRelocation, ElfSection } from "../elf/object.ts";
 import type { CodeInstruction } from "../object/code.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import { variablesOf } from "../object/variables.ts";
 import { identifier } from "./names.ts";
 import type { UnitData } from "./unit.ts";
@@ -29,7 +29,7 @@ type Functions = readonly { readonly code: readonly CodeInstruction[] }[];
  *
  * @throws XdpgenError `object-unsupported` where the code reads a variable that holds an address: no loader fills it in
  */
-export function dataSections(program: ResolvedProgram, functions: Functions): readonly ProgramData[] {
+export function dataSections(program: ResolvedObject, functions: Functions): readonly ProgramData[] {
   return program.object.elf.sections.flatMap((section, index) => {
     const kind = dataKind(section);
     if (!kind || section.size === 0) return [];
@@ -52,7 +52,7 @@ export function dataSections(program: ResolvedProgram, functions: Functions): re
 }
 
 /** Addresses in variables that no code reads do no harm. */
-function refuseAddresses(program: ResolvedProgram, index: number, functions: Functions): void {
+function refuseAddresses(program: ResolvedObject, index: number, functions: Functions): void {
   const { elf } = program.object;
   const { name, relocations } = elf.sections[index]!;
   if (relocations.length === 0) return;
@@ -70,7 +70,7 @@ function refuseAddresses(program: ResolvedProgram, index: number, functions: Fun
   }
 }
 
-function targetOf({ object: { elf } }: ResolvedProgram, { symbol: index }: ElfRelocation): string {
+function targetOf({ object: { elf } }: ResolvedObject, { symbol: index }: ElfRelocation): string {
   const symbol = elf.symbols[index]!;
   const section = typeof symbol.section === "number" ? elf.sections[symbol.section]!.name : symbol.section;
   return symbol.type === "section" || symbol.name === "" ? `something in section ${section}` : symbol.name;

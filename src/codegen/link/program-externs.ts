@@ -5,7 +5,7 @@
 import { XdpgenError } from "../../errors.ts";
 import type { TypeId } from "../btf/types.ts";
 import type { CodeInstruction } from "../object/code.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import type { UnitExtern } from "./unit.ts";
 import { unsupported } from "./unsupported.ts";
 
@@ -14,7 +14,7 @@ const LEAVES_FOR_GOOD: ReadonlySet<string> = new Set(["bpf_throw"]);
 
 /** @throws XdpgenError `object-unsupported` for a symbol that no kernel has either */
 export function programExterns(
-  program: ResolvedProgram,
+  program: ResolvedObject,
   functions: readonly { readonly code: readonly CodeInstruction[] }[],
 ): readonly UnitExtern[] {
   const names = new Set(
@@ -23,7 +23,7 @@ export function programExterns(
   return [...names].map((name) => programExtern(program, name));
 }
 
-function programExtern(program: ResolvedProgram, name: string): UnitExtern {
+function programExtern(program: ResolvedObject, name: string): UnitExtern {
   const { btf, elf } = program.object;
   if (LEAVES_FOR_GOOD.has(name)) throw unsupported(program, `calls ${name}, which would leave the dispatcher for good`);
   const weak = elf.symbols.some((s) => s.section === "undefined" && s.name === name && s.binding === "weak");
@@ -39,7 +39,7 @@ function programExtern(program: ResolvedProgram, name: string): UnitExtern {
   );
 }
 
-function isExtern(program: ResolvedProgram, id: TypeId, name: string): boolean {
+function isExtern(program: ResolvedObject, id: TypeId, name: string): boolean {
   const type = program.object.btf.types[id - 1];
   return (type?.kind === "var" || type?.kind === "func") && type.linkage === "extern" && type.name === name;
 }

@@ -3,7 +3,7 @@ import type { TypeId } from "../btf/types.ts";
 import { SHF_EXECINSTR } from "../elf/index.ts";
 import { functionStartingAt } from "../object/code.ts";
 import type { ObjectFunction } from "../object/open.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import { resolveType } from "../object/signature.ts";
 import { variablesOf } from "../object/variables.ts";
 import { numberApart } from "./names.ts";
@@ -30,7 +30,7 @@ export interface InitialValue {
 }
 
 /** @throws XdpgenError `object-unsupported` */
-export function objectMaps(program: ResolvedProgram): readonly ObjectMap[] {
+export function objectMaps(program: ResolvedObject): readonly ObjectMap[] {
   const { object } = program;
   const { elf, btf } = object;
   if (elf.sections.some((s) => s.name === "maps" && s.size > 0)) {
@@ -58,7 +58,7 @@ export function objectMaps(program: ResolvedProgram): readonly ObjectMap[] {
 }
 
 /** @param section index of `.maps`; offsets in the result are from its start */
-function initialValues(program: ResolvedProgram, section: number): readonly InitialValue[] {
+function initialValues(program: ResolvedObject, section: number): readonly InitialValue[] {
   const { object } = program;
   const { data, relocations } = object.elf.sections[section]!;
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);

@@ -6,7 +6,7 @@ import { XdpgenError } from "../../errors.ts";
 import type { Instruction } from "../asm/index.ts";
 import { type CodeInstruction, type Reference, readCode } from "../object/code.ts";
 import type { ObjectFunction } from "../object/open.ts";
-import type { ResolvedProgram } from "../object/program.ts";
+import type { ResolvedObject } from "../object/program.ts";
 import { isDispatchable } from "../object/signature.ts";
 import { numberApart, tellApart } from "./names.ts";
 import { dataKind, dataSections } from "./program-data.ts";
@@ -35,7 +35,7 @@ interface ReachedFunction {
  * @param taken names of functions and sections that the dispatcher uses
  * @throws XdpgenError `object-unsupported` for what only libbpf could do with an object of its own
  */
-export function programUnits(programs: readonly ResolvedProgram[], taken: ReadonlySet<string>): readonly ProgramUnit[] {
+export function programUnits(programs: readonly ResolvedObject[], taken: ReadonlySet<string>): readonly ProgramUnit[] {
   const collected = programs.map((program) =>
     naming(program, () => {
       const maps = objectMaps(program);
@@ -101,13 +101,13 @@ export function programUnits(programs: readonly ResolvedProgram[], taken: Readon
   });
 }
 
-function missing(program: ResolvedProgram, value: InitialValue["is"]): never {
+function missing(program: ResolvedObject, value: InitialValue["is"]): never {
   const what = typeof value === "number" ? `map at byte ${value} of .maps` : value.name;
   throw unsupported(program, `fills a map with the ${what}, which its BTF does not define`);
 }
 
 /** Runs a step that reads the program's object, and lets what it refuses name the program. */
-function naming<T>(program: ResolvedProgram, step: () => T): T {
+function naming<T>(program: ResolvedObject, step: () => T): T {
   try {
     return step();
   } catch (error) {
@@ -122,7 +122,7 @@ function naming<T>(program: ResolvedProgram, step: () => T): T {
  * @throws XdpgenError `object-unsupported`: libbpf has programs and functions apart, and one function would be both
  */
 function reachableFunctions(
-  program: ResolvedProgram,
+  program: ResolvedObject,
   tailCalls: ReadonlySet<ObjectFunction>,
 ): readonly ReachedFunction[] {
   const { object } = program;
@@ -149,7 +149,7 @@ function reachableFunctions(
 }
 
 function unitFunction(
-  program: ResolvedProgram,
+  program: ResolvedObject,
   { function: f, code, tailCalled: isTailCalled }: ReachedFunction,
   symbol: string,
   isEntry: boolean,

@@ -8,6 +8,7 @@ import { isPossible } from "../dispatcher/reach.ts";
 import { readCode } from "../object/code.ts";
 import { hasLoop } from "../object/flow.ts";
 import type { ObjectFunction, XdpObject } from "../object/open.ts";
+import { isTailCalled, type ResolvedObject } from "../object/program.ts";
 import { type ReturnCodes, returnCodes } from "../object/returns.ts";
 import { type Outcome, OUTCOMES, type Plan, type PlanNode, type Target } from "../plan/plan.ts";
 
@@ -29,21 +30,25 @@ export interface Fact {
 /** One for each node of the plan, in its order. */
 export function factsOf(chain: Chain, plan: Plan): readonly Fact[] {
   return plan.nodes.map((node): Fact => {
-    const { object, main } = node.program;
-    const codes = returnCodes(object, main);
+    const shown = isTailCalled(node.program) ? UNKNOWN : codeFacts(node.program);
+    const { codes } = shown;
     const ways = OUTCOMES.filter((outcome) => isPossible(outcome, codes)).map((o) => [o, node.edges[o]] as const);
     const declared = chain.programs.findIndex((program) => program.name === node.program.name);
-    const calls = callsRedirect(object, main);
-    return {
-      node,
-      program: chain.programs[declared]!,
-      declared,
-      codes,
-      ways,
-      redirects: calls,
-      loops: hasLoop(readCode(object, main)),
-    };
+    return { node, program: chain.programs[declared]!, declared, ways, ...shown };
   });
+}
+
+type CodeFacts = Pick<Fact, "codes" | "redirects" | "loops">;
+
+/** Of a program that is loaded already nothing is said. */
+const UNKNOWN: CodeFacts = { codes: "any", redirects: false, loops: false };
+
+function codeFacts({ object, main }: ResolvedObject): CodeFacts {
+  return {
+    codes: returnCodes(object, main),
+    redirects: callsRedirect(object, main),
+    loops: hasLoop(readCode(object, main)),
+  };
 }
 
 /** What a path has kept so far. */

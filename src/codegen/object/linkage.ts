@@ -2,7 +2,7 @@
  * How one program is bound to its slot: what is declared, or, under `auto`, the first of the preferred linkages that its
  * object allows. What the programs of a chain need together is weighed later (`dispatcher/settle.ts`).
  */
-import type { Chain, Linkage, Program } from "../../chain/chain.ts";
+import type { Chain, ObjectLinkage, Program } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { SHF_EXECINSTR } from "../elf/index.ts";
 import { MAX_STACK } from "./frame.ts";
@@ -14,7 +14,7 @@ import { stackUse } from "./stack.ts";
 export const HELD_BYTES = 24;
 
 export interface LinkageChoice {
-  readonly linkage: Linkage;
+  readonly linkage: ObjectLinkage;
   /** Whether the linkage was left to us. */
   readonly auto: boolean;
   /** Why it is not the one that was preferred; a clause. */
@@ -28,12 +28,13 @@ export interface LinkageChoice {
 export function chooseLinkage(
   program: Program,
   chain: Chain,
-  auto: Linkage,
+  auto: ObjectLinkage,
   object: XdpObject,
   main: ObjectFunction,
 ): LinkageChoice {
   const declared = program.linkage && program.linkage !== "auto" ? program.linkage : chain.linkage;
-  if (declared !== "auto") {
+  // That an object is not tail-called is checked with the chain.
+  if (declared !== "auto" && declared !== "tail") {
     const obstacle = obstacleTo(declared, object, main);
     if (obstacle === undefined) return { linkage: declared, auto: false };
     throw new XdpgenError("object-unsupported", `${obstacle}; change that, or use \`linkage: call\``);
@@ -45,7 +46,7 @@ export function chooseLinkage(
   return { linkage, auto: true, because: `not ${preferred}: ${obstacle}` };
 }
 
-function preferences(prefer: NonNullable<Chain["prefer"]>, auto: Linkage): readonly Linkage[] {
+function preferences(prefer: NonNullable<Chain["prefer"]>, auto: ObjectLinkage): readonly ObjectLinkage[] {
   switch (prefer) {
     case "independence":
       return [auto, "call"];
@@ -55,7 +56,7 @@ function preferences(prefer: NonNullable<Chain["prefer"]>, auto: Linkage): reado
 }
 
 /** What of an object stands in the way of a linkage; a clause. */
-export function obstacleTo(linkage: Linkage, object: XdpObject, main: ObjectFunction): string | undefined {
+export function obstacleTo(linkage: ObjectLinkage, object: XdpObject, main: ObjectFunction): string | undefined {
   switch (linkage) {
     case "call":
       return undefined;

@@ -1,6 +1,14 @@
 /** A program of a chain joined with what its object says of itself. */
 import { utf8ToBytes } from "@noble/hashes/utils.js";
-import { type Action, type Chain, isLinked, type Linkage, type Program } from "../../chain/chain.ts";
+import {
+  type Action,
+  type Chain,
+  isLinked,
+  type Linkage,
+  loadedSource,
+  type ObjectLinkage,
+  type Program,
+} from "../../chain/chain.ts";
 import { nearest } from "../../nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
@@ -10,10 +18,11 @@ import { hasFrags, type ObjectFunction, openObject, type XdpObject, xdpFunctions
 import { type ReturnCodes, returnCodes } from "./returns.ts";
 import { readRunConfig } from "./run-config.ts";
 
-export interface ResolvedProgram {
-  readonly name: string;
-  /** Path as declared. */
-  readonly path: string;
+export type ResolvedProgram = ResolvedObject | ResolvedLoaded;
+
+/** A program that comes as an object. */
+export interface ResolvedObject extends Resolved {
+  readonly linkage: ObjectLinkage;
   /** The ELF object, its `const volatile` variables already set to the declared globals. */
   readonly bytes: Uint8Array;
   /** `bytes`, opened. */
@@ -22,6 +31,19 @@ export interface ResolvedProgram {
   readonly main: ObjectFunction;
   /** The name of `main`. */
   readonly function: string;
+}
+
+/** A program that is loaded already. Which one is behind its slot is the loader's affair, and can change while it runs. */
+export interface ResolvedLoaded extends Resolved {
+  readonly linkage: "tail";
+  /** Its code makes tail calls, as far as is known. */
+  readonly tailCalls: boolean;
+}
+
+interface Resolved {
+  readonly name: string;
+  /** Path of the object as declared; of a loaded program where it is found, as `pinned: PATH`. */
+  readonly path: string;
   readonly priority: number | "none";
   readonly proceedOn: readonly Action[];
   readonly linkage: Linkage;
@@ -29,23 +51,38 @@ export interface ResolvedProgram {
   readonly auto: boolean;
   /** Why the linkage is not the one that was preferred; a clause. */
   readonly because?: string;
-  /** Declared in section `xdp.frags`: takes packets of several buffers. */
+  /** Declared in section `xdp.frags`, or loaded so: takes packets of several buffers. */
   readonly frags: boolean;
   /** The codes that the function can return, as far as its object shows. */
   readonly codes: ReturnCodes;
-  /** Sixteen hex digits over object bytes (globals set) and function. */
+  /** Sixteen hex digits over object bytes (globals set) and function; the same for all loaded programs. */
   readonly hash: string;
 }
 
+/** Whether the program's code is part of the dispatcher's own program. */
+export function isLinkedProgram(program: ResolvedProgram): program is ResolvedObject {
+  return isLinked(program.linkage);
+}
+
+/** Whether the program replaces the stub of its slot. */
+export function isExtension(program: ResolvedProgram): program is ResolvedObject & { readonly linkage: "freplace" } {
+  return program.linkage === "freplace";
+}
+
+export function isTailCalled(program: ResolvedProgram): program is ResolvedLoaded {
+  return program.linkage === "tail";
+}
+
 const DEFAULT_PRIORITY = 50;
+const DEFAULT_PROCEED_ON: readonly Action[] = ["pass"];
 
 /**
  * The chain's programs, resolved, in order of declaration.
  *
- * @param auto what linkage `auto` means
+ * @param auto what linkage `auto` means for objects
  * @throws XdpgenError with the mistakes of all programs at once
  */
-export function resolvePrograms(chain: Chain, auto: Linkage): readonly ResolvedProgram[] {
+export function resolvePrograms(chain: Chain, auto: ObjectLinkage): readonly ResolvedProgram[] {
   const resolved: ResolvedProgram[] = [];
   const mistakes: XdpgenError[] = [];
   for (const program of chain.programs) {
@@ -53,7 +90,7 @@ export function resolvePrograms(chain: Chain, auto: Linkage): readonly ResolvedP
       resolved.push(resolveProgram(program, chain, auto));
     } catch (error) {
       if (!(error instanceof XdpgenError)) throw error;
-      mistakes.push(new XdpgenError(error.code, `${program.name} (${program.object}): ${error.message}`));
+      mistakes.push(new XdpgenError(error.code, `${program.name} (${program.object ?? "?"}): ${error.message}`));
     }
   }
   if (mistakes.length === 1) throw mistakes[0]!;
@@ -64,8 +101,31 @@ export function resolvePrograms(chain: Chain, auto: Linkage): readonly ResolvedP
   return resolved;
 }
 
-function resolveProgram(program: Program, chain: Chain, auto: Linkage): ResolvedProgram {
-  if (!program.bytes) {
+function resolveProgram(program: Program, chain: Chain, auto: ObjectLinkage): ResolvedProgram {
+  const loaded = loadedSource(program);
+  return loaded === undefined ? resolveObject(program, chain, auto) : resolveLoaded(program, loaded);
+}
+
+const LOADED_HASH = shortHash(utf8ToBytes("loaded"));
+
+function resolveLoaded({ name, priority, proceedOn, facts, linkage }: Program, source: string): ResolvedLoaded {
+  return {
+    name,
+    path: source,
+    priority: priority ?? DEFAULT_PRIORITY,
+    proceedOn: proceedOn ?? DEFAULT_PROCEED_ON,
+    linkage: "tail",
+    auto: linkage === undefined || linkage === "auto",
+    frags: facts?.frags ?? false,
+    tailCalls: facts?.tailCalls ?? false,
+    // Another program can take its place while the dispatcher runs.
+    codes: "any",
+    hash: LOADED_HASH,
+  };
+}
+
+function resolveObject(program: Program, chain: Chain, auto: ObjectLinkage): ResolvedObject {
+  if (program.object === undefined || !program.bytes) {
     throw new XdpgenError("file-unreadable", "the object has not been read; pass the chain to resolveChain() first");
   }
   const bytes = setGlobals(program.bytes, program.globals ?? {});
@@ -81,7 +141,7 @@ function resolveProgram(program: Program, chain: Chain, auto: Linkage): Resolved
     main,
     function: main.name,
     priority: program.priority ?? config.priority ?? DEFAULT_PRIORITY,
-    proceedOn: program.proceedOn ?? config.proceedOn ?? ["pass"],
+    proceedOn: program.proceedOn ?? config.proceedOn ?? DEFAULT_PROCEED_ON,
     ...choice,
     frags: hasFrags(object, main),
     // Of a stub nobody asks what the program behind it returns, unless the program is alone.

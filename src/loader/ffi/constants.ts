@@ -7,6 +7,7 @@ export const BPF_XDP = 37;
 /** kernel/bpf's bpf_verifier.h: the path that failed; everything that was walked. */
 export const BPF_LOG_LEVEL1 = 1;
 export const BPF_LOG_LEVEL2 = 2;
+export const BPF_F_XDP_HAS_FRAGS = 32;
 export const BPF_F_REPLACE = 4;
 export const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
 

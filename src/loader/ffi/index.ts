@@ -2,6 +2,7 @@
  * The kernel through libbpf and libc. This folder is the only one that imports koffi and the only one with C names; what
  * goes out is the `Kernel` of ../kernel.ts. Every return value passes through `check`.
  */
+import { readlinkSync } from "node:fs";
 import type { Mode } from "../../chain/chain.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "../kernel.ts";
 import { isErrno } from "../kernel.ts";
@@ -34,8 +35,18 @@ function throughLibbpf(): Kernel {
     openObject,
     loadBtf: (btf) => checkFd("bpf_btf_load", lib.bpf_btf_load(btf, btf.length, null)),
     loadProgram,
+    createMap: ({ type, name, keySize, valueSize, maxEntries }) =>
+      checkFd("bpf_map_create", lib.bpf_map_create(type, name, keySize, valueSize, maxEntries, null)),
     verify,
 
+    isProgram(fd) {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:bpf-prog";
+      } catch (error) {
+        if (isErrno(error, "ENOENT")) return false;
+        throw error;
+      }
+    },
     programInfo,
     programCode,
     programTypeName: (type) => lib.libbpf_bpf_prog_type_str(type) ?? `type ${type}`,

@@ -58,6 +58,7 @@ function openLibrary() {
 
     bpf_btf_load: c<(data: Uint8Array, size: number, opts: Pointer) => number>("int bpf_btf_load(const void *btf_data, size_t btf_size, const struct bpf_btf_load_opts *opts)"),
     bpf_prog_load: c<(type: number, name: string, license: string, insns: Uint8Array, count: number, opts: Uint8Array) => number>("int bpf_prog_load(enum bpf_prog_type prog_type, const char *prog_name, const char *license, const struct bpf_insn *insns, size_t insn_cnt, const struct bpf_prog_load_opts *opts)"),
+    bpf_map_create: c<(type: number, name: string, keySize: number, valueSize: number, maxEntries: number, opts: Memory) => number>("int bpf_map_create(enum bpf_map_type map_type, const char *map_name, __u32 key_size, __u32 value_size, __u32 max_entries, const struct bpf_map_create_opts *opts)"),
     bpf_obj_get_info_by_fd: c<(fd: number, info: Uint8Array, length: Uint8Array) => number>("int bpf_obj_get_info_by_fd(int bpf_fd, void *info, __u32 *info_len)"),
     bpf_prog_get_fd_by_id: c<(id: number) => number>("int bpf_prog_get_fd_by_id(__u32 id)"),
     bpf_map_get_fd_by_id: c<(id: number) => number>("int bpf_map_get_fd_by_id(__u32 id)"),

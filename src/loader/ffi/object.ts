@@ -52,7 +52,7 @@ function programOf(lib: Libbpf, program: Pointer): ObjectProgram {
   return {
     name: lib.bpf_program__name(program),
     setAutoload: (on) => void check("bpf_program__set_autoload", lib.bpf_program__set_autoload(program, on)),
-    makeXdp: () => setType(BPF_PROG_TYPE_XDP, BPF_XDP),
+    makeXdp: (attachType) => setType(BPF_PROG_TYPE_XDP, attachType === "none" ? 0 : BPF_XDP),
     makeExtension: (target, functionName) => {
       setType(BPF_PROG_TYPE_EXT, 0);
       check("bpf_program__set_attach_target", lib.bpf_program__set_attach_target(program, target, functionName));

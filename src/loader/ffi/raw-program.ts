@@ -34,7 +34,8 @@ function load(program: RawProgram, logLevel: number): Fd {
   const funcInfo = program.funcInfo && Uint8Array.from(program.funcInfo);
   const fdArray = program.fdArray && new Uint8Array(Int32Array.from(program.fdArray).buffer);
   const opts = progLoadOpts({
-    expectedAttachType: program.type === "xdp" ? K.BPF_XDP : 0,
+    expectedAttachType: program.type === "xdp" && program.attachType !== "none" ? K.BPF_XDP : 0,
+    flags: program.frags === true ? K.BPF_F_XDP_HAS_FRAGS : 0,
     btf: program.btf ?? 0,
     attachBtfId: program.target?.btfId ?? 0,
     attachProgFd: program.target?.program ?? 0,

@@ -173,6 +173,7 @@ export function objectOpenOpts(name: bigint): Uint8Array {
 /** `struct bpf_prog_load_opts` up to `log_buf`. */
 export function progLoadOpts(fields: {
   readonly expectedAttachType: number;
+  readonly flags: number;
   readonly btf: number;
   readonly attachBtfId: number;
   readonly attachProgFd: number;
@@ -186,6 +187,7 @@ export function progLoadOpts(fields: {
   return opts(104, (v) => {
     v.setUint32(12, fields.expectedAttachType, true);
     v.setUint32(16, fields.btf, true);
+    v.setUint32(20, fields.flags, true);
     v.setUint32(32, fields.attachBtfId, true);
     v.setUint32(36, fields.attachProgFd, true);
     v.setBigUint64(48, fields.fdArray, true);

@@ -1,6 +1,6 @@
 /** Which programs are inlined, and where those go that cannot be: by rule, with a reason. */
 import { describe, expect, it } from "vitest";
-import type { Chain, Linkage, Program } from "../../../src/chain/index.ts";
+import type { Chain, ObjectLinkage, Program } from "../../../src/chain/index.ts";
 import {
   add64Imm,
   add64Reg,
@@ -27,7 +27,7 @@ import {
   withLabel,
 } from "../../../src/codegen/asm/index.ts";
 import { writeElf } from "../../../src/codegen/elf/index.ts";
-import { planChain, synthesise } from "../../../src/codegen/index.ts";
+import { planChain, type ResolvedObject, synthesise } from "../../../src/codegen/index.ts";
 import { stackUse } from "../../../src/codegen/object/stack.ts";
 import { parseObject } from "../../../src/codegen/source/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
@@ -46,7 +46,7 @@ const long = (name: string, instructions: number): Program =>
 
 const speed = (...programs: readonly Program[]): Chain => chainOf(programs, { prefer: "speed" });
 
-function linkages(chain: Chain, auto: Linkage = "call"): readonly string[] {
+function linkages(chain: Chain, auto: ObjectLinkage = "call"): readonly string[] {
   return planChain(chain, { auto }).nodes.map(({ program: p }) =>
     [p.name, p.linkage, p.because].filter(Boolean).join(" "),
   );
@@ -219,7 +219,8 @@ it.each([
   ["puts where its caller can load it", "*(u64 *)(r1 + 0) = r1", "unknown"],
 ])("finds what a callee %s", (_, callee, own) => {
   const bytes = writeElf(parseObject(handing(callee)));
-  const { main, object } = planChain(chainOf([{ name: "handing", object: "handing.bpf.o", bytes }])).nodes[0]!.program;
+  const { main, object } = planChain(chainOf([{ name: "handing", object: "handing.bpf.o", bytes }])).nodes[0]!
+    .program as ResolvedObject;
   expect(stackUse(object, main)).toMatchObject({ own, below: 32 });
 });
 

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
-import { LINKAGES } from "../../../src/chain/index.ts";
+import { OBJECT_LINKAGES } from "../../../src/chain/index.ts";
 import { decode, encode } from "../../../src/codegen/asm/index.ts";
 import { btfStrings, decodeBtf, decodeBtfExt, encodeBtf } from "../../../src/codegen/btf/index.ts";
 import { SHF_EXECINSTR, readElf, writeElf } from "../../../src/codegen/elf/index.ts";
@@ -34,7 +34,7 @@ function linked(bytes: Uint8Array): Uint8Array | string {
   return status === 0 ? new Uint8Array(readFileSync(output)) : stderr;
 }
 
-const dispatchers = LINKAGES.map((linkage): [string, Uint8Array] => {
+const dispatchers = OBJECT_LINKAGES.map((linkage): [string, Uint8Array] => {
   const programs = [sampleProgram("counter"), sampleProgram("denylist"), testProgram("globals"), testProgram("core")];
   return [`dispatcher, ${linkage}`, synthesise(chainOf(programs, { linkage })).elf];
 });

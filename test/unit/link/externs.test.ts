@@ -39,7 +39,11 @@ const LOCK = "extern void bpf_rcu_read_lock(void) __ksym";
 
 describe("externs", () => {
   it("are undefined symbols, and sections of BTF list them", () => {
-    const programs = ["externs", "kconfig"].map((name) => ({ ...testProgram(name), bytes: testProgram(name).bytes! }));
+    const programs = ["externs", "kconfig"].map((name) => ({
+      ...testProgram(name),
+      object: `${name}.bpf.o`,
+      bytes: testProgram(name).bytes!,
+    }));
     const { wanted, listed, types } = link(...programs);
     expect(wanted.toSorted()).toEqual([
       "global notype LINUX_KERNEL_VERSION",

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { LINKAGES, type Program } from "../../../src/chain/index.ts";
+import { OBJECT_LINKAGES, type Program } from "../../../src/chain/index.ts";
 import { decode, exit, mov64Imm, R0, slots } from "../../../src/codegen/asm/index.ts";
 import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
 import { readElf, writeElf } from "../../../src/codegen/elf/index.ts";
@@ -104,7 +104,7 @@ describe("link", () => {
     for (const name of names) expect(elf.symbols.map((s) => s.name)).toContain(name);
   });
 
-  it.each(LINKAGES)("leaves the name of the counters to them, linkage %s", (linkage) => {
+  it.each(OBJECT_LINKAGES)("leaves the name of the counters to them, linkage %s", (linkage) => {
     const named = { name: "xdpgen--counts", object: "x", bytes: objectOf("xdpgen__counts", [mov64Imm(R0, 2), exit()]) };
     const counting = synthesise(chainOf([named], { name: "counts", counters: true, linkage }));
     const { elf } = parts(counting);

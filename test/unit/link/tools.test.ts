@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { LINKAGES } from "../../../src/chain/index.ts";
+import { OBJECT_LINKAGES } from "../../../src/chain/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const run = (command: string, ...args: readonly string[]): string => execFileSync(command, args, { encoding: "utf8" });
 
-describe.each(LINKAGES)("linkage %s", (linkage) => {
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   const programs = [
     ...["counter", "denylist"].map(sampleProgram),
     ...["globals", "core", "map-in-map", "externs", "kconfig", "functions", "arg-tags"].map(testProgram),

@@ -2,7 +2,7 @@
 import { unlinkSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Chain, isLinked, LINKAGES, type Linkage } from "../../../src/chain/chain.ts";
+import { type Chain, isLinked, OBJECT_LINKAGES, type ObjectLinkage } from "../../../src/chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../../src/codegen/index.ts";
 import { attach } from "../../../src/loader/attachment.ts";
 import { difference, isNone } from "../../../src/loader/difference.ts";
@@ -143,7 +143,7 @@ describe("difference", () => {
 });
 
 /** Chains whose pairs make every kind of change. */
-function variants(linkage: Linkage): readonly Chain[] {
+function variants(linkage: ObjectLinkage): readonly Chain[] {
   const counted = (version: number, rest = {}) => numbered(9, { name: "counted", bytes: withMap(version), ...rest });
   const both = chain(linkage, numbered(1), counted(1));
   const other = linkage === "call" ? "freplace" : "call";
@@ -167,7 +167,7 @@ function mapIds(w: World): ReadonlyMap<string, number> {
   return new Map(programs.flatMap((p) => p.maps.map(({ name, id }) => [`${p.name}/${name}`, id] as const)));
 }
 
-describe.each(LINKAGES)("preview, linkage %s", (linkage) => {
+describe.each(OBJECT_LINKAGES)("preview, linkage %s", (linkage) => {
   it.each([false, true])("says what the swap then does, for maps pinned by name: %s", async (pinnedByName) => {
     const options = { maps: { seen: { pinnedByName } } };
     const seen = new Set<string>();

@@ -20,6 +20,7 @@ import {
   type ObjectProgram,
   type ProgramCode,
   type ProgramInfo,
+  type RawProgram,
   type Verification,
 } from "../../../src/loader/kernel.ts";
 
@@ -46,8 +47,10 @@ type Resource =
       readonly extension: boolean;
       readonly functions: readonly string[];
       readonly code?: ProgramCode;
+      /** What maps of programs tell programs apart by; the default is "xdp", without frags. */
+      readonly alike?: string;
     }
-  | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array }
+  | { readonly kind: "map"; readonly info: MapInfo; value: Uint8Array; program?: number | undefined }
   | { readonly kind: "link"; info: LinkInfo; readonly mode?: Mode; readonly slot?: string; moved?: boolean }
   | { readonly kind: "btf"; readonly bytes: Uint8Array };
 
@@ -60,7 +63,7 @@ function inlinedFunctions(elf: ElfObject): readonly string[] {
   const section = elf.sections.find(({ name }) => name === MANIFEST_SECTION);
   if (!section) return [];
   const { programs } = decodeManifest(section.data).manifest;
-  return programs.flatMap((program) => (program.linkage === "inline" ? [program.function] : []));
+  return programs.flatMap((program) => (program.linkage === "inline" ? [program.function!] : []));
 }
 
 export interface FakeOptions {
@@ -75,6 +78,20 @@ export interface FakeOptions {
   /** Definitions of maps by name, where they are not the default. */
   readonly maps?: Readonly<Record<string, Partial<MapDefinition> & { readonly pinnedByName?: boolean }>>;
 }
+
+const PROG_ARRAY = 3;
+/** The first byte of a load of 64 bits; and what the upper half of its second is where it loads a map by fd. */
+const LD_IMM64 = 0x18;
+const MAP_FD = 1;
+
+const XDP = "xdp";
+const alikeOf = ({
+  frags = false,
+  attachType = "xdp",
+}: {
+  readonly frags?: boolean;
+  readonly attachType?: string;
+}): string => (frags ? `${attachType} with frags` : attachType);
 
 const DEFINITION: MapDefinition = { type: 1, keySize: 4, valueSize: 8, maxEntries: 16, flags: 0 };
 
@@ -134,6 +151,22 @@ export class FakeKernel implements Kernel {
     return this.#open(this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] }));
   }
 
+  /** The program in a map of programs. */
+  programIn(map: number): number | undefined {
+    const found = this.#resources.get(map);
+    return found?.kind === "map" ? found.program : undefined;
+  }
+
+  /** A loaded program of this kind, with an fd that stays open. */
+  loadedAs(
+    name: string,
+    kind: { readonly frags?: boolean; readonly attachType?: "xdp" | "none"; readonly type?: number },
+  ): Fd {
+    const info = { ...programInfo(name, []), ...(kind.type !== undefined && { type: kind.type }) };
+    const alike = alikeOf(kind);
+    return this.#open(this.#add({ kind: "program", info, extension: false, functions: [], alike }));
+  }
+
   /** Somebody else's program on an interface. */
   occupy(ifindex: number, name: string, mode: Mode = "native"): number {
     const id = this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] });
@@ -188,9 +221,11 @@ export class FakeKernel implements Kernel {
     const mapFds = mapNames.map(() => -1);
     const maps = mapNames.map(({ name, size }, index): ObjectMap => {
       const { pinnedByName = false, ...definition } = this.options.maps?.[name] ?? {};
+      const array = name.startsWith("tail_") ? { type: PROG_ARRAY, valueSize: 4, maxEntries: 1 } : {};
       return {
         ...DEFINITION,
         valueSize: size,
+        ...array,
         ...definition,
         name,
         pinnedByName,
@@ -254,15 +289,31 @@ export class FakeKernel implements Kernel {
   };
 
   loadBtf = (bytes: Uint8Array): Fd => this.#open(this.#add({ kind: "btf", bytes }));
-  loadProgram = (raw: { readonly type: string; readonly name: string }): Fd => {
+  loadProgram = (raw: RawProgram): Fd => {
     const extension = raw.type === "extension";
     if (extension && this.options.freplace === false) throw failure("bpf_prog_load", "EPERM");
+    const [opcode, source] = raw.instructions;
+    if (opcode === LD_IMM64 && source! >> 4 === MAP_FD) {
+      const map = new DataView(raw.instructions.buffer, raw.instructions.byteOffset).getInt32(4, true);
+      const inside = this.#resources.get(this.#resource(map, "map").program ?? -1);
+      if (inside?.kind === "program" && (inside.alike ?? XDP) !== alikeOf(raw))
+        throw failure("bpf_prog_load", "EINVAL");
+    }
     return this.#open(
       this.#add({ kind: "program", info: programInfo(raw.name, []), extension, functions: [raw.name] }),
     );
   };
+  createMap = ({ name, ...definition }: Omit<MapDefinition, "flags"> & { readonly name: string }): Fd =>
+    this.#open(
+      this.#add({
+        kind: "map",
+        info: { ...definition, flags: 0, id: 0, name },
+        value: new Uint8Array(definition.valueSize),
+      }),
+    );
   verify = (): Verification => ({ log: "", refusal: undefined });
 
+  isProgram = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "program";
   programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
   mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;
   linkInfo = (fd: number): LinkInfo => this.#resource(fd, "link").info;
@@ -277,9 +328,17 @@ export class FakeKernel implements Kernel {
     [...this.#resources]
       .flatMap(([n, r]) => (n > id && r.kind === "link" && this.#isAlive(n) ? [n] : []))
       .toSorted((a, b) => a - b)[0];
-  lookup = (fd: number): Uint8Array => this.#resource(fd, "map").value;
-  update = (fd: number, _key: Uint8Array, value: Uint8Array): void =>
-    void (this.#resource(fd, "map").value = value.slice());
+  lookup = (fd: number): Uint8Array => {
+    const { program, value, info } = this.#resource(fd, "map");
+    if (info.type !== PROG_ARRAY) return value;
+    if (program === undefined) throw failure("bpf_map_lookup_elem", "ENOENT");
+    return new Uint8Array(Uint32Array.of(program).buffer);
+  };
+  update = (fd: number, _key: Uint8Array, value: Uint8Array): void => {
+    const map = this.#resource(fd, "map");
+    if (map.info.type === PROG_ARRAY) map.program = this.#fds.get(new DataView(value.buffer).getUint32(0, true));
+    else map.value = value.slice();
+  };
 
   pin = (fd: number, path: string): void => {
     if (path.includes(".", path.indexOf("/xdpgen/"))) throw failure("bpf_obj_pin", "EPERM");

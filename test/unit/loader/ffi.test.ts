@@ -47,6 +47,7 @@ describe("structs", () => {
     const names = [
       "offset(bpf_prog_load_opts, expected_attach_type)",
       "offset(bpf_prog_load_opts, prog_btf_fd)",
+      "offset(bpf_prog_load_opts, prog_flags)",
       "offset(bpf_prog_load_opts, attach_btf_id)",
       "offset(bpf_prog_load_opts, attach_prog_fd)",
       "offset(bpf_prog_load_opts, fd_array)",
@@ -60,14 +61,15 @@ describe("structs", () => {
     const load = structs.progLoadOpts({
       expectedAttachType: 1,
       btf: 2,
-      attachBtfId: 3,
-      attachProgFd: 4,
-      fdArray: 5n,
-      funcInfo: 6n,
-      funcInfoCount: 7,
-      logLevel: 8,
-      log: 9n,
-      logSize: 10,
+      flags: 3,
+      attachBtfId: 4,
+      attachProgFd: 5,
+      fdArray: 6n,
+      funcInfo: 7n,
+      funcInfoCount: 8,
+      logLevel: 9,
+      log: 10n,
+      logSize: 11,
     });
     expect(wordsSet(load)).toEqual(offsetsFromHeaders(names));
 

@@ -1,7 +1,7 @@
 /** The transaction, on a kernel of plain objects: what it leaves, and what a failure leaves. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type Chain, LINKAGES } from "../../../src/chain/chain.ts";
+import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, detach, open } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/preview.ts";
 import { status } from "../../../src/loader/status.ts";
@@ -17,7 +17,7 @@ function reporter(): { readonly lines: string[]; readonly report: (line: string)
   return { lines, report: (line) => lines.push(line) };
 }
 
-describe.each(LINKAGES)("linkage %s", (linkage) => {
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   it("attaches, swaps, and leaves exactly the pins of the live generation", async () => {
     using w = world();
     const live = await attach(chain(linkage, numbered(1), numbered(2)), "lo", { machine: w.machine() });

@@ -1,6 +1,6 @@
 /** What `--replace` and links that are not where they were leave, and what a failure on the way leaves. */
 import { describe, expect, it } from "vitest";
-import { LINKAGES, type Mode } from "../../../src/chain/chain.ts";
+import { OBJECT_LINKAGES, type Mode } from "../../../src/chain/chain.ts";
 import { attach, detach, open } from "../../../src/loader/attachment.ts";
 import type { Kernel } from "../../../src/loader/kernel.ts";
 import { status } from "../../../src/loader/status.ts";
@@ -29,7 +29,7 @@ const failingAt = (kernel: Kernel, name: string): Kernel =>
     if (call === name) throw failure(call, "EINVAL");
   });
 
-describe.each(LINKAGES)("linkage %s, a program of somebody else on our link", (linkage) => {
+describe.each(OBJECT_LINKAGES)("linkage %s, a program of somebody else on our link", (linkage) => {
   it("stays, with all pins, when any call of taking it back fails", async () => {
     const next = chain(linkage, numbered(1), numbered(2));
     const calls: string[] = [];
@@ -82,7 +82,7 @@ describe.each(LINKAGES)("linkage %s, a program of somebody else on our link", (l
   });
 });
 
-describe.each(LINKAGES)("linkage %s, a defunct link", (linkage) => {
+describe.each(OBJECT_LINKAGES)("linkage %s, a defunct link", (linkage) => {
   it("keeps its maps, as an update would, and what is there when that fails", async () => {
     using w = world();
     const program = (version: number) => numbered(1, { bytes: withMap(version) });

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Chain, GlobalValue, Program } from "../../../src/chain/index.ts";
 import { openObject } from "../../../src/codegen/object/open.ts";
-import { resolvePrograms } from "../../../src/codegen/object/program.ts";
+import { type ResolvedObject, resolvePrograms } from "../../../src/codegen/object/program.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
 import { compile } from "../../support/objects.ts";
@@ -105,7 +105,7 @@ describe("resolvePrograms", () => {
   it("reads back the globals that it set", () => {
     const value = -5;
     const [resolved] = resolve(chainOf([program("verdict", { globals: { verdict: value, mark: 7 } })]));
-    const elf = openObject(resolved!.bytes).elf;
+    const elf = openObject((resolved as ResolvedObject).bytes).elf;
     const section = elf.sections.findIndex((s) => s.name === ".rodata");
     const symbol = elf.symbols.find((s) => s.name === "verdict" && s.section === section)!;
     const { data } = elf.sections[section]!;

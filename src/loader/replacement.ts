@@ -1,0 +1,68 @@
+/**
+ * A loaded program that takes the place of another one in its slot, while the dispatcher runs on: one entry of a map changes,
+ * and each packet meets the old program or the new one. Which program is in a slot, the slot's map alone says.
+ */
+import type { DispatcherImage } from "../codegen/index.ts";
+import { requireChecks } from "./checks.ts";
+import { loadCopy } from "./copy.ts";
+import type { Change } from "./difference.ts";
+import { isErrno, type Kernel } from "./kernel.ts";
+import type { Identity } from "./live.ts";
+import type { LoadedPrograms } from "./loaded.ts";
+import { mapBinder } from "./maps.ts";
+import { fillProgramArray, programInArray } from "./program-array.ts";
+import { slotPin } from "./store.ts";
+
+/** The id of the program in a slot of linkage `tail`; undefined where the slot is empty or its pin is gone. */
+export function programInSlot(kernel: Kernel, dir: string, generation: number, name: string): number | undefined {
+  try {
+    using array = kernel.openPin(slotPin(dir, generation, name));
+    return programInArray(kernel, array.number);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Slots of what runs that hold another program than the chain says now, by the program's name; ids, 0 for none. */
+export function replacedPrograms(
+  kernel: Kernel,
+  dir: string,
+  { manifest, generation }: Identity,
+  loaded: LoadedPrograms,
+): ReadonlyMap<string, Change<number>> {
+  return new Map(
+    manifest.programs.flatMap(({ name, linkage }) => {
+      const wanted = loaded.programs.get(name);
+      if (linkage !== "tail" || !wanted) return [];
+      const from = programInSlot(kernel, dir, generation, name) ?? 0;
+      const to = wanted.info.id;
+      return from === to ? [] : [[name, { from, to }] as const];
+    }),
+  );
+}
+
+/**
+ * Runs the chain's checks on a copy that has the new program, and puts it into the slot.
+ *
+ * @param image what runs
+ * @param what the attempt, for the message
+ * @throws XdpgenError `check-failed` and what loading a copy throws; then nothing was changed
+ */
+export async function replaceProgram(
+  kernel: Kernel,
+  dir: string,
+  { manifest, generation }: Identity,
+  image: DispatcherImage,
+  loaded: LoadedPrograms,
+  name: string,
+  what: string,
+): Promise<void> {
+  if (loaded.chain.checks) {
+    using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, manifest, image.manifest));
+    await requireChecks(kernel, loaded, image, copy.program, what);
+  }
+  const { fd, info } = loaded.programs.get(name)!;
+  using array = kernel.openPin(slotPin(dir, generation, name));
+  fillProgramArray(kernel, array.number, fd, `program ${name}: program ${info.id} (${info.name})`);
+}

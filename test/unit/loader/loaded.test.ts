@@ -1,0 +1,88 @@
+/** Programs that are loaded already, on the fake kernel: what is asked of them, and what happens when any call fails. */
+import { describe, expect, it } from "vitest";
+import type { Program } from "../../../src/chain/chain.ts";
+import { attach } from "../../../src/loader/index.ts";
+import { openLoaded } from "../../../src/loader/loaded.ts";
+import { FakeKernel, failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
+import { chain, numbered, world } from "./world.ts";
+
+const theirs = (fd: number, name = "theirs"): Program => ({ name, fd, priority: 50 });
+
+describe("a loaded program", () => {
+  it.each([
+    [{}, "xdp", false],
+    [{ frags: true }, "xdp", true],
+    [{ attachType: "none" }, "none", false],
+    [{ attachType: "none", frags: true }, "none", true],
+  ] as const)("of kind %j is found out", (kind, attachType, frags) => {
+    const kernel = new FakeKernel();
+    const { number } = kernel.loadedAs("theirs", kind);
+    const fds = kernel.openFds;
+    using loaded = openLoaded(kernel, chain("auto", theirs(number)));
+    expect(loaded.attachType).toBe(attachType);
+    expect(loaded.chain.programs[0]!.facts).toEqual({ frags, tailCalls: false });
+    expect(kernel.openFds).toBe(fds);
+  });
+
+  it("is held by its id until the work is done", () => {
+    const kernel = new FakeKernel();
+    const program = kernel.loadedAs("theirs", {});
+    const { id } = kernel.programInfo(program.number);
+    const loaded = openLoaded(kernel, chain("auto", { name: "theirs", id }));
+    program.close();
+    expect(kernel.openFds).toBe(1);
+    loaded[Symbol.dispose]();
+    expect(kernel.openFds).toBe(0);
+  });
+
+  it("is refused where it can be no slot's, and no fd stays open", () => {
+    const kernel = new FakeKernel();
+    const extension = kernel.loadedAs("ext", { type: 28 });
+    const [one, other] = (["xdp", "none"] as const).map((attachType) => kernel.loadedAs(attachType, { attachType }));
+    const fds = kernel.openFds;
+    const open = (...programs: readonly Program[]) => openLoaded(kernel, chain("auto", ...programs));
+    const { id } = kernel.programInfo(one!.number);
+    expect(() => open({ name: "held", id }, theirs(extension.number))).toThrow(/is of type type 28, and a slot takes/);
+    expect(() => open({ name: "held", id }, theirs(other!.number))).toThrow(
+      "program held is loaded with expected_attach_type BPF_XDP and theirs without an expected_attach_type",
+    );
+    expect(() => open({ name: "gone", id: 9999 })).toThrow("program gone (id: 9999): no such program is loaded");
+    expect(kernel.openFds).toBe(fds);
+  });
+});
+
+describe("when any one call fails", () => {
+  const other = (kernel: FakeKernel, at: number, calls: string[]) =>
+    watched(kernel, (count, call) => {
+      if (at === 0) calls[count - 1] = call;
+      else if (count === at) throw failure(call, "EINVAL");
+    });
+
+  it.each(["replaced", "swapped"] as const)("the chain is the old or the new one whole, %s", async (outcome) => {
+    const calls: string[] = [];
+    let failures = 0;
+    for (let at = 0; at === 0 || at <= calls.length; at++) {
+      using w = world();
+      const [one, two] = ["one", "two"].map((name) => w.kernel.loadedAs(name, {}).number) as [number, number];
+      const more = outcome === "swapped" ? [numbered(2)] : [];
+      await attach(chain("call", numbered(1), theirs(one)), "lo", { machine: w.machine() });
+      const running = (): unknown => {
+        const info = w.kernel.programInfo(w.kernel.programById(w.kernel.running()).number);
+        return info.mapIds.map((id) => w.kernel.programIn(id)).filter((id) => id !== undefined);
+      };
+      const held = w.snapshot();
+      const idOf = (fd: number): number => w.kernel.programInfo(fd).id;
+      const next = chain("call", numbered(1), theirs(two), ...more);
+      const result = await attach(next, "lo", { machine: w.machine(other(w.kernel, at, calls)) }).then(
+        (live) => live.result?.outcome,
+        () => "failed",
+      );
+      if (result === "failed") failures++;
+      if (at === 0) expect(result).toBe(outcome);
+      if (result === "failed") expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(held);
+      expect(running(), `call ${at}, ${calls[at - 1]}`).toEqual([idOf(result === "failed" ? one : two)]);
+    }
+    expect(failures).toBeGreaterThan(10);
+  });
+});
