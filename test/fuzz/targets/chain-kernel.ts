@@ -2,6 +2,8 @@ import fc from "fast-check";
 import type { Chain } from "../../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { openKernel } from "../../../src/loader/index.ts";
+import { fillProgramArray } from "../../../src/loader/program-array.ts";
+import { loaded, withPinned } from "../../support/loaded.ts";
 import { linked } from "../../support/mixed.ts";
 import type { Outcome } from "../../support/model.ts";
 import { expected, inWords, MOST_PROGRAMS, type Proof, proofs, showProof } from "../../support/proof.ts";
@@ -44,26 +46,36 @@ export default target;
 /** What some chain does otherwise than the model, in the kernel as we emit it or as clang compiles its rendition. */
 async function complaint(proofsOfBatch: readonly Proof[]): Promise<string | undefined> {
   try {
-    const images = proofsOfBatch.map((proof, index) => synthesise({ ...linkedSomehow(proof), name: `c${index}` }));
-    return (await emitted(proofsOfBatch, images)) ?? (await compiled(proofsOfBatch, images));
+    const chains = proofsOfBatch.map((proof, index) => ({ ...linkedSomehow(proof), name: `c${index}` }));
+    const images = chains.map((chain) => synthesise(withPinned(chain)));
+    return (await emitted(proofsOfBatch, chains, images)) ?? (await compiled(proofsOfBatch, images));
   } catch (error) {
     return error instanceof Error ? error.stack : String(error);
   }
 }
 
-/** `call`, `inline`, or both in one chain: as a case alone has it too. */
+/** `call`, `inline`, or both in one chain and loaded programs among them: as a case alone has it too. */
 function linkedSomehow({ chain, packets }: Proof): Chain {
   const ways = ["call", "inline", "mixed"] as const;
-  return linked(chain, ways[packets.length % ways.length]!, ["call", "inline"]);
+  return linked(chain, ways[packets.length % ways.length]!, ["call", "inline", "tail"]);
 }
 
 type Images = readonly DispatcherImage[];
 
-async function emitted(proofsOfBatch: readonly Proof[], images: Images): Promise<string | undefined> {
+async function emitted(
+  proofsOfBatch: readonly Proof[],
+  chains: readonly Chain[],
+  images: Images,
+): Promise<string | undefined> {
   for (const [index, proof] of proofsOfBatch.entries()) {
-    const { elf, main } = images[index]!;
+    const { elf, main, slots } = images[index]!;
     using object = openKernel().openObject(elf, "emitted");
     object.load();
+    for (const { program, array } of slots) {
+      if (array === undefined) continue;
+      const declared = chains[index]!.programs.find(({ name }) => name === program)!;
+      fillProgramArray(openKernel(), object.map(array)!.fd(), loaded(declared), program);
+    }
     const found = await difference(proof, object.programs.find(({ name }) => name === main)!.fd());
     if (found) return `as emitted, ${found}`;
   }
