@@ -117,6 +117,8 @@ export interface LoadedFacts {
   readonly frags: boolean;
   /** Its code makes tail calls. */
   readonly tailCalls: boolean;
+  /** Loaded with `expected_attach_type` BPF_XDP, or with 0. */
+  readonly attachType: "xdp" | "none";
 }
 
 /** Which loaded program it is, in the words of chain.yaml: `pinned: /sys/fs/bpf/ids`; undefined for an object. */

@@ -45,7 +45,7 @@ export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
       programs.set(program.name, found);
       const kind = kindOf(kernel, found.fd, `${what}: program ${found.info.id} (${found.info.name})`);
       kinds.push({ program, kind });
-      return { ...program, facts: { frags: kind.frags, tailCalls: makesTailCalls(kernel, found.fd) } };
+      return { ...program, facts: { ...kind, tailCalls: makesTailCalls(kernel, fd) } };
     });
     const attachType = commonAttachType(kinds);
     return {

@@ -219,6 +219,7 @@ describe("what a loaded program must be", () => {
   it("may be loaded without an attach type, if all are", async () => {
     using plain = dropped("none");
     live = await attach(chainOf([tail({ fd: plain.number }), numbered(9)]), pair.far);
+    expect(live.status().programs.map(({ linkage }) => linkage)).toContain("call");
     expect((await live.testRun({ data: verdictPacket([]) })).retval).toBe(1);
     bpftool("bench-pass");
     const both = chainOf([tail({ fd: plain.number }), { name: "ours", pinned: PIN }]);

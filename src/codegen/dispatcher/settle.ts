@@ -18,7 +18,13 @@ import { checkLimits } from "../link/limits.ts";
 import { programUnits } from "../link/program-unit.ts";
 import { MAX_STACK } from "../object/frame.ts";
 import { HELD_BYTES, obstacleTo } from "../object/linkage.ts";
-import { isLinkedProgram, isTailCalled, type ResolvedObject, type ResolvedProgram } from "../object/program.ts";
+import {
+  isExtension,
+  isLinkedProgram,
+  isTailCalled,
+  type ResolvedObject,
+  type ResolvedProgram,
+} from "../object/program.ts";
 import { roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -40,6 +46,7 @@ export interface SettleOptions {
 export function settle(plan: Plan, { auto, tooLargeToInline }: SettleOptions): Plan {
   let programs: readonly ResolvedProgram[] = plan.nodes.map(({ program }) => program);
   if (tooLargeToInline) programs = programs.map(withoutInlining);
+  programs = besideLoaded(programs);
   if (programs.some(({ linkage }) => linkage === "inline")) programs = settleInlined(plan, programs);
   const movable = programs.some((program) => program.auto && isLinkedProgram(program));
   if (auto === "freplace" && movable) programs = settleLinked(plan, programs);
@@ -51,6 +58,26 @@ function withoutInlining(program: ResolvedProgram): ResolvedProgram {
   if (!program.auto || program.linkage !== "inline") return program;
   const because = "not inline: the verifier has more than a million instructions to walk where it is";
   return { ...program, linkage: "call", because };
+}
+
+/**
+ * An extension remembers the `expected_attach_type` of what it was loaded for, BPF_XDP, and fits no dispatcher that has
+ * another (kernel/bpf/syscall.c, bpf_tracing_prog_attach); a dispatcher must have that of the programs that it tail-calls.
+ *
+ * @throws XdpgenError `object-unsupported` where linkage freplace is declared
+ */
+function besideLoaded(programs: readonly ResolvedProgram[]): readonly ResolvedProgram[] {
+  const other = programs.find((program) => isTailCalled(program) && program.attachType === "none");
+  if (!other) return programs;
+  const because = `${other.name} is loaded without expected_attach_type BPF_XDP, and extensions fit only where it is set`;
+  return programs.map((program): ResolvedProgram => {
+    if (!isExtension(program)) return program;
+    if (program.auto) return { ...program, linkage: "call", because: `not freplace: ${because}` };
+    throw new XdpgenError(
+      "object-unsupported",
+      `${program.name}: ${because}; use \`linkage: call\`, or load ${other.name} with the attach type`,
+    );
+  });
 }
 
 function settleInlined(plan: Plan, declared: readonly ResolvedProgram[]): readonly ResolvedProgram[] {

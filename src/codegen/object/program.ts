@@ -38,6 +38,8 @@ export interface ResolvedLoaded extends Resolved {
   readonly linkage: "tail";
   /** Its code makes tail calls, as far as is known. */
   readonly tailCalls: boolean;
+  /** Loaded with `expected_attach_type` BPF_XDP, as far as is known, or with 0. */
+  readonly attachType: "xdp" | "none";
 }
 
 interface Resolved {
@@ -118,6 +120,7 @@ function resolveLoaded({ name, priority, proceedOn, facts, linkage }: Program, s
     auto: linkage === undefined || linkage === "auto",
     frags: facts?.frags ?? false,
     tailCalls: facts?.tailCalls ?? false,
+    attachType: facts?.attachType ?? "xdp",
     // Another program can take its place while the dispatcher runs.
     codes: "any",
     hash: LOADED_HASH,

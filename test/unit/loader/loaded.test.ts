@@ -21,7 +21,7 @@ describe("a loaded program", () => {
     const fds = kernel.openFds;
     using loaded = openLoaded(kernel, chain("auto", theirs(number)));
     expect(loaded.attachType).toBe(attachType);
-    expect(loaded.chain.programs[0]!.facts).toEqual({ frags, tailCalls: false });
+    expect(loaded.chain.programs[0]!.facts).toEqual({ frags, tailCalls: false, attachType });
     expect(kernel.openFds).toBe(fds);
   });
 

@@ -14,7 +14,7 @@ const loaded = (name: string, rest: Partial<Program> = {}): Program => ({
 });
 const many = (count: number, rest: Partial<Program> = {}): readonly Program[] =>
   Array.from({ length: count }, (_, k) => loaded(`p${k}`, { priority: k, ...rest }));
-const facts = (frags: boolean, tailCalls = false) => ({ facts: { frags, tailCalls } });
+const facts = (frags: boolean, tailCalls = false) => ({ facts: { frags, tailCalls, attachType: "xdp" } as const });
 
 describe("tail calls", () => {
   it.each([
@@ -63,6 +63,21 @@ describe("packets of several buffers", () => {
     );
     expect(() => chain(frags, testProgram("frags"))).not.toThrow();
     expect(() => chain(loaded("a", facts(false)), testProgram("frags"))).not.toThrow();
+  });
+});
+
+describe("a program that is loaded without an attach type", () => {
+  const theirs = loaded("theirs", { facts: { frags: false, tailCalls: false, attachType: "none" } });
+  it("has no extensions beside it", () => {
+    const chain = chainOf([theirs, testProgram("verdict")]);
+    const [, verdict] = planChain(chain, { auto: "freplace" }).nodes.map(({ program }) => program);
+    expect(verdict).toMatchObject({
+      linkage: "call",
+      because: expect.stringMatching(/^not freplace: theirs is loaded/),
+    });
+    expect(() => synthesise({ ...chain, linkage: "freplace" })).toThrow(
+      "verdict: theirs is loaded without expected_attach",
+    );
   });
 });
 
