@@ -1,0 +1,177 @@
+/**
+ * What a soak does to a live chain, one deed after the other. Each says what must be true afterwards; the chain runs either as
+ * it did, or as the deed wanted it, whole.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { ACTIONS, type Chain, type Linkage, OBJECT_LINKAGES, type Program } from "../../src/chain/index.ts";
+import { attach, type Attachment, canFreplace, openKernel, status } from "../../src/loader/index.ts";
+import { networkNamespace } from "../../src/loader/interface.ts";
+import { KernelError } from "../../src/loader/kernel.ts";
+import { sampleProgram, testProgram } from "../support/chains.ts";
+import { withLoaded } from "../support/loaded.ts";
+import type { Random } from "../support/random.ts";
+import { watched } from "../unit/loader/faults.ts";
+
+/** The first and last program of every chain, by its number; see test/support/generations.ts. */
+export type MakeChain = (number: number, between: readonly Program[], rest: Partial<Chain>) => Chain;
+
+export interface Scene {
+  readonly live: Attachment;
+  readonly device: string;
+  readonly make: MakeChain;
+  readonly random: Random;
+  /** Of the next chain; the one after it is free too. */
+  readonly number: number;
+  /** A folder for files. */
+  readonly folder: string;
+}
+
+/** What came of a deed: whether the chain was changed. Throws where something is not as it must be. */
+export type Deed = (scene: Scene) => Promise<boolean>;
+
+const linkages: readonly Linkage[] = OBJECT_LINKAGES.filter((one) => one !== "freplace" || canFreplace(openKernel()));
+/** Their bytes are read once, so that those which are loaded already are loaded once too. */
+const BETWEEN: readonly Program[] = ["counter", "denylist", "ratelimit", "classify", "vlan-pop"].map((name) =>
+  sampleProgram(name),
+);
+
+/** Loads what chains may have loaded already, so that it is there before anything is counted. */
+export function loadAll(make: MakeChain): void {
+  withLoaded(
+    make(
+      0,
+      BETWEEN.map((program) => ({ ...program, linkage: "tail" })),
+      {},
+    ),
+  );
+}
+
+/** A chain of some programs in some order, by some linkages; one of them may be loaded already. */
+function someChain({ make, random, number }: Scene, rest: Partial<Chain> = {}): Chain {
+  const chosen = BETWEEN.filter(() => random.chance(0.5));
+  const programs = chosen.map((program): Program => {
+    const linkage = random.int(6) === 0 ? "tail" : linkages[random.int(linkages.length)]!;
+    return { ...program, priority: 2 + random.int(90), linkage, proceedOn: ACTIONS };
+  });
+  return withLoaded(make(number, programs, { counters: random.int(4) === 0, ...rest }));
+}
+
+function expectRuns(device: string, ...chains: readonly (readonly string[])[]): void {
+  const runs = names(device);
+  if (chains.some((chain) => chain.join() === runs.join())) return;
+  throw new Error(`runs ${runs.join(", ")}, and not ${chains.map((chain) => chain.join(", ")).join(" or ")}`);
+}
+
+const names = (device: string): readonly string[] => status(device)[0]!.programs.map(({ name }) => name);
+/** In the order in which they run. */
+const inOrder = ({ programs }: Chain): readonly string[] =>
+  programs.toSorted((a, b) => (a.priority as number) - (b.priority as number)).map(({ name }) => name);
+
+async function swap(scene: Scene): Promise<boolean> {
+  const chain = someChain(scene);
+  const { outcome } = await scene.live.update(chain);
+  if (outcome !== "swapped") throw new Error(`the outcome is ${outcome}`);
+  expectRuns(scene.device, inOrder(chain));
+  return true;
+}
+
+/** One call of the kernel fails, whichever it is. */
+async function fail(scene: Scene): Promise<boolean> {
+  const at = 1 + scene.random.int(60);
+  const before = names(scene.device);
+  const generation = scene.live.status().generation;
+  const chain = someChain(scene);
+  const kernel = watched(openKernel(), (count, call) => {
+    if (count === at) throw new KernelError(call, 22, "EINVAL");
+  });
+  const machine = { kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() };
+  try {
+    await attach(chain, scene.device, { machine });
+  } catch {
+    if (scene.live.status().generation !== generation) throw new Error("it failed, and changed the chain");
+    expectRuns(scene.device, before);
+    return false;
+  }
+  expectRuns(scene.device, inOrder(chain));
+  return true;
+}
+
+/** A process of its own is killed while it applies a chain. */
+async function kill(scene: Scene): Promise<boolean> {
+  const before = names(scene.device);
+  const { generation } = scene.live.status();
+  // Without loaded programs: what this process holds, another one has no fd of.
+  const chain = scene.make(scene.number, [], {});
+  const file = `${scene.folder}/chain.json`;
+  writeFileSync(file, JSON.stringify(chainDocument(chain)));
+  const child = spawn(process.execPath, ["--import", TSX, BIN, "apply", file, "--dev", scene.device], {
+    stdio: "ignore",
+  });
+  const ended = once(child, "exit");
+  await setTimeout(300 + scene.random.int(1200));
+  child.kill("SIGKILL");
+  await ended;
+  expectRuns(scene.device, before, inOrder(chain));
+  return scene.live.status().generation !== generation;
+}
+
+const BIN = fileURLToPath(new URL("../../src/cli/bin.ts", import.meta.url));
+const TSX = import.meta.resolve("tsx");
+
+/** YAML takes JSON. */
+function chainDocument({ name, programs }: Chain): unknown {
+  return {
+    chain: name,
+    programs: programs.map(({ name: program, object, function: main, globals, priority, linkage }) => {
+      return { name: program, object, function: main, globals, priority, linkage };
+    }),
+  };
+}
+
+/** A check that fails keeps the chain that runs. */
+async function refuse(scene: Scene): Promise<boolean> {
+  const before = names(scene.device);
+  const checks = [{ name: "never", packet: "eth / ipv4 / udp", expect: ["tx"] }] as const;
+  const refused = await scene.live.update(someChain(scene, { checks })).then(
+    () => false,
+    () => true,
+  );
+  if (!refused) throw new Error("a check that fails let the chain through");
+  expectRuns(scene.device, before);
+  return false;
+}
+
+/** The verifier refuses a program. */
+async function reject(scene: Scene): Promise<boolean> {
+  const before = names(scene.device);
+  const rejected = { ...testProgram("rejected"), priority: 50, linkage: "call" as const };
+  const refused = await scene.live.update(scene.make(scene.number, [rejected], {})).then(
+    () => false,
+    () => true,
+  );
+  if (!refused) throw new Error("the verifier took a program that it refuses");
+  expectRuns(scene.device, before);
+  return false;
+}
+
+/** Two changes at once: one after the other. */
+async function race(scene: Scene): Promise<boolean> {
+  const [one, other] = [someChain(scene), someChain({ ...scene, number: scene.number + 1 })];
+  await Promise.all([scene.live.update(one), attach(other, scene.device)]);
+  expectRuns(scene.device, inOrder(one), inOrder(other));
+  return true;
+}
+
+/** How often each, of the sum. */
+export const DEEDS: Readonly<Record<string, { readonly often: number; readonly deed: Deed }>> = {
+  swap: { often: 60, deed: swap },
+  "call that fails": { often: 20, deed: fail },
+  "check that refuses": { often: 6, deed: refuse },
+  "program that the verifier refuses": { often: 6, deed: reject },
+  "two at once": { often: 6, deed: race },
+  "process that is killed": { often: 2, deed: kill },
+};
