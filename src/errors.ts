@@ -9,7 +9,7 @@
 export type ErrorCode =
   /** chain.yaml, or a chain given through the library, is wrong; the message holds every mistake. */
   | "chain-invalid"
-  /** A command line that cannot be understood. */
+  /** A command line that cannot be understood, or a call of the library that can never be right. */
   | "usage"
   /** A file that a chain names cannot be read. */
   | "file-unreadable"
@@ -41,6 +41,8 @@ export type ErrorCode =
   | "not-attached"
   /** Another process changed the attachment first; nothing was changed here. */
   | "conflict"
+  /** Cancelled, by an AbortSignal or Ctrl-C, before the swap; nothing was changed. */
+  | "aborted"
   /** The kernel refused a call for another reason; `cause` has the call and its errno. */
   | "kernel";
 

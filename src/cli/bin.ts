@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The `xdpgen` command: `main` with this process's arguments and streams. */
-import { processIo, unwritable } from "./io.ts";
+import { end, processIo, unwritable } from "./io.ts";
 import { main } from "./main.ts";
 
 // A reader that has seen enough (`xdpgen status | head -1`) is no error.
@@ -11,4 +11,4 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(exitStatus);
 });
 
-process.exitCode = await main(process.argv.slice(2), processIo());
+end(await main(process.argv.slice(2), processIo()));

@@ -24,7 +24,42 @@ export interface Io {
   readonly readInput: (path: string) => Promise<Uint8Array>;
   /** The same in pieces, as they come. */
   readonly openInput: (path: string) => AsyncIterable<Uint8Array>;
+  /** From this call until it is disposed, Ctrl-C and `kill` cancel instead of ending the process; a second one ends it. */
+  readonly interruptible: () => Interruptible;
   readonly library: Library;
+}
+
+export interface Interruptible extends Disposable {
+  /** Its reason is an `Interrupt`. */
+  readonly signal: AbortSignal;
+}
+
+const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+
+/** Why a command was cancelled. */
+export class Interrupt extends Error {
+  readonly signal: keyof typeof SIGNALS;
+
+  constructor(signal: keyof typeof SIGNALS) {
+    super(signal);
+    this.name = "Interrupt";
+    this.signal = signal;
+  }
+
+  /** What a shell calls a process that this signal has ended. */
+  get exitStatus(): number {
+    return 128 + SIGNALS[this.signal];
+  }
+}
+
+/**
+ * Ends the process as `main` says: with an exit status or, after an interrupt, by that signal. So a shell that runs it in a loop
+ * ends the loop.
+ */
+export function end(status: number): void {
+  process.exitCode = status;
+  const signal = Object.entries(SIGNALS).find(([, number]) => status === 128 + number)?.[0];
+  if (signal !== undefined) process.kill(process.pid, signal);
 }
 
 /** The path that means standard input. */
@@ -50,8 +85,23 @@ export function processIo(): Io {
     writeFile: writeWithFolders,
     readInput,
     openInput,
+    interruptible,
     library,
   };
+}
+
+function interruptible(): Interruptible {
+  const controller = new AbortController();
+  const handlers = (Object.keys(SIGNALS) as (keyof typeof SIGNALS)[]).map((signal) => {
+    const handler = (): void => {
+      dispose();
+      controller.abort(new Interrupt(signal));
+    };
+    process.once(signal, handler);
+    return () => void process.removeListener(signal, handler);
+  });
+  const dispose = (): void => handlers.splice(0).forEach((remove) => remove());
+  return { signal: controller.signal, [Symbol.dispose]: dispose };
 }
 
 /** What to say when standard output takes no more. */

@@ -12,6 +12,7 @@ import type {
   LiveProgram,
   Preview,
   PreviewOptions,
+  SwapListener,
   SwapOptions,
   SwapResult,
   TestOptions,
@@ -24,12 +25,13 @@ export interface Library {
   /** The chain's graph, and nothing that the kernel could have a limit for. */
   planChain(chain: Chain): Promise<Plan>;
   /** What `apply` would do; changes nothing. */
-  preview(chain: Chain, device: string, options: PreviewOptions): Promise<Preview>;
-  apply(chain: Chain, device: string, options: SwapOptions): Promise<SwapResult>;
+  preview(chain: Chain, devices: readonly string[], options: PreviewOptions): Promise<readonly Preview[]>;
+  /** All of the interfaces, or none. */
+  apply(chain: Chain, devices: readonly string[], options: SwapOptions): Promise<readonly SwapResult[]>;
   status(device?: string): Promise<readonly AttachmentStatus[]>;
-  detach(device: string, report: (message: string) => void): Promise<DetachResult>;
+  detach(device: string, events: SwapListener): Promise<DetachResult>;
   /** Clears what removed interfaces have left; how many there were. */
-  clearDefunct(report: (message: string) => void): Promise<number>;
+  clearDefunct(events: SwapListener): Promise<number>;
   /** @throws XdpgenError `interface-missing` where one of them does not exist */
   requireInterfaces(devices: readonly string[]): Promise<void>;
   /** @throws XdpgenError `interface-missing` */
@@ -60,26 +62,26 @@ export const library: Library = {
     const { planChain } = await import("../codegen/index.ts");
     return planChain(chain);
   },
-  async preview(chain, device, options) {
-    const { preview } = await import("../loader/index.ts");
-    return preview(chain, device, options);
+  async preview(chain, devices, options) {
+    const { previewAll } = await import("../loader/index.ts");
+    return previewAll(chain, devices, options);
   },
-  async apply(chain, device, options) {
-    const { attach } = await import("../loader/index.ts");
-    await using attachment = await attach(chain, device, options);
-    return attachment.result!;
+  async apply(chain, devices, options) {
+    const { attachAll } = await import("../loader/index.ts");
+    await using attachments = await attachAll(chain, devices, options);
+    return attachments.results!;
   },
   async status(device) {
     const { status } = await import("../loader/index.ts");
     return status(device);
   },
-  async detach(device, report) {
+  async detach(device, events) {
     const { detach } = await import("../loader/index.ts");
-    return detach(device, { report });
+    return detach(device, { events });
   },
-  async clearDefunct(report) {
+  async clearDefunct(events) {
     const { clearDefunct } = await import("../loader/index.ts");
-    return clearDefunct({ report });
+    return clearDefunct({ events });
   },
   async requireInterfaces(devices) {
     const { openKernel, requireInterface } = await import("../loader/index.ts");

@@ -2,7 +2,7 @@
  * argv -> library calls -> exit status. Thin: what a command decides is decided by the library.
  *
  * Exit status: 0 done, 1 the world said no (kernel, interface, privilege) or xdpgen has a bug, 2 the input is wrong; and 3
- * from `plan --exit-code` where something would change.
+ * from `plan --exit-code` where something would change; 130 and 143 after Ctrl-C and `kill`.
  * Answers go to stdout, everything said on the way to stderr; with `--json` stdout holds one JSON value, errors included.
  */
 import { CommanderError } from "commander";
@@ -10,7 +10,7 @@ import { formatDiagnostics, Mistakes } from "../diagnostic.ts";
 import { XdpgenError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
 import { colorOf, type CommandResult, printJson } from "./common.ts";
-import type { Io } from "./io.ts";
+import { Interrupt, type Io } from "./io.ts";
 import { style } from "./render/style.ts";
 
 /** Runs one command line, without the name of the program. Never throws. */
@@ -40,7 +40,7 @@ function failed(error: unknown, argv: readonly string[], io: Io, said: string, d
     if (cause instanceof Mistakes)
       io.err.write(formatDiagnostics(cause.diagnostics, cause.text, cause.file, { color }));
     else io.err.write(`${paint.red("error:")} ${error.message}\n`);
-    return error.exitStatus;
+    return cause instanceof Interrupt ? cause.exitStatus : error.exitStatus;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (json) writeError(io, "bug", error instanceof Error ? error.message : String(error), done);

@@ -2,16 +2,18 @@
 import type { Chain } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
 import { publicPath } from "./bpffs.ts";
+import { explainAborted, listener, noticesTo } from "./events.ts";
 import { explain } from "./explain.ts";
 import { requireInterface } from "./interface.ts";
 import type { TestRunOptions, TestRunResult } from "./kernel.ts";
 import { movedAway, readLive, readPinned } from "./live.ts";
-import { withLock } from "./lock.ts";
+import { type Holder, withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { clearAll, sweep } from "./recovery.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
 import { attachmentDir, linkPin, removeTree } from "./store.ts";
-import { swap, type SwapOptions, type SwapResult } from "./swap.ts";
+import { placesOf, swap, type SwapOptions, type SwapResult } from "./swap.ts";
+import { turns } from "./turns.ts";
 
 export interface AttachOptions extends SwapOptions {
   /** Where to attach; default this machine. Tests give their own. */
@@ -21,13 +23,16 @@ export interface AttachOptions extends SwapOptions {
 /**
  * A chain on an interface. It holds no fd between calls: each call reads the kernel anew, so it cannot be stale, and
  * disposing it leaves the chain running. What keeps the chain alive are its pins in bpffs.
+ *
+ * Calls that change something run one after the other, in their order, whoever makes them. Disposing waits for those that
+ * were made before; any call after it throws `usage`.
  */
 export interface Attachment extends AsyncDisposable {
   readonly device: string;
   readonly ifindex: number;
   /** What `attach` did; undefined for `open`. */
   readonly result: SwapResult | undefined;
-  /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. */
+  /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`, unless given. */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** @throws XdpgenError `not-attached` */
   status(): AttachmentStatus;
@@ -36,18 +41,46 @@ export interface Attachment extends AsyncDisposable {
   detach(): Promise<DetachResult>;
 }
 
+/** A chain on several interfaces, which get each change together or not at all. Otherwise as `Attachment`. */
+export interface Attachments extends AsyncDisposable {
+  readonly devices: readonly string[];
+  /** What `attachAll` did, one for each interface; undefined for `openAll`. */
+  readonly results: readonly SwapResult[] | undefined;
+  update(chain: Chain, options?: SwapOptions): Promise<readonly SwapResult[]>;
+  /** @throws XdpgenError `not-attached` where one of them has nothing */
+  status(): readonly AttachmentStatus[];
+  /** One interface after the other. */
+  detach(): Promise<readonly DetachResult[]>;
+}
+
 /**
  * Makes `device` run `chain`: creates the attachment, or swaps the chain that is there in one atomic step. The chain runs on
  * when the process ends; its pins are in /sys/fs/bpf/xdpgen.
  *
  * @throws XdpgenError `environment` (privilege, libbpf, bpffs, mode), `interface-missing`, `interface-occupied`,
- *   `program-rejected`, `conflict`, `kernel`, and what `synthesise` and `resolveChain` throw. Nothing was changed then.
+ *   `program-rejected`, `check-failed`, `conflict`, `aborted`, `kernel`, and what `synthesise` and `resolveChain` throw.
+ *   Nothing was changed then.
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
-  const machine =
-    options.machine ?? thisMachine(`attach chain ${chain.name} to ${device}`, options.report ?? (() => {}));
-  const result = await swap(machine, chain, device, options);
-  return attachment(machine, device, result);
+  const machine = machineFor(`attach chain ${chain.name} to ${device}`, options);
+  const [result] = await swap(machine, chain, [device], options);
+  return attachment(machine, device, result, options);
+}
+
+/**
+ * Makes several interfaces run `chain`, all or none. Those that share their maps already, or have none yet, share one
+ * dispatcher and its maps. The kernel has no call for several: for an instant some run the old chain and some the new.
+ *
+ * @throws XdpgenError as `attach`. Where an interface could not be put back, the message says so.
+ */
+export async function attachAll(
+  chain: Chain,
+  devices: readonly string[],
+  options: AttachOptions = {},
+): Promise<Attachments> {
+  const machine = machineFor(`attach chain ${chain.name} to ${devices.join(", ")}`, options);
+  const results = await swap(machine, chain, devices, options);
+  return attachments(machine, devices, results, options);
 }
 
 /**
@@ -55,33 +88,85 @@ export async function attach(chain: Chain, device: string, options: AttachOption
  * @throws XdpgenError `not-attached`, `interface-missing`, `environment`
  */
 export async function open(device: string, options: AttachOptions = {}): Promise<Attachment> {
-  const machine = options.machine ?? thisMachine(`open the chain on ${device}`, options.report ?? (() => {}));
-  const handle = attachment(machine, device, undefined);
+  const handle = attachment(machineFor(`open the chain on ${device}`, options), device, undefined, options);
   handle.status();
   return handle;
 }
 
-function attachment(machine: Machine, device: string, result: SwapResult | undefined): Attachment {
+/** The attachments that are on `devices` already. Errors as of `open`. */
+export async function openAll(devices: readonly string[], options: AttachOptions = {}): Promise<Attachments> {
+  const machine = machineFor(`open the chain on ${devices.join(", ")}`, options);
+  const handle = attachments(machine, devices, undefined, options);
+  handle.status();
+  return handle;
+}
+
+function machineFor(what: string, { machine, events }: AttachOptions): Machine {
+  return machine ?? thisMachine(what, noticesTo(events));
+}
+
+function attachment(
+  machine: Machine,
+  device: string,
+  result: SwapResult | undefined,
+  { events }: AttachOptions,
+): Attachment {
   const { kernel } = machine;
   const ifindex = requireInterface(kernel, device);
   const dir = attachmentDir(machine, ifindex);
+  const queue = turns(`the attachment of ${device} was disposed of: open("${device}") gives a new one`);
   return {
     device,
     ifindex,
     result,
-    update: (chain, options) => swap(machine, chain, device, options),
-    status: () => {
-      const found = attachmentStatus(machine, ifindex);
-      return found && !found.moved ? found : notAttached(device);
+    update: (chain, options) =>
+      queue.take(async () => (await swap(machine, chain, [device], { ...(events && { events }), ...options }))[0]!),
+    status() {
+      queue.requireOpen();
+      return requireStatus(machine, device, ifindex);
     },
     async testRun(options) {
+      queue.requireOpen();
       using live = readLive(kernel, dir, ifindex);
       if (!live || live.place.kind === "elsewhere") return notAttached(device);
       return await kernel.testRun(live.program.number, options);
     },
-    detach: () => detach(device, { machine }),
-    [Symbol.asyncDispose]: async () => {},
+    detach: () => queue.take(() => detach(device, { machine, ...(events && { events }) })),
+    [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
+}
+
+function attachments(
+  machine: Machine,
+  given: readonly string[],
+  results: readonly SwapResult[] | undefined,
+  { events }: AttachOptions,
+): Attachments {
+  const told = events && { events };
+  const places = placesOf(machine, given);
+  const devices = places.map(({ device }) => device);
+  const queue = turns(`the attachments of ${devices.join(", ")} were disposed of: openAll gives new ones`);
+  return {
+    devices,
+    results,
+    update: (chain, options) => queue.take(() => swap(machine, chain, devices, { ...told, ...options })),
+    status() {
+      queue.requireOpen();
+      return places.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
+    },
+    detach: () =>
+      queue.take(async () => {
+        const detached: DetachResult[] = [];
+        for (const device of devices) detached.push(await detach(device, { machine, ...told }));
+        return detached;
+      }),
+    [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
+  };
+}
+
+function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
+  const found = attachmentStatus(machine, ifindex);
+  return found && !found.moved ? found : notAttached(device);
 }
 
 function notAttached(device: string): never {
@@ -101,15 +186,19 @@ export interface DetachResult {
  *   were cleared; `environment`, `conflict`
  */
 export async function detach(device: string, options: AttachOptions = {}): Promise<DetachResult> {
-  const report = options.report ?? ((): void => {});
-  const machine = options.machine ?? thisMachine(`detach the chain from ${device}`, report);
+  const what = `detach the chain from ${device}`;
+  const { lockTimeout: timeout, signal } = options;
+  const emit = listener(options.events);
+  const report = noticesTo(options.events);
+  const machine = machineFor(what, options);
   const { kernel } = machine;
   const cleared = sweep(machine, report);
   if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
   const ifindex = requireInterface(kernel, device);
   const dir = attachmentDir(machine, ifindex);
   try {
-    const found = await withLock(kernel, dir, options.lockTimeout, async () => {
+    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
+    const found = await withLock(kernel, dir, { timeout, waiting, signal }, async () => {
       const there = await detachLink(machine, dir, ifindex);
       if (there.elsewhere !== undefined) return there;
       clearAll(dir);
@@ -122,7 +211,8 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
     if (found.elsewhere !== undefined) report(found.elsewhere);
     return { detached: found.detached };
   } catch (error) {
-    throw explain(error, `detach the chain from ${device}`, device, "the next `xdpgen detach` clears what is left");
+    const after = "the next `xdpgen detach` clears what is left";
+    throw explain(explainAborted(error, what, signal), what, device, after);
   }
 }
 
@@ -131,8 +221,7 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
  * @throws XdpgenError `environment`
  */
 export function clearDefunct(options: AttachOptions = {}): number {
-  const report = options.report ?? ((): void => {});
-  return sweep(options.machine ?? thisMachine("clear what removed interfaces have left", report), report);
+  return sweep(machineFor("clear what removed interfaces have left", options), noticesTo(options.events));
 }
 
 /** Whether there was a link to detach; a sentence where it is on another interface, and stays. */

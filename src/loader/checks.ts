@@ -98,6 +98,7 @@ function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): Retur
  * @param loaded the chain's own, with the chain
  * @param dispatcher fd of the new one, whole and not live yet
  * @param what the attempt, for the message
+ * @param each runs one check, by its name
  * @throws XdpgenError `check-failed` with every check that failed, `packet-invalid`
  */
 export async function requireChecks(
@@ -106,12 +107,15 @@ export async function requireChecks(
   image: DispatcherImage,
   dispatcher: number,
   what: string,
+  each: (name: string, check: () => Promise<CheckOutcome>) => Promise<CheckOutcome>,
 ): Promise<void> {
   const checks = loaded.chain.checks ?? [];
   const outcomes: CheckOutcome[] = [];
   for (const check of checks) {
     outcomes.push(
-      check.maps === "live" ? await run(kernel, check, dispatcher) : await runFresh(kernel, loaded, image, check),
+      await each(check.name, () =>
+        check.maps === "live" ? run(kernel, check, dispatcher) : runFresh(kernel, loaded, image, check),
+      ),
     );
   }
   const failed = outcomes.filter(({ failures }) => failures.length > 0);

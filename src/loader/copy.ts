@@ -7,6 +7,7 @@ import { loadDispatcher } from "./dispatcher.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import { type MapBinder, mapBinder } from "./maps.ts";
+import { owned } from "./owned.ts";
 import { loadExtension } from "./program.ts";
 
 export interface DispatcherCopy extends Disposable {
@@ -21,27 +22,21 @@ export function loadCopy(
   loaded: LoadedPrograms,
   binder: MapBinder = mapBinder(kernel, "", undefined, image.manifest),
 ): DispatcherCopy {
-  const owned: Disposable[] = [];
-  const own = <T extends Disposable>(resource: T): T => (owned.push(resource), resource);
-  const dispose = (): void =>
-    owned
-      .splice(0)
-      .toReversed()
-      .forEach((resource) => resource[Symbol.dispose]());
+  const resources = owned();
   try {
     const extensions = new Map<string, number>();
     for (const { program } of image.plan.nodes) {
       if (!isExtension(program)) continue;
-      extensions.set(program.name, own(loadExtension(kernel, binder, program)).program.fd());
+      extensions.set(program.name, resources.own(loadExtension(kernel, binder, program)).program.fd());
     }
-    const program = own(loadDispatcher(kernel, binder, image, 0, loaded)).program.fd();
+    const program = resources.own(loadDispatcher(kernel, binder, image, 0, loaded)).program.fd();
     for (const slot of image.slots) {
       const extension = extensions.get(slot.program);
-      if (extension !== undefined) own(kernel.linkExtension(extension, program, slot.btfId));
+      if (extension !== undefined) resources.own(kernel.linkExtension(extension, program, slot.btfId));
     }
-    return { program, [Symbol.dispose]: dispose };
+    return { program, [Symbol.dispose]: () => resources[Symbol.dispose]() };
   } catch (error) {
-    dispose();
+    resources[Symbol.dispose]();
     throw error;
   }
 }

@@ -4,12 +4,15 @@
  */
 export {
   attach,
+  attachAll,
   type Attachment,
+  type Attachments,
   type AttachOptions,
   clearDefunct,
   detach,
   type DetachResult,
   open,
+  openAll,
 } from "./attachment.ts";
 export { type CheckFailure, type CheckOutcome, formatFailures } from "./check-report.ts";
 export { testChain, type TestOptions } from "./checks.ts";
@@ -22,6 +25,7 @@ export {
   type ProgramDifference,
 } from "./difference.ts";
 export { doctor, type DoctorEntry, type DoctorReport, explainAuto } from "./doctor.ts";
+export { SWAP_STEPS, type SwapEvent, type SwapListener, type SwapStep, type SwapWork } from "./events.ts";
 export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
 export { openKernel } from "./ffi/index.ts";
 export { requireInterface } from "./interface.ts";
@@ -38,11 +42,12 @@ export {
   type TestRunResult,
   type Verification,
 } from "./kernel.ts";
+export type { Holder } from "./lock.ts";
 export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program.ts";
 export { type Machine, thisMachine } from "./machine.ts";
 export type { MapHandle } from "./map-handle.ts";
 export { loadXdp, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
-export { type Occupant, type Present, preview, type Preview, type PreviewOptions } from "./preview.ts";
+export { type Occupant, type Present, preview, previewAll, type Preview, type PreviewOptions } from "./preview.ts";
 export { loadChain, resolveChain } from "./source.ts";
 export { type AttachmentStatus, type MapStatus, type ProgramStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";

@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import type { Chain, Mode } from "../chain/chain.ts";
+import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { findBpffs } from "./bpffs.ts";
 import { difference, type Difference, isNone } from "./difference.ts";
@@ -11,18 +12,23 @@ import { explain } from "./explain.ts";
 import { type Images, imagesOf, imageThat } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
 import { requireFree } from "./hook.ts";
-import { networkNamespace, requireInterface } from "./interface.ts";
+import { networkNamespace } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
+import { heldBy } from "./generation.ts";
+import { type Candidate, type Course, courseOf, groupsOf } from "./groups.ts";
 import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
 import type { Machine } from "./machine.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { forecastMaps } from "./map-forecast.ts";
+import type { Place } from "./member.ts";
+import { type Owned, owned } from "./owned.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { slotsBound } from "./recovery.ts";
+import { runsOnlyOn } from "./sharing.ts";
 import { resolveChain } from "./source.ts";
-import { attachmentDir, dispatcherPin, listGenerations } from "./store.ts";
-import type { SwapOptions, SwapResult } from "./swap.ts";
+import { dispatcherPin, listGenerations } from "./store.ts";
+import { placesOf, type SwapOptions, type SwapResult } from "./swap.ts";
 
 /** An XDP program on the interface that is not the dispatcher of its attachment. */
 export interface Occupant {
@@ -64,6 +70,8 @@ export interface Preview {
   readonly mode: Mode | "auto";
   /** An extension of the live dispatcher has lost its link, and would be bound again. */
   readonly repair: boolean;
+  /** Other interfaces of the same call that would run the same dispatcher, with the same maps. */
+  readonly sharedWith?: readonly string[];
   readonly difference: Difference;
 }
 
@@ -82,25 +90,29 @@ const READINGS = 5;
  *   what `synthesise` and `resolveChain` throw. What is in the way of `attach` is no error: see `obstacle`.
  */
 export async function preview(chain: Chain, device: string, options: PreviewOptions = {}): Promise<Preview> {
-  const what = `compare chain ${chain.name} with what runs on ${device}`;
+  const [only] = await previewAll(chain, [device], options);
+  return only!;
+}
+
+/** What `attachAll` would do: one for each interface. Otherwise as `preview`. Where one has an obstacle, none is changed. */
+export async function previewAll(
+  chain: Chain,
+  devices: readonly string[],
+  options: PreviewOptions = {},
+): Promise<readonly Preview[]> {
+  const what = `compare chain ${chain.name} with what runs on ${devices.join(", ")}`;
   const machine = options.machine ?? readingMachine(what);
   const { kernel } = machine;
-  const ifindex = requireInterface(kernel, device);
+  const places = placesOf(machine, devices);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using loaded = openLoaded(kernel, await resolveChain(declared));
   const images = imagesOf(kernel, loaded.chain);
-  const dir = attachmentDir(machine, ifindex);
+  const all = { mode: declared.mode, replace: options.replace === true, loaded, places };
   for (let reading = 1; ; reading++) {
     try {
-      return look(kernel, dir, images, {
-        device,
-        ifindex,
-        loaded,
-        mode: declared.mode,
-        replace: options.replace === true,
-      });
+      return lookAll(machine, images, all);
     } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw explain(error, what, device);
+      if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
       if (reading === READINGS) throw alwaysChanging(what, error);
     }
   }
@@ -113,38 +125,94 @@ function readingMachine(what: string): Machine {
 }
 
 interface Target {
-  readonly device: string;
-  readonly ifindex: number;
+  readonly places: readonly Place[];
   readonly loaded: LoadedPrograms;
   readonly mode: Mode | "auto";
   readonly replace: boolean;
 }
 
-function look(kernel: Kernel, dir: string, images: Images, target: Target): Preview {
-  using pinned = readPinned(kernel, dir, target.ifindex);
+/** One interface, as it is. */
+interface Found extends Candidate, Place {
+  readonly pinned: PinnedLink | undefined;
+  readonly identity: Identity | undefined;
+  readonly present: Present;
+  readonly image: DispatcherImage;
+  readonly replaced: ReturnType<typeof replacedPrograms> | undefined;
+  readonly repair: boolean;
+}
+
+function lookAll(machine: Machine, images: Images, target: Target): readonly Preview[] {
+  using resources = owned();
+  const { places } = target;
+  const found = places.map((place) => look(machine, images, place, target, resources));
+  const groups = groupsOf(found, images.preferred.manifest.chain);
+  const previews = groups.flatMap((group) => foresee(machine.kernel, group, target));
+  return places.map(({ device }) => previews.find((one) => one.interface === device)!);
+}
+
+function look(machine: Machine, images: Images, place: Place, target: Target, resources: Owned): Found {
+  const { kernel } = machine;
+  const { device, dir, ifindex } = place;
+  const pinned = readPinned(kernel, dir, ifindex);
+  if (pinned) resources.own(pinned);
   const identity = pinned && (pinned.identity ?? lastGeneration(kernel, dir));
-  const live = identity?.manifest;
-  const image = (live && imageThat(images, (manifest) => isNone(difference(live, manifest)))) ?? images.preferred;
-  const present = presentOf(kernel, target.ifindex, pinned, identity);
-  const maps = forecastMaps(kernel, dir, identity?.manifest, image);
+  const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
   const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
-  const found = difference(identity?.manifest, image.manifest, maps, replaced);
+  const present = presentOf(kernel, ifindex, pinned, identity);
   const repair = identity !== undefined && !slotsBound(dir, identity);
-  const obstacle = obstacleOf(kernel, dir, pinned, target);
-  const running = present.mode !== undefined && pinned?.identity !== undefined;
-  const same = running && isNone(found) && !repair;
-  const inPlace = running && !repair && replaced?.size === 1 && isNone(difference(live, image.manifest));
+  const here = present.mode !== undefined && pinned?.identity !== undefined;
+  const runs = here && same !== undefined && !repair;
   return {
-    interface: target.device,
+    ...place,
+    pinned,
+    identity,
     present,
-    outcome: same ? "unchanged" : inPlace ? "replaced" : present.mode ? "swapped" : "created",
-    ...(obstacle !== undefined && { obstacle }),
-    chain: image.manifest.chain,
-    generation: (identity?.generation ?? 0) + (same || inPlace ? 0 : 1),
-    mode: present.mode ?? target.mode,
+    image: same ?? images.preferred,
+    replaced,
     repair,
-    difference: found,
+    held:
+      identity && (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, pinned.programInfo.id) : device),
+    chain: here ? pinned.identity.manifest.chain : undefined,
+    generation: identity?.generation ?? 0,
+    inherits: identity !== undefined,
+    settled: runs && replaced?.size === 0,
+    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, ifindex, pinned.programInfo.id),
   };
+}
+
+/** What becomes of the interfaces of a group. */
+function foresee(kernel: Kernel, group: readonly Found[], target: Target): readonly Preview[] {
+  const course = courseOf(group);
+  return group.map((found): Preview => {
+    const { device, identity, present, settled, pinned, replaced } = found;
+    const first = settled || course?.kind === "replace" ? found : course!.first;
+    const { image } = first;
+    const maps = forecastMaps(kernel, first.dir, first.identity?.manifest, image);
+    const obstacle = obstacleOf(kernel, pinned, found, target);
+    const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
+    const outcome = present.mode ? (course?.kind === "replace" ? "replaced" : "swapped") : "created";
+    return {
+      interface: device,
+      present,
+      outcome: settled ? "unchanged" : outcome,
+      ...(obstacle !== undefined && { obstacle }),
+      chain: image.manifest.chain,
+      generation: settled || !course || course.kind === "replace" ? found.generation : course.generation,
+      mode: present.mode ?? target.mode,
+      repair: found.repair,
+      ...(others.length > 0 && { sharedWith: others.map((other) => other.device) }),
+      difference: difference(identity?.manifest, image.manifest, maps, replaced),
+    };
+  });
+}
+
+/** The id of the dispatcher that an interface comes to run; 0 for one that is built. */
+function comesTo(found: Found, course: Course<Found> | undefined): number {
+  const { pinned } =
+    found.settled || course?.kind === "replace"
+      ? found
+      : { pinned: course?.kind === "join" ? course.first.pinned : undefined };
+  return pinned?.programInfo.id ?? 0;
 }
 
 function presentOf(
@@ -186,9 +254,9 @@ function lastGeneration(kernel: Kernel, dir: string): Identity | undefined {
 /** What a swap would refuse, in its order and, where it can be asked, in its words. */
 function obstacleOf(
   kernel: Kernel,
-  dir: string,
   pinned: PinnedLink | undefined,
-  { device, ifindex, mode, replace }: Target,
+  { device, ifindex, dir }: Place,
+  { mode, replace }: Target,
 ): string | undefined {
   const place = pinned?.place;
   if (pinned && !replace) {

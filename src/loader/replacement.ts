@@ -10,6 +10,7 @@ import { isErrno, type Kernel } from "./kernel.ts";
 import type { Identity } from "./live.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import { mapBinder } from "./maps.ts";
+import type { Owned } from "./owned.ts";
 import { fillProgramArray, programInArray } from "./program-array.ts";
 import { slotPin } from "./store.ts";
 
@@ -43,26 +44,47 @@ export function replacedPrograms(
 }
 
 /**
- * Runs the chain's checks on a copy that has the new program, and puts it into the slot.
+ * Runs the chain's checks on a copy that has the new program.
  *
  * @param image what runs
  * @param what the attempt, for the message
- * @throws XdpgenError `check-failed` and what loading a copy throws; then nothing was changed
+ * @param each runs one check, by its name
+ * @throws XdpgenError `check-failed` and what loading a copy throws
  */
-export async function replaceProgram(
+export async function checkReplacement(
   kernel: Kernel,
   dir: string,
-  { manifest, generation }: Identity,
+  { manifest }: Identity,
   image: DispatcherImage,
   loaded: LoadedPrograms,
-  name: string,
   what: string,
+  each: Parameters<typeof requireChecks>[5],
 ): Promise<void> {
-  if (loaded.chain.checks) {
-    using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, manifest, image.manifest));
-    await requireChecks(kernel, loaded, image, copy.program, what);
-  }
+  if (!loaded.chain.checks) return;
+  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, manifest, image.manifest));
+  await requireChecks(kernel, loaded, image, copy.program, what, each);
+}
+
+/**
+ * Puts the chain's program into its slot. What it returns puts the one back that was in it, and says in a clause where there
+ * was none.
+ */
+export function replaceProgram(
+  kernel: Kernel,
+  dir: string,
+  generation: number,
+  loaded: LoadedPrograms,
+  name: string,
+  resources: Owned,
+): () => string | undefined {
   const { fd, info } = loaded.programs.get(name)!;
-  using array = kernel.openPin(slotPin(dir, generation, name));
-  fillProgramArray(kernel, array.number, fd, `program ${name}: program ${info.id} (${info.name})`);
+  const array = resources.own(kernel.openPin(slotPin(dir, generation, name))).number;
+  const id = programInArray(kernel, array);
+  const old = id === undefined ? undefined : resources.own(kernel.programById(id));
+  fillProgramArray(kernel, array, fd, `program ${name}: program ${info.id} (${info.name})`);
+  return () => {
+    if (!old) return `the slot of program ${name} was empty, and has program ${info.id} now`;
+    fillProgramArray(kernel, array, old.number, `program ${name}: program ${id}`);
+    return undefined;
+  };
 }

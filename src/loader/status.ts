@@ -12,6 +12,7 @@ import { readLive } from "./live.ts";
 import type { Machine } from "./machine.ts";
 import { programInSlot } from "./replacement.ts";
 import { requirePrivilege } from "./privilege.ts";
+import { sharers } from "./sharing.ts";
 import { attachmentDir, list, listAttachments, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
 
 export interface MapStatus {
@@ -62,6 +63,8 @@ export interface AttachmentStatus {
   /** The chain runs on an interface that was moved to another network namespace; `ifindex` is what it had in this one. */
   readonly moved: boolean;
   readonly dispatcher: { readonly id: number; readonly tag: string; readonly name: string };
+  /** Other interfaces of this network namespace that run the same dispatcher: its maps and counts are theirs too. */
+  readonly sharedWith: readonly string[];
   /** In the order in which they run. */
   readonly programs: readonly ProgramStatus[];
 }
@@ -114,6 +117,7 @@ export function attachmentStatus(machine: Machine, ifindex: number): AttachmentS
     defunct: place.kind === "nowhere",
     moved,
     dispatcher: { id, tag, name },
+    sharedWith: sharers(machine, ifindex, id).map((other) => interfaceName(kernel, other) ?? `interface ${other}`),
     programs: programs.map((program, index) => ({
       ...programStatus(kernel, dir, identity.generation, program, index + 1),
       ...(counts && { counts: counts[index]! }),

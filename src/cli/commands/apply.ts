@@ -2,7 +2,7 @@
 import { type Chain, type Linkage, MODES, type Mode } from "../../chain/index.ts";
 import type { ManifestProgram } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import type { SwapResult } from "../../loader/index.ts";
+import type { Preview, SwapEvent, SwapResult } from "../../loader/index.ts";
 import {
   choice,
   collect,
@@ -14,7 +14,8 @@ import {
   useColor,
 } from "../common.ts";
 import type { Io } from "../io.ts";
-import { progress } from "../progress.ts";
+import { type Progress, progress } from "../progress.ts";
+import { noteText, workText } from "../render/events.ts";
 import { linkageReasons } from "../render/linkages.ts";
 import { renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
@@ -30,7 +31,7 @@ interface Options extends CommonOptions {
 export const applyCommand: MakeCommand = (io, result) =>
   command("apply", "Makes interfaces run a chain: attaches it, or swaps what runs in one atomic step.", [
     ["xdpgen apply chain.yaml", "on the interfaces that the file lists"],
-    ["xdpgen apply chain.yaml --dev eth0 --dev eth1", "on these instead"],
+    ["xdpgen apply chain.yaml --dev eth0 --dev eth1", "on these, together or not at all"],
     ["xdpgen apply chain.yaml --dev eth0 --mode generic", "where the driver has no native XDP"],
   ])
     .argument("<chain>", "path of a chain.yaml")
@@ -39,12 +40,11 @@ export const applyCommand: MakeCommand = (io, result) =>
     .addOption(choice("--mode <mode>", "instead of the chain's: auto, native or generic", ["auto", ...MODES]))
     .option("--replace", "take the interface over from a program that is not xdpgen's")
     .action(async (path: string, options: Options) => {
-      const said: string[] = [];
-      const applied: object[] = [];
+      using interrupt = io.interruptible();
       using shown = progress(io.err);
       const chain = await io.library.loadChain(path);
       const devices = devicesOf(chain, options.dev, path);
-      // One that does not exist is an answer before the others are changed.
+      // One that does not exist is an answer before the others are looked at.
       if (devices.length > 1) await io.library.requireInterfaces(devices);
       await warn(io, chain, options.color);
       const given = {
@@ -53,40 +53,49 @@ export const applyCommand: MakeCommand = (io, result) =>
         ...(options.replace && { replace: true }),
       };
       const view = { columns: io.err.columns, paint: style(useColor(options.color, io, io.err)) };
-      const done = { chain: chain.name, applied, messages: said };
+      const events: SwapEvent[] = [];
+      const applied: object[] = [];
+      const done = { chain: chain.name, applied, events };
       result.done = done;
-      for (const device of devices) {
-        const step = `${device}: loading ${count(chain.programs.length)} of chain ${chain.name}`;
-        shown.step(step);
-        const preview = options.json ? undefined : await io.library.preview(chain, device, given).catch(leaveToApply);
-        // What is in the way is said by the error that follows.
-        if (preview && preview.outcome !== "unchanged" && preview.obstacle === undefined) {
-          shown.note(renderPlan(preview, view).trimEnd());
-          if (io.err.isTerminal) shown.step(step);
-        }
-        const swapped = await io.library.apply(chain, device, {
-          ...given,
-          report: (message) => {
-            said.push(message);
-            shown.note(message);
-          },
-        });
-        if (device === devices[0]) {
-          for (const reason of await reasons(io, chain, options.linkage, swapped.image.manifest.programs)) {
-            said.push(reason);
-            shown.note(reason);
-          }
-        }
-        shown[Symbol.dispose]();
-        if (options.json) applied.push(plain(device, swapped));
-        else io.out.write(`${device}: ${sentence(swapped)}\n`);
+      const tell = (event: SwapEvent): void => {
+        // In a list that is whole, a step that ended has begun.
+        if (event.kind !== "begin") events.push(event);
+        show(event, io.err.isTerminal, shown);
+      };
+      const loading = `${devices.join(", ")}: loading ${count(chain.programs.length)} of chain ${chain.name}`;
+      shown.step(loading);
+      const previews = options.json ? [] : await io.library.preview(chain, devices, given).catch(leaveToApply);
+      // What is in the way is said by the error that follows.
+      const refused = previews.some(({ obstacle }) => obstacle !== undefined);
+      for (const preview of refused ? [] : previews.filter(({ outcome }) => outcome !== "unchanged")) {
+        shown.note(renderPlan(preview, view).trimEnd());
+        if (io.err.isTerminal) shown.step(loading);
+      }
+      const results = await io.library.apply(chain, devices, { ...given, events: tell, signal: interrupt.signal });
+      const { programs } = results[0]!.image.manifest;
+      for (const message of await reasons(io, chain, options.linkage, programs)) tell({ kind: "notice", message });
+      if (interrupt.signal.aborted) tell({ kind: "notice", message: "too late to cancel: the swap is done" });
+      shown[Symbol.dispose]();
+      for (const swapped of results) {
+        if (options.json) applied.push(plain(swapped));
+        else io.out.write(`${swapped.interface}: ${sentence(swapped)}\n`);
       }
       if (options.json) printJson(io, done);
     });
 
+/** Each step on a terminal, where the next takes its line; elsewhere only a step of another kind. */
+function show(event: SwapEvent, terminal: boolean, shown: Progress & { last?: string }): void {
+  const note = noteText(event);
+  if (note !== undefined) shown.note(note);
+  if (event.kind !== "begin" || (!terminal && shown.last === event.step)) return;
+  shown.last = event.step;
+  shown.step(workText(event));
+}
+
 /** What cannot be looked at cannot be changed either, and the error of the change says more. */
-function leaveToApply(error: unknown): undefined {
+function leaveToApply(error: unknown): readonly Preview[] {
   if (!(error instanceof XdpgenError)) throw error;
+  return [];
 }
 
 /**
@@ -132,7 +141,7 @@ function sentence({ outcome, generation, mode, image }: SwapResult): string {
   }
 }
 
-function plain(device: string, { outcome, generation, mode, image }: SwapResult): object {
+function plain({ interface: device, outcome, generation, mode, image }: SwapResult): object {
   return { interface: device, outcome, generation, mode, programs: image.manifest.programs };
 }
 

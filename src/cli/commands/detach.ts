@@ -1,6 +1,8 @@
 /** `xdpgen detach`: takes chains off interfaces and removes their pins. */
 import { XdpgenError } from "../../errors.ts";
+import type { SwapEvent } from "../../loader/index.ts";
 import { command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
+import { noteText } from "../render/events.ts";
 
 interface Options extends CommonOptions {
   readonly all?: true;
@@ -23,10 +25,14 @@ export const detachCommand: MakeCommand = (io) =>
       // The library says what it did, a sentence for each interface.
       const say = (message: string): void => (options.json ? io.err : io.out).write(`${message}\n`);
       // Attachments of interfaces that are gone have no name.
-      const cleared = device === undefined ? await io.library.clearDefunct(say) : 0;
+      const tell = (event: SwapEvent): void => {
+        const note = noteText(event);
+        if (note !== undefined) say(note);
+      };
+      const cleared = device === undefined ? await io.library.clearDefunct(tell) : 0;
       const devices = device === undefined ? await attached(io.library) : [device];
       for (const name of devices) {
-        const result = await io.library.detach(name, say);
+        const result = await io.library.detach(name, tell);
         if (result.detached) detached.push(name);
       }
       if (options.json) printJson(io, { detached });

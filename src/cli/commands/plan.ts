@@ -51,8 +51,7 @@ export const planCommand: MakeCommand = (io, result) =>
       const planned: Preview[] = [];
       const view = { columns: io.out.columns, paint: style(useColor(options.color, io, io.out)) };
       result.done = { chain: chain.name, planned };
-      for (const device of devicesOf(chain, options.dev, path)) {
-        const preview = await io.library.preview(chain, device, given);
+      for (const preview of await io.library.preview(chain, devicesOf(chain, options.dev, path), given)) {
         if (!options.json) io.out.write(`${planned.length > 0 ? "\n" : ""}${renderPlan(preview, view)}`);
         planned.push(preview);
       }

@@ -45,7 +45,7 @@ function presentText({ present }: Preview): string {
 }
 
 function changes(preview: Preview, view: PlanView): readonly string[] {
-  const { chain, generation, mode, outcome, repair, obstacle, present, difference } = preview;
+  const { chain, generation, mode, outcome, repair, obstacle, present, sharedWith = [], difference } = preview;
   const { programs, end, counters, code, unreachable, reachable } = difference;
   const { paint } = view;
   const how = {
@@ -60,6 +60,9 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
   const bare = others.length === 0 && !end && !counters && !difference.chain;
   return [
     ...hanging(`${how} chain ${chain}, generation ${generation}, ${where}`, "  ", view),
+    ...(sharedWith.length > 0
+      ? hanging(`shares its dispatcher and its maps with ${sharedWith.join(", ")}`, "  ", view)
+      : []),
     ...(outcome === "created" && obstacle === undefined && present.occupants.length > 0
       ? [`  ${paint.yellow("~")} takes the interface over; for an instant it has no program`]
       : []),

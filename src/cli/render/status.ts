@@ -31,7 +31,7 @@ export function renderStatus(report: readonly AttachmentStatus[], view: StatusVi
 }
 
 function header(attachment: AttachmentStatus, { now, paint }: StatusView): readonly string[] {
-  const { chain, generation, mode, since, dispatcher, defunct, moved } = attachment;
+  const { chain, generation, mode, since, dispatcher, sharedWith, defunct, moved } = attachment;
   const device =
     attachment.interface ??
     `interface ${attachment.ifindex} (${moved ? "moved to another network namespace" : "gone"})`;
@@ -40,6 +40,7 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
     `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
     `  since ${formatTime(since)} (${age} ago)`,
     `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
+    ...(sharedWith.length > 0 ? [`  shared with ${sharedWith.join(", ")}, and so are its maps`] : []),
   ];
   if (defunct)
     lines.push(

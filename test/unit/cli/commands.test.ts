@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { Interrupt } from "../../../src/cli/io.ts";
 import type { Library } from "../../../src/cli/library.ts";
 import { XdpgenError } from "../../../src/errors.ts";
-import type { SwapOptions, SwapResult } from "../../../src/loader/index.ts";
+import type { SwapEvent, SwapOptions, SwapResult } from "../../../src/loader/index.ts";
 import { attachment, chain, image, run } from "./fake.ts";
 
 describe("build", () => {
@@ -48,27 +49,34 @@ describe("build", () => {
 });
 
 describe("apply", () => {
-  const swapped: SwapResult = { outcome: "swapped", generation: 4, mode: "native", image };
-  function recording(result: SwapResult = swapped) {
-    const calls: { device: string; options: SwapOptions }[] = [];
-    const apply: Library["apply"] = async (_, device, options) => {
-      calls.push({ device, options });
-      options.report?.(`a note on ${device}`);
-      return result;
+  const swapped = (device: string): SwapResult => ({
+    interface: device,
+    outcome: "swapped",
+    generation: 4,
+    mode: "native",
+    image,
+  });
+  function recording(told: readonly SwapEvent[] = []) {
+    const calls: { devices: readonly string[]; options: SwapOptions }[] = [];
+    const apply: Library["apply"] = async (_, devices, options) => {
+      calls.push({ devices, options });
+      for (const event of told) options.events?.(event);
+      options.events?.({ kind: "notice", message: `a note on ${devices.join(" and ")}` });
+      return devices.map(swapped);
     };
     return { calls, library: { apply, autoReason: async () => "freplace refused" } };
   }
 
-  it("goes through the chain's interfaces", async () => {
+  it("gives all of the chain's interfaces the chain at once", async () => {
     const { calls, library } = recording();
     const { status, out, err } = await run("apply c.yaml", { library });
     expect(status).toBe(0);
-    expect(calls.map(({ device }) => device)).toEqual(chain.interfaces);
+    expect(calls.map(({ devices }) => devices)).toEqual([chain.interfaces]);
     expect(out).toBe(
       "eth0: swapped to chain edge, generation 4, 2 programs by call, native mode\n" +
         "eth1: swapped to chain edge, generation 4, 2 programs by call, native mode\n",
     );
-    expect(err).toContain("a note on eth1\n");
+    expect(err).toContain("a note on eth0 and eth1\n");
   });
 
   it("says once why auto is call, and nothing when call was asked for", async () => {
@@ -81,7 +89,7 @@ describe("apply", () => {
   it("takes interfaces and options from the command line instead", async () => {
     const { calls, library } = recording();
     await run("apply c.yaml --dev lo -d eth9 --dev lo --mode generic --linkage call --replace", { library });
-    expect(calls.map(({ device }) => device)).toEqual(["lo", "eth9"]);
+    expect(calls.map(({ devices }) => devices)).toEqual([["lo", "eth9"]]);
     expect(calls[0]?.options).toMatchObject({ mode: "generic", linkage: "call", replace: true });
   });
 
@@ -92,30 +100,86 @@ describe("apply", () => {
     expect(err).toContain("--dev");
   });
 
-  it("gives one JSON value with what was said", async () => {
-    const { library } = recording();
+  const load = { step: "load", interfaces: ["lo"], of: "program counter" } as const;
+  const commit = { step: "commit", interfaces: ["lo"] } as const;
+  const told: readonly SwapEvent[] = [
+    { kind: "waiting", interface: "lo", holder: { pid: 7, command: "xdpgen apply other.yaml" } },
+    { kind: "begin", ...load },
+    { kind: "end", ...load, milliseconds: 1.5 },
+    { kind: "begin", ...load, of: "dispatcher" },
+    { kind: "again", interface: "lo", attempt: 1 },
+    { kind: "begin", ...commit },
+  ];
+
+  it("gives one JSON value with what happened", async () => {
+    const { library } = recording(told);
     const { out } = await run("apply c.yaml --json --dev lo", { library });
     expect(JSON.parse(out)).toMatchObject({
       chain: "edge",
       applied: [{ interface: "lo", outcome: "swapped", generation: 4, mode: "native" }],
-      messages: ["a note on lo", "linkage auto is call here: freplace refused"],
+      events: [
+        { kind: "waiting", interface: "lo", holder: { pid: 7 } },
+        { kind: "end", step: "load", interfaces: ["lo"], of: "program counter", milliseconds: 1.5 },
+        { kind: "again", interface: "lo", attempt: 1 },
+        { kind: "notice", message: "a note on lo" },
+        { kind: "notice", message: "linkage auto is call here: freplace refused" },
+      ],
     });
   });
 
-  it("tells in JSON what was applied before an interface failed", async () => {
-    const apply: Library["apply"] = async (_, device) => {
-      if (device === "eth1") throw new XdpgenError("environment", "eth1 refuses");
-      return swapped;
+  it("tells in JSON what happened before an error", async () => {
+    const apply: Library["apply"] = async (_, __, { events }) => {
+      events?.({ kind: "failed", ...commit, milliseconds: 1 });
+      throw new XdpgenError("environment", "eth1 refuses");
     };
-    const library = { apply, autoReason: async () => "freplace refused" };
-    const { status, out, err } = await run("apply c.yaml --json", { library });
+    const { status, out, err } = await run("apply c.yaml --json", { library: { apply } });
     expect({ status, err: err.includes("error: eth1 refuses\n") }).toEqual({ status: 1, err: true });
-    expect(JSON.parse(out)).toMatchObject({
+    expect(JSON.parse(out)).toEqual({
       chain: "edge",
-      applied: [{ interface: "eth0", outcome: "swapped" }],
-      messages: ["linkage auto is call here: freplace refused"],
+      applied: [],
+      events: [{ kind: "failed", ...commit, milliseconds: 1 }],
       error: { code: "environment", message: "eth1 refuses" },
     });
+  });
+
+  it("says each step on a terminal, and elsewhere each kind of step", async () => {
+    const { library } = recording(told);
+    const line = "apply c.yaml --dev lo --linkage call";
+    const waiting = "lo: waiting for process 7 (xdpgen apply other.yaml), which changes it\n";
+    const again = "lo: somebody changed its link in the middle of this swap; beginning again (1)\n";
+    const plain = await run(line, { library });
+    expect(plain.err).toBe(
+      `lo: loading 2 programs of chain edge\n${waiting}lo: load program counter\n${again}lo: commit\na note on lo\n`,
+    );
+    const { err } = await run(line, { library, terminal: true });
+    const clear = "\r\u001B[K";
+    expect(err.split(clear)).toEqual([
+      "",
+      "lo: loading 2 programs of chain edge",
+      waiting,
+      "lo: load program counter",
+      "lo: load dispatcher",
+      again,
+      "lo: commit",
+      "a note on lo\n",
+    ]);
+  });
+
+  it("is cancelled by a signal, whose exit status it has, and says when that came too late", async () => {
+    const controller = new AbortController();
+    const apply: Library["apply"] = async (_, devices, { signal }) => {
+      if (signal?.aborted) throw new XdpgenError("aborted", "cancelled", { cause: signal.reason });
+      controller.abort(new Interrupt("SIGINT"));
+      return devices.map(swapped);
+    };
+    const world = { library: { apply }, interrupt: controller.signal };
+    const late = await run("apply c.yaml --dev lo --linkage call", world);
+    expect(late).toMatchObject({ status: 0, out: expect.stringMatching(/^lo: swapped to/) });
+    expect(late.err).toContain("too late to cancel: the swap is done\n");
+    const cancelled = await run("apply c.yaml --dev lo --json", world);
+    expect(cancelled).toMatchObject({ status: 130, err: expect.stringMatching(/^error: cancelled$/m) });
+    expect(JSON.parse(cancelled.out)).toMatchObject({ error: { code: "aborted" } });
+    expect(new Interrupt("SIGTERM").exitStatus).toBe(143);
   });
 
   it("has one live line on a terminal and takes it back", async () => {
@@ -141,8 +205,8 @@ describe("status", () => {
 });
 
 describe("detach", () => {
-  const detach: Library["detach"] = async (device, report) => {
-    report(`detached ${device}`);
+  const detach: Library["detach"] = async (device, events) => {
+    events({ kind: "notice", message: `detached ${device}` });
     return { detached: true };
   };
 
@@ -183,7 +247,9 @@ describe("lint", () => {
   });
 
   it.each(["build c.yaml", "apply c.yaml --dev lo --linkage call"])("says the same on stderr for %s", async (line) => {
-    const apply = async (): Promise<SwapResult> => ({ outcome: "created", generation: 1, mode: "native", image });
+    const apply: Library["apply"] = async (_, [device = ""]) => [
+      { interface: device, outcome: "created", generation: 1, mode: "native", image },
+    ];
     const { status, err } = await run(line, { library: { ...library, apply } });
     expect(status).toBe(0);
     expect(err).toContain("c.yaml:3:11: warning: it never runs (never-runs)");

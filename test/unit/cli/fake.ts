@@ -44,6 +44,7 @@ export const attachment: AttachmentStatus = {
   defunct: false,
   moved: false,
   dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge" },
+  sharedWith: [],
   programs: [
     {
       order: 1,
@@ -105,12 +106,14 @@ export interface World {
   readonly env?: Io["env"];
   /** What is in each file, and in `-`. */
   readonly inputs?: Readonly<Record<string, string | Uint8Array>>;
+  /** Of Ctrl-C. */
+  readonly interrupt?: AbortSignal;
 }
 
 /** Runs a command line, split at spaces. */
 export async function run(
   line: string,
-  { library = {}, terminal = false, env = {}, inputs = {} }: World = {},
+  { library = {}, terminal = false, env = {}, inputs = {}, interrupt = new AbortController().signal }: World = {},
 ): Promise<Run> {
   const written = { out: "", err: "" };
   const stream = (name: "out" | "err"): Stream => ({
@@ -135,11 +138,12 @@ export async function run(
       // In pieces, as files come.
       for (let at = 0; at < whole.length; at += 50) yield whole.subarray(at, at + 50);
     },
+    interruptible: () => ({ signal: interrupt, [Symbol.dispose]: () => {} }),
     library: {
       loadChain: async () => chain,
       synthesise: async () => image,
       planChain: unexpected("planChain"),
-      preview: async (_, device) => ({ ...nothingToChange, interface: device }),
+      preview: async (_, devices) => devices.map((device) => ({ ...nothingToChange, interface: device })),
       apply: unexpected("apply"),
       status: unexpected("status"),
       detach: unexpected("detach"),

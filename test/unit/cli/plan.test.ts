@@ -4,7 +4,7 @@ import type { Library } from "../../../src/cli/library.ts";
 import { renderPlan } from "../../../src/cli/render/plan.ts";
 import { style } from "../../../src/cli/render/style.ts";
 import { XdpgenError } from "../../../src/errors.ts";
-import type { Preview, PreviewOptions, ProgramDifference } from "../../../src/loader/index.ts";
+import type { Preview, PreviewOptions, ProgramDifference, SwapResult } from "../../../src/loader/index.ts";
 import { chain, image, nothingToChange, run } from "./fake.ts";
 
 const program = (name: string, rest: Partial<ProgramDifference> = {}): ProgramDifference => ({
@@ -172,10 +172,10 @@ describe("the picture of a difference", () => {
 });
 
 function planning(...previews: readonly Preview[]) {
-  const calls: { device: string; options: PreviewOptions }[] = [];
-  const preview: Library["preview"] = async (_, device, options) => {
-    calls.push({ device, options });
-    return { ...previews[(calls.length - 1) % previews.length]!, interface: device };
+  const calls: { devices: readonly string[]; options: PreviewOptions }[] = [];
+  const preview: Library["preview"] = async (_, devices, options) => {
+    calls.push({ devices, options });
+    return devices.map((device, index) => ({ ...previews[index % previews.length]!, interface: device }));
   };
   return { calls, library: { preview, autoReason: async () => "freplace refused" } };
 }
@@ -196,14 +196,14 @@ describe("plan", () => {
     }
   });
 
-  it("goes through the interfaces, and asks for what apply would be given", async () => {
+  it("asks for all interfaces at once, and what apply would be given", async () => {
     const { calls, library } = planning(nothingToChange);
     const { out, err } = await run("plan c.yaml", { library });
     expect(out.match(/^eth\d: .*\n {2}nothing to change$/gm)).toHaveLength(2);
     expect(err).toBe("");
     await run("plan c.yaml --dev lo --mode generic --linkage call --replace", { library });
-    expect(calls.map(({ device }) => device)).toEqual([...chain.interfaces, "lo"]);
-    expect(calls[2]!.options).toEqual({ mode: "generic", linkage: "call", replace: true });
+    expect(calls.map(({ devices }) => devices)).toEqual([chain.interfaces, ["lo"]]);
+    expect(calls[1]!.options).toEqual({ mode: "generic", linkage: "call", replace: true });
     expect(
       (await run("plan c.yaml", { library: { loadChain: async () => ({ ...chain, interfaces: [] }) } })).status,
     ).toBe(2);
@@ -223,33 +223,33 @@ describe("plan", () => {
     expect((await run("plan c.yaml --linkage call", { library })).err).toBe("");
   });
 
-  it("is one JSON value, and holds what was planned before an error", async () => {
+  it("is one JSON value, errors included", async () => {
     const { library } = planning(swap);
     const { out } = await run("plan c.yaml --json --linkage call", { library });
     expect(JSON.parse(out)).toEqual({ chain: "edge", planned: [swap, { ...swap, interface: "eth1" }] });
-    const preview: Library["preview"] = async (_, device) => {
-      if (device === "eth1") throw new XdpgenError("interface-missing", "no eth1");
-      return swap;
+    const preview: Library["preview"] = async () => {
+      throw new XdpgenError("interface-missing", "no eth1");
     };
     const failed = await run("plan c.yaml --json", { library: { preview } });
     expect(failed.status).toBe(1);
-    expect(JSON.parse(failed.out)).toMatchObject({ planned: [{ interface: "eth0" }], error: { message: "no eth1" } });
+    expect(JSON.parse(failed.out)).toMatchObject({ planned: [], error: { message: "no eth1" } });
   });
 });
 
 describe("apply", () => {
+  const swapped: SwapResult = { interface: "eth0", outcome: "swapped", generation: 4, mode: "native", image };
   const applying = (preview: Library["preview"]): Partial<Library> => ({
     preview,
-    apply: async () => ({ outcome: "swapped", generation: 4, mode: "native", image }),
+    apply: async () => [swapped],
     autoReason: async () => "freplace refused",
   });
 
   it("shows what changes before it acts, on a terminal and plain", async () => {
     for (const terminal of [false, true]) {
       let acted = "";
-      const library = applying(async () => swap);
-      library.apply = async () => ((acted = "yes"), { outcome: "swapped", generation: 4, mode: "native", image });
-      library.preview = async () => (expect(acted).toBe(""), swap);
+      const library = applying(async () => [swap]);
+      library.apply = async () => ((acted = "yes"), [swapped]);
+      library.preview = async () => (expect(acted).toBe(""), [swap]);
       const { out, err } = await run("apply c.yaml --dev eth0 --linkage call --color never", { library, terminal });
       const [clear, step] = [terminal ? "\r\u001B[K" : "", "eth0: loading 2 programs of chain edge"];
       const around = terminal ? [clear + step + clear, clear + step + clear] : [`${step}\n`, ""];
@@ -264,8 +264,8 @@ describe("apply", () => {
   });
 
   it("says of what runs already that there is nothing to change", async () => {
-    const library = applying(async () => nothingToChange);
-    library.apply = async () => ({ outcome: "unchanged", generation: 3, mode: "native", image });
+    const library = applying(async () => [nothingToChange]);
+    library.apply = async () => [{ ...swapped, outcome: "unchanged", generation: 3 }];
     const { out } = await run("apply c.yaml --dev eth0", { library });
     expect(out).toBe("eth0: nothing to change: chain edge, generation 3, 2 programs by call, native mode\n");
   });
@@ -275,7 +275,7 @@ describe("apply", () => {
     const library = applying(async () => Promise.reject(new XdpgenError("environment", "cannot compare")));
     library.apply = async () => Promise.reject(refusal);
     expect(await run("apply c.yaml --dev eth0", { library })).toMatchObject({ status: 1, out: "" });
-    library.preview = async () => ({ ...swap, obstacle: "cannot attach" });
+    library.preview = async () => [{ ...swap, obstacle: "cannot attach" }];
     const { out, err } = await run("apply c.yaml --dev eth0", { library });
     expect({ out, errors: err.match(/cannot attach/g) }).toEqual({ out: "", errors: ["cannot attach"] });
   });

@@ -14,7 +14,7 @@ afterEach(() => rmSync(base, { recursive: true }));
 it("is held by one at a time, and the others wait", async () => {
   const order: string[] = [];
   const hold = async (name: string): Promise<void> => {
-    await withLock(kernel, `${base}/a`, undefined, async () => {
+    await withLock(kernel, `${base}/a`, {}, async () => {
       order.push(`${name} in`);
       await new Promise((resolve) => setTimeout(resolve, 30));
       order.push(`${name} out`);
@@ -27,7 +27,7 @@ it("is held by one at a time, and the others wait", async () => {
 
 it("names its holder when waiting took too long", async () => {
   const held = await lock(kernel, `${base}/a`);
-  const attempt = lock(kernel, `${base}/a`, 30);
+  const attempt = lock(kernel, `${base}/a`, { timeout: 30 });
   await expect(attempt).rejects.toMatchObject({ code: "conflict" });
   await expect(attempt).rejects.toThrow(
     new RegExp(`process ${process.pid} \\(.+\\) has held the lock on ${base}/a for 30 ms`),
@@ -42,6 +42,6 @@ it("is of the folder that is there: one that its holder removed does not count",
   rmSync(`${base}/a`, { recursive: true });
   first[Symbol.dispose]();
   const second = await waiting;
-  await expect(lock(kernel, `${base}/a`, 30)).rejects.toMatchObject({ code: "conflict" });
+  await expect(lock(kernel, `${base}/a`, { timeout: 30 })).rejects.toMatchObject({ code: "conflict" });
   second[Symbol.dispose]();
 });

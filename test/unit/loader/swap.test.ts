@@ -7,15 +7,9 @@ import { preview } from "../../../src/loader/preview.ts";
 import { status } from "../../../src/loader/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain, numbered, withMap, world, type World } from "./world.ts";
+import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
-
-/** The lines of a report. */
-function reporter(): { readonly lines: string[]; readonly report: (line: string) => void } {
-  const lines: string[] = [];
-  return { lines, report: (line) => lines.push(line) };
-}
 
 describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   it("attaches, swaps, and leaves exactly the pins of the live generation", async () => {
@@ -43,10 +37,10 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     const machine = w.machine();
     await attach(chain(linkage, numbered(1)), "lo", { machine });
     const before = w.snapshot();
-    const { lines, report } = reporter();
+    const { lines, events } = notices();
     const again = await attach(chain(linkage, numbered(1, { object: "/elsewhere/p1.bpf.o" })), "lo", {
       machine,
-      report,
+      events,
     });
     expect(again.result).toMatchObject({ outcome: "unchanged", generation: 1 });
     expect(lines).toEqual([]);
@@ -66,8 +60,8 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
         if (at === 1) calls[count - 1] = call;
         else if (count === at) throw failure(call, "EINVAL");
       });
-      const { lines, report } = reporter();
-      const failed = await attach(after, "lo", { machine: w.machine(kernel), report }).then(
+      const { lines, events } = notices();
+      const failed = await attach(after, "lo", { machine: w.machine(kernel), events }).then(
         () => false,
         () => true,
       );
@@ -112,14 +106,14 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     const [map] = live.status().programs[0]!.maps;
     expect(map).toMatchObject({ name: "seen" });
 
-    const { lines, report } = reporter();
-    await live.update(chain(linkage, program(2), numbered(2)), { report });
+    const { lines, events } = notices();
+    await live.update(chain(linkage, program(2), numbered(2)), { events });
     expect(live.status().programs[0]!.maps[0]!.id).toBe(map!.id);
     expect(lines).toEqual(["p1 changed: keeps the contents of seen"]);
 
     w.kernel.options = { maps: { seen: { maxEntries: 32 } } };
     lines.length = 0;
-    await live.update(chain(linkage, program(3), numbered(2)), { report });
+    await live.update(chain(linkage, program(3), numbered(2)), { events });
     expect(live.status().programs[0]!.maps[0]!.id).not.toBe(map!.id);
     expect(lines).toEqual(["p1 changed: seen starts empty"]);
   });
@@ -208,8 +202,8 @@ it("chooses freplace where the kernel takes it, else call", async () => {
 describe("mode", () => {
   it("falls back to generic and says so, unless native was asked for", async () => {
     using w = world({ refuses: ["native"] });
-    const { lines, report } = reporter();
-    const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), report });
+    const { lines, events } = notices();
+    const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), events });
     expect(live.result!.mode).toBe("generic");
     expect(live.status().mode).toBe("generic");
     expect(lines.join()).toMatch(/lo refuses XDP in native mode \(EOPNOTSUPP\): attached in generic mode/);
@@ -239,22 +233,10 @@ describe("what others do", () => {
     await expect(attempt).rejects.toThrow(`program ${id} (theirs)`);
     expect(w.kernel.running()).toBe(id);
 
-    const { lines, report } = reporter();
-    await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), replace: true, report });
+    const { lines, events } = notices();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine(), replace: true, events });
     expect(w.kernel.running()).not.toBe(id);
     expect(lines.join()).toMatch(/took lo over from XDP program \d+ \(theirs\); for an instant/);
-  });
-
-  it("sees that another process changed the link in the middle", async () => {
-    using w = world();
-    await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
-    const before = w.snapshot();
-    const kernel = watched(w.kernel, (_, call) => {
-      if (call === "updateLink") throw failure("bpf_link_update", "EPERM");
-    });
-    const attempt = attach(chain("call", numbered(2)), "lo", { machine: w.machine(kernel) });
-    await expect(attempt).rejects.toMatchObject({ code: "conflict" });
-    expect(w.snapshot()).toEqual(before);
   });
 
   it("answers when the interface is deleted, before or in the middle of a swap", async () => {
@@ -275,8 +257,8 @@ describe("what others do", () => {
     w.kernel.deleteInterface("lo");
     w.kernel.interfaces.set("lo", 1);
     expect(status(undefined, w.machine())).toMatchObject([{ defunct: true, generation: 1 }]);
-    const { lines, report } = reporter();
-    const live = await attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(), report });
+    const { lines, events } = notices();
+    const live = await attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(), events });
     expect(live.result).toMatchObject({ outcome: "created", generation: 2 });
     expect(lines.join()).toMatch(/defunct/);
     expect(live.status()).toMatchObject({ defunct: false, programs: [{ name: "p2" }] });
@@ -333,11 +315,11 @@ describe("detach", () => {
   it("removes everything, and is no error a second time", async () => {
     using w = world();
     await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
-    const { lines, report } = reporter();
-    expect(await detach("lo", { machine: w.machine(), report })).toEqual({ detached: true });
+    const { lines, events } = notices();
+    expect(await detach("lo", { machine: w.machine(), events })).toEqual({ detached: true });
     expect(w.pins()).toEqual([]);
     expect(w.kernel.running()).toBe(0);
-    expect(await detach("lo", { machine: w.machine(), report })).toEqual({ detached: false });
+    expect(await detach("lo", { machine: w.machine(), events })).toEqual({ detached: false });
     expect(lines).toEqual(["detached the chain from lo", "xdpgen has nothing on lo: nothing was changed"]);
     expect(w.kernel.openFds).toBe(0);
   });

@@ -6,7 +6,7 @@ import type { Kernel } from "../../../src/loader/kernel.ts";
 import { status } from "../../../src/loader/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain, numbered, withMap, world, type World } from "./world.ts";
+import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 
@@ -70,10 +70,9 @@ describe.each(OBJECT_LINKAGES)("linkage %s, a program of somebody else on our li
 
     w.kernel.options = {};
     const calls: string[] = [];
-    const lines: string[] = [];
     const machine = w.machine(watched(w.kernel, (_, call) => void calls.push(call)));
-    const report = (line: string): void => void lines.push(line);
-    const taken = await attach(chain(linkage, program), "lo", { machine, replace: true, report });
+    const { lines, events } = notices();
+    const taken = await attach(chain(linkage, program), "lo", { machine, replace: true, events });
     expect(taken.result).toMatchObject({ outcome: "swapped", generation: 2 });
     expect(calls).not.toContain("detachLink");
     expect(calls).not.toContain("linkXdp");
@@ -124,9 +123,8 @@ describe("an interface that moved away, whose index another has now", () => {
     expect(() => live.status()).toThrow(/has nothing on lo/);
     await expect(live.testRun({ data: new Uint8Array(64) })).rejects.toMatchObject({ code: "not-attached" });
     await expect(open("lo", { machine })).rejects.toMatchObject({ code: "not-attached" });
-    const lines: string[] = [];
-    const report = (line: string): void => void lines.push(line);
-    expect(await detach("lo", { machine, report })).toEqual({ detached: false });
+    const { lines, events } = notices();
+    expect(await detach("lo", { machine, events })).toEqual({ detached: false });
     expect(lines.join("\n")).toMatch(
       /nothing on lo[^]*moved to another network namespace: `bpftool link detach pinned /,
     );
@@ -160,9 +158,8 @@ describe("an interface that moved away, whose index another has now", () => {
 
     const { w, live, dispatcher, machine } = await moved();
     using _ = w;
-    const lines: string[] = [];
-    const report = (line: string): void => void lines.push(line);
-    await attach(chain("call", numbered(2)), "lo", { machine, replace: true, report });
+    const { lines, events } = notices();
+    await attach(chain("call", numbered(2)), "lo", { machine, replace: true, events });
     expect(lines.join()).toMatch(/chain test whose link .* moved to another network namespace: took it off there/);
     expect(w.kernel.linksTo(dispatcher)).toEqual([]);
     expect(live.status()).toMatchObject({ interface: "lo", moved: false, programs: [{ name: "p2" }] });
@@ -193,7 +190,7 @@ describe("taking an interface over", () => {
       machine: w.machine(kernel),
       replace: true,
       mode,
-      report: (line) => lines.push(line),
+      events: (event) => void (event.kind === "notice" && lines.push(event.message)),
     });
 
   it.each(["linkXdp", "pin"])(

@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Chain, Linkage, Program } from "../../../src/chain/chain.ts";
+import type { SwapListener } from "../../../src/loader/events.ts";
 import type { Machine } from "../../../src/loader/machine.ts";
 import type { Kernel } from "../../../src/loader/kernel.ts";
 import { compile } from "../../support/objects.ts";
@@ -40,12 +41,18 @@ export function world(options: FakeOptions = {}): World {
     pins: () => files().map((path) => path.slice(root.length + 1)),
     snapshot: () => ({
       pins: files().map((path) => [path, readFileSync(path, "utf8")]),
-      running: kernel.running(),
-      slots: kernel.boundSlots(kernel.running()),
+      running: [...kernel.interfaces.values()].map((ifindex) => kernel.running(ifindex)),
+      slots: [...kernel.interfaces.values()].map((ifindex) => kernel.boundSlots(kernel.running(ifindex))),
       fds: kernel.openFds,
     }),
     [Symbol.dispose]: () => rmSync(base, { recursive: true }),
   };
+}
+
+/** The sentences that a swap tells. */
+export function notices(): { readonly lines: string[]; readonly events: SwapListener } {
+  const lines: string[] = [];
+  return { lines, events: (event) => void (event.kind === "notice" && lines.push(event.message)) };
 }
 
 /** Program `p<k>`, which returns what the packet says. */

@@ -1,0 +1,27 @@
+/** What a swap tells, in lines for people. */
+import type { SwapEvent, SwapWork } from "../../loader/index.ts";
+
+/** `eth0, eth1: load program denylist` */
+export function workText({ step, interfaces, of }: SwapWork): string {
+  return `${interfaces.join(", ")}: ${step}${of === undefined ? "" : ` ${of}`}`;
+}
+
+/** What stays to be read when the swap is done; undefined for its steps. */
+export function noteText(event: SwapEvent): string | undefined {
+  switch (event.kind) {
+    case "notice":
+      return event.message;
+    case "waiting":
+      return `${event.interface}: waiting for ${holderText(event.holder)}, which changes it`;
+    case "again":
+      return `${event.interface}: somebody changed its link in the middle of this swap; beginning again (${event.attempt})`;
+    case "begin":
+    case "end":
+    case "failed":
+      return undefined;
+  }
+}
+
+function holderText(holder: Extract<SwapEvent, { kind: "waiting" }>["holder"]): string {
+  return holder ? `process ${holder.pid} (${holder.command})` : "another process";
+}
