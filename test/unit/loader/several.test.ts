@@ -201,6 +201,22 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(pinsOf(w, 1)).toEqual(pinsOf(w, 2_000_002));
   });
 
+  it("no interface goes back to a lower generation", async () => {
+    using w = several();
+    const machine = w.machine();
+    const next = (...more: readonly number[]) => chain(linkage, counting(), ...more.map((k) => numbered(k)));
+    await attachAll(next(), ["lo", "b"], { machine });
+    await attach(next(2), "lo", { machine });
+    await attach(next(3), "b", { machine });
+    await attach(next(4), "b", { machine });
+    expect(generations(w)).toEqual([2, 3]);
+    const { results } = await foreseen(w, next(2), ["lo", "b"]);
+    expect(results).toMatchObject([
+      { outcome: "unchanged", generation: 2 },
+      { outcome: "swapped", generation: 4 },
+    ]);
+  });
+
   it("changes none, or all, when any one call fails", async () => {
     const [before, after] = [chain(linkage, counting()), chain(linkage, numbered(2), counting())];
     const calls: string[] = [];

@@ -179,6 +179,24 @@ describe("somebody who changes the link in the middle, without the lock", () => 
     expect(other.pins().filter((pin) => pin.includes("gen-"))).toEqual(["42-1/gen-1/dispatcher"]);
   });
 
+  it("leaves it time to be cancelled before it begins again", async () => {
+    using w = world();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    const controller = new AbortController();
+    let theirs = 0;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink" && theirs === 0) theirs = intrude(w);
+    });
+    const attempt = attach(chain("call", numbered(2)), "lo", {
+      machine: w.machine(kernel),
+      replace: true,
+      signal: controller.signal,
+      events: ({ kind }) => void (kind === "again" && controller.abort()),
+    });
+    await expect(attempt).rejects.toMatchObject({ code: "aborted" });
+    expect(w.kernel.running()).toBe(theirs);
+  });
+
   it("is not who gets the same errno without a change", async () => {
     using w = world();
     await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
