@@ -104,10 +104,10 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       { name: "xe", linkage },
     );
 
-  /** Sends into both interfaces until `work` is done and enough was sent; gives what went into each. */
-  async function underTraffic(work: () => Promise<unknown>): Promise<readonly number[]> {
+  /** Sends into interfaces until `work` is done and enough was sent; gives what went into each. All must run a program. */
+  async function underTraffic(into: readonly Veth[], work: () => Promise<unknown>): Promise<readonly number[]> {
     const done = new AbortController();
-    const sources = pairs.map(({ near }) => traffic(openKernel(), near));
+    const sources = into.map(({ near }) => traffic(openKernel(), near));
     const sending = sources.map(async (source) => {
       while (!done.signal.aborted) await source.send(data, BATCH);
     });
@@ -125,7 +125,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
 
   it("two interfaces that share a dispatcher lose no frame while it is swapped under both", async () => {
     const live: Attachments = await attachAll(counting, devices(), { mode: "native" });
-    const sent = await underTraffic(async () => {
+    const sent = await underTraffic(pairs, async () => {
       for (let swaps = 0; swaps < SWAPS; swaps++) {
         const results = await live.update(swaps % 2 === 0 ? more : counting);
         expect(results.map(({ outcome, generation }) => [outcome, generation])).toEqual(
@@ -145,7 +145,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     // One that leaves takes nothing from the other.
     const [alone, other] = devices();
     await detach(alone!);
-    const [, after] = await underTraffic(async () => {});
+    const [after] = await underTraffic(pairs.slice(1), async () => {});
     expect(status(other)[0]!.sharedWith).toEqual([]);
     expect(counted(other!, "last")).toBe(frames + after!);
     await detach(other!);
