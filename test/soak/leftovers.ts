@@ -9,8 +9,8 @@ export interface Held {
   readonly links: number;
   /** Bytes of programs and maps, as bpftool has them (`bytes_memlock`). */
   readonly bytes: number;
-  /** Of this process. */
-  readonly fds: number;
+  /** BPF objects of which this process has an fd, by their kinds: `bpf-prog`, `bpf-map`, `bpf_link`, `btf`. */
+  readonly fds: Readonly<Record<string, number>>;
   /** Below the attachment's folder. */
   readonly pins: number;
 }
@@ -29,9 +29,15 @@ export function held(folder: string): Held {
     maps: maps.length,
     links: links.length,
     bytes: [...programs, ...maps].reduce((sum, { bytes_memlock: bytes = 0 }) => sum + bytes, 0),
-    fds: bpfFds().length,
+    fds: countedBy(bpfFds()),
     pins: existsSync(folder) ? readdirSync(folder, { recursive: true }).length : 0,
   };
+}
+
+function countedBy(kinds: readonly string[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
+  return counts;
 }
 
 const TEXT = { encoding: "utf8", maxBuffer: 1 << 28 } as const;

@@ -19,7 +19,7 @@ import { attach, openKernel, openMap } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { attachmentFolder } from "../kernel/cli/world.ts";
-import { generations } from "../support/generations.ts";
+import { generations, type Passed } from "../support/generations.ts";
 import { random } from "../support/random.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
@@ -101,9 +101,7 @@ async function soak(command: Command, say: (text: string) => void): Promise<Repo
     await live.update(source.chain(1));
     done.abort();
     await sending;
-    using map = openMap(pinned());
-    const [seen, mixed] = [0, 1].map((key) => sumPerCpu(map.lookup(u32(key)), map.info.valueSize)) as [number, number];
-    const frames = { sent: sender.sent(), seen, mixed };
+    const frames = { sent: sender.sent(), ...passed(pinned()) };
     // The kernel frees a little later than the last fd is closed.
     await kernel.waitForPackets();
     await setTimeout(1000);
@@ -112,8 +110,12 @@ async function soak(command: Command, say: (text: string) => void): Promise<Repo
     const resident = { early: median(memory.slice(tenth, 2 * tenth)), late: median(memory.slice(-tenth)) };
     if (frames.seen !== frames.sent) failures.push(`${frames.sent} frames went in, and ${frames.seen} came out`);
     if (frames.mixed > 0) failures.push(`${frames.mixed} frames met two generations`);
-    for (const key of ["programs", "maps", "links", "fds", "pins"] as const) {
+    for (const key of ["programs", "maps", "links", "pins"] as const) {
       if (after[key] > before[key]) failures.push(`${key}: ${before[key]} before, ${after[key]} after`);
+    }
+    for (const [kind, count] of Object.entries(after.fds)) {
+      const had = before.fds[kind] ?? 0;
+      if (count > had) failures.push(`fds of kind ${kind}: ${had} before, ${count} after`);
     }
     if (resident.late > resident.early * GROWTH) {
       failures.push(`resident memory grew from ${resident.early.toFixed(0)} to ${resident.late.toFixed(0)} MB`);
@@ -136,6 +138,13 @@ async function soak(command: Command, say: (text: string) => void): Promise<Repo
   }
 }
 
+/** What the last program has counted, in the map of that pin. */
+function passed(pin: string): Passed {
+  using map = openMap(pin);
+  const [seen, mixed] = [0, 1].map((key) => sumPerCpu(map.lookup(u32(key)), map.info.valueSize));
+  return { seen: seen!, mixed: mixed! };
+}
+
 const SUM = Object.values(DEEDS).reduce((sum, { often }) => sum + often, 0);
 
 function chosen(at: number): string {
@@ -155,15 +164,21 @@ function text({ seed, seconds, deeds, swaps, frames, before, after, memory, fail
         `  ${name.padEnd(36)}${number(done).padStart(8)}, of which ${number(changed)} changed the chain`,
     ),
     `frames: ${number(frames.sent)} in, ${number(frames.seen)} out, ${number(frames.mixed)} met two generations`,
-    ...(["programs", "maps", "links", "fds", "pins", "bytes"] as const).map(
+    ...(["programs", "maps", "links", "pins", "bytes"] as const).map(
       (key) => `${key}: ${number(before[key])} before, ${number(after[key])} after`,
     ),
+    `fds: ${kinds(before)} before, ${kinds(after)} after`,
     `resident memory: ${memory.early.toFixed(0)} MB early, ${memory.late.toFixed(0)} MB late`,
     "Programs, maps and links are those of the whole machine: let nobody else load any meanwhile.",
     ...(failures.length === 0 ? ["all held"] : failures.map((failure) => `FAILED: ${failure}`)),
     "",
   ].join("\n");
 }
+
+const kinds = ({ fds }: Held): string =>
+  Object.entries(fds)
+    .map(([kind, count]) => `${count} of ${kind}`)
+    .join(", ");
 
 async function main(words: readonly string[]): Promise<number> {
   const command = readCommandLine(words);
