@@ -5,6 +5,7 @@
  * What depends on the machine, such as whether it takes extension programs, comes in as an argument.
  */
 export { extensionObject, type Prototype, prototypeImage } from "./dispatcher/extension.ts";
+export type { ImageFigures, ProgramFigures } from "./dispatcher/figures.ts";
 export type { DispatcherImage, Slot } from "./dispatcher/image.ts";
 export {
   decodeManifest,
@@ -26,6 +27,9 @@ export { readTrace, type Trace, type TraceRecord, TRACE_SECTION, traceSize } fro
 export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
 export { lintChain } from "./lint/lint.ts";
 export type { Warning } from "./lint/warning.ts";
+export { LIMITS } from "./link/limits.ts";
+export { programsInMaps } from "./link/program-maps.ts";
+export type { Figures } from "./object/figures.ts";
 export {
   isExtension,
   isLinkedProgram,

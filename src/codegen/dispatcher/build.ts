@@ -31,6 +31,7 @@ import { frameSize, MAX_STACK } from "../object/frame.ts";
 import type { Plan } from "../plan/plan.ts";
 import { checkLoaded } from "../plan/loaded.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
+import { imageFigures } from "./figures.ts";
 import { type BoundProgram, formatPasses } from "./format-passes.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
 import { type InlinedAt, lower } from "./lower.ts";
@@ -59,16 +60,16 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
   const { counters } = plan;
   const needless = !trace && !counters && plan.nodes.length === 1 && leavesVerdictAlone(plan.nodes[0]!);
   const taken = trace ? [TRACE_SECTION] : counters ? [COUNTERS_MAP] : [];
-  const { bound, units } = bindPrograms(plan, dispatcher, { taken, alone: needless });
+  const bound = bindPrograms(plan, dispatcher, { taken, alone: needless });
   const alone = needless ? bound[0] : undefined;
   // A program that is alone and linked is its own dispatcher.
   const main = alone?.unit ? alone.symbol : dispatcher;
 
   const { functions, inlined } = ownFunctions(plan, dispatcher, bound, alone, trace);
   const contributions = contributionsOf(bound, functions[0], inlined);
-  const brought = contributions.flatMap((unit) => unit.functions.map((f) => f.code));
   checkLoaded(plan);
-  checkLimits(plan, [...functions.map((f) => f.instructions), ...brought], units);
+  const entries = functions.map(({ symbol, instructions }) => ({ symbol, code: instructions }));
+  checkLimits(plan, alone?.unit ? [alone.unit.functions[0]!] : entries, contributions);
   const code = dispatcherUnit(functions, sourceOfChain(plan.chain));
   const manifest = manifestOf(plan, code.functions);
   const whole = withManifest(code, encodeManifest(manifest, { generation: 0 }));
@@ -92,6 +93,9 @@ export function buildDispatcher(plan: Plan, { trace = false }: BuildOptions = {}
     main,
     slots,
     manifest,
+    get figures() {
+      return imageFigures(plan, elf, main);
+    },
     get listing() {
       return listing(shown);
     },
@@ -112,7 +116,7 @@ function bindPrograms(
   plan: Plan,
   dispatcher: string,
   { taken, alone }: { readonly taken: readonly string[]; readonly alone: boolean },
-): { bound: readonly Bound[]; units: readonly ProgramUnit[] } {
+): readonly Bound[] {
   const programs = plan.nodes.map(({ program }) => program);
   const apart = programs.filter((program) => !isLinkedProgram(program));
   const loaded = apart.filter(isTailCalled);
@@ -122,7 +126,7 @@ function bindPrograms(
   );
   const linked = programs.filter(isLinkedProgram);
   const units = programUnits(linked, new Set([dispatcher, ...names, MANIFEST_SECTION, ...taken]));
-  const bound = programs.map((program): Bound => {
+  return programs.map((program): Bound => {
     if (!isLinkedProgram(program)) {
       const symbol = names[apart.indexOf(program)]!;
       // A stub that is not bound returns 31, whatever the program behind it can return.
@@ -140,7 +144,6 @@ function bindPrograms(
       ...(bodied && { body: bodyOf(program, entry) }),
     };
   });
-  return { bound, units };
 }
 
 function bodyOf({ object, main }: ResolvedObject, entry: UnitFunction): SlotBody {

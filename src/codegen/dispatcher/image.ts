@@ -1,6 +1,7 @@
 /** A synthesised dispatcher: everything that the loader and `xdpgen build` need to know of it, and its bytes. */
 import type { Linkage } from "../../chain/chain.ts";
 import type { Plan } from "../plan/plan.ts";
+import type { ImageFigures } from "./figures.ts";
 import type { Manifest } from "./manifest.ts";
 
 /** The place of one program in a dispatcher. */
@@ -33,6 +34,8 @@ export interface DispatcherImage {
   readonly slots: readonly Slot[];
   /** Also in the object, as the frozen map `.rodata.xdpgen` that libbpf binds to the program. */
   readonly manifest: Manifest;
+  /** What it takes of the kernel's limits and of the stack, and each program of it alone; counted when it is asked for. */
+  readonly figures: ImageFigures;
   /** The dispatcher's own instructions as text, made when it is asked for. */
   readonly listing: string;
   /** Every pass from the plan to those instructions as text, made when it is asked for. */

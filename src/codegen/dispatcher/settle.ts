@@ -13,7 +13,6 @@
  */
 import type { ObjectLinkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import type { Instruction } from "../asm/index.ts";
 import { checkLimits } from "../link/limits.ts";
 import { programUnits } from "../link/program-unit.ts";
 import { MAX_STACK } from "../object/frame.ts";
@@ -160,9 +159,9 @@ function settleLinked(plan: Plan, declared: readonly ResolvedProgram[]): readonl
     const linked = programs.filter(isLinkedProgram);
     const obstacle = refusal(() => {
       const units = programUnits(linked, new Set());
-      const entries = 1 + programs.length - linked.length;
-      const own = Array.from({ length: entries }, (): readonly Instruction[] => []);
-      checkLimits(plan, [...own, ...units.flatMap((unit) => unit.functions.map((f) => f.code))], units);
+      // The main function and the stubs, which bring nothing else.
+      const own = Array.from({ length: 1 + programs.length - linked.length }, () => ({ symbol: "", code: [] }));
+      checkLimits(plan, [...own, ...units.map((unit) => unit.functions[0]!)], units);
     });
     if (!obstacle) return programs;
     const last = linked.findLast((p) => p.auto && obstacleTo("freplace", p.object, p.main) === undefined);

@@ -1,40 +1,49 @@
 /** The kernel's limits for one program, which all that is linked into a dispatcher share. */
 import { XdpgenError } from "../../errors.ts";
-import type { Instruction } from "../asm/index.ts";
+import { type Instruction, slots } from "../asm/index.ts";
+import { MAX_STACK } from "../object/frame.ts";
+import { type Needs, needs } from "../object/needs.ts";
 import { isTailCalled } from "../object/program.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Unit } from "./unit.ts";
 
-/** BPF_MAX_SUBPROGS (include/linux/bpf_verifier.h); the main function counts. */
-const MAX_FUNCTIONS = 256;
-/** MAX_USED_MAPS (include/linux/bpf.h). A data section is a map too. */
-const MAX_MAPS = 64;
+/** What one program of the kernel may have. */
+export const LIMITS = {
+  /** BPF_MAX_SUBPROGS (include/linux/bpf_verifier.h); the main function counts. */
+  functions: 256,
+  /** MAX_USED_MAPS (include/linux/bpf.h). A data section is a map too. */
+  maps: 64,
+  /** Bytes. 256 above a function that makes a tail call. */
+  stack: MAX_STACK,
+  /** BPF_COMPLEXITY_LIMIT_INSNS (include/linux/bpf.h). */
+  verifiedInstructions: 1_000_000,
+} as const;
+
+export interface LinkedFunction {
+  readonly symbol: string;
+  readonly code: readonly Instruction[];
+}
 
 /**
- * @param code of every function of the linked object
- * @param units what may bring maps
+ * @param entries functions that will be called, or the main one; those that they refer to are in `units`
+ * @param units what brings functions and maps
  * @throws XdpgenError `limit` with the figure and what to do
  */
-export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[], units: readonly Unit[]): void {
-  const functions = code.length;
-  if (functions > MAX_FUNCTIONS) {
+export function checkLimits(plan: Plan, entries: readonly LinkedFunction[], units: readonly Unit[]): void {
+  const { functions, maps } = linkedNeeds(entries, units);
+  if (functions > LIMITS.functions) {
     throw new XdpgenError(
       "limit",
       `chain ${plan.chain} needs ${functions} functions for its ${plan.nodes.length} programs, and the kernel takes ` +
-        `${MAX_FUNCTIONS} in one program: ${MAX_FUNCTIONS - 1} programs at most` +
+        `${LIMITS.functions} in one program: ${LIMITS.functions - 1} programs at most` +
         (functions > 1 + plan.nodes.length
           ? ", fewer where they bring functions of their own; use `linkage: freplace` for those"
           : ""),
     );
   }
-  const used = new Set(code.flatMap((list) => list.flatMap(({ symbol }) => (symbol === undefined ? [] : [symbol]))));
-  const brought = [...new Set(units.flatMap((u) => [...u.maps.map((m) => m.symbol), ...u.data.map((d) => d.section)]))];
-  // libbpf makes one map of all the configuration that is read.
-  const kconfig = units.some(({ externs }) => externs.some((e) => e.section === ".kconfig" && used.has(e.symbol)));
-  const maps = brought.filter((name) => used.has(name)).length + (kconfig ? 1 : 0);
   const counters = plan.counters ? 1 : 0;
   const loaded = plan.nodes.filter(({ program }) => isTailCalled(program)).length;
-  if (maps + loaded + counters > MAX_MAPS) {
+  if (maps + loaded + counters > LIMITS.maps) {
     const others = [
       ...(loaded > 0 ? [`${loaded} for programs that are loaded already`] : []),
       ...(counters > 0 ? ["its counters"] : []),
@@ -44,7 +53,30 @@ export function checkLimits(plan: Plan, code: readonly (readonly Instruction[])[
       "limit",
       `chain ${plan.chain} links programs that use ${maps} maps (a data section counts as one)` +
         beside +
-        `, and the kernel takes ${MAX_MAPS} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${MAX_MAPS}`,
+        `, and the kernel takes ${LIMITS.maps} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${LIMITS.maps}`,
     );
   }
+}
+
+/** What tail calls enter, beside the main function, is a program of its own and not counted. */
+function linkedNeeds(entries: readonly LinkedFunction[], units: readonly Unit[]): Needs {
+  const functions = new Map<string, LinkedFunction>(
+    [...entries, ...units.flatMap((unit) => unit.functions)].map((f) => [f.symbol, f]),
+  );
+  const maps = new Map(
+    units.flatMap((unit) => [
+      ...unit.maps.map(({ symbol }) => [symbol, symbol] as const),
+      ...unit.data.map(({ section }) => [section, section] as const),
+      // libbpf makes one map of all the configuration that is read.
+      ...unit.externs.flatMap((e) => (e.section === ".kconfig" ? [[e.symbol, e.section] as const] : [])),
+    ]),
+  );
+  return needs(entries, ({ code }) => {
+    const symbols = code.flatMap(({ symbol }) => symbol ?? []);
+    return {
+      length: code.reduce((sum, instruction) => sum + slots(instruction), 0),
+      functions: symbols.flatMap((symbol) => functions.get(symbol) ?? []),
+      maps: symbols.flatMap((symbol) => maps.get(symbol) ?? []),
+    };
+  });
 }

@@ -82,3 +82,8 @@ function initialValues(program: ResolvedObject, section: number): readonly Initi
 export function tailCalled(maps: readonly ObjectMap[]): ReadonlySet<ObjectFunction> {
   return new Set(maps.flatMap(({ values }) => values.flatMap(({ is }) => (typeof is === "number" ? [] : [is]))));
 }
+
+/** Names of those functions: programs of their own, without which the maps cannot be filled. */
+export function programsInMaps(program: ResolvedObject): readonly string[] {
+  return [...tailCalled(objectMaps(program))].map(({ name }) => name);
+}
