@@ -17,11 +17,14 @@ import type {
   SwapResult,
   TestOptions,
   Tracer,
+  VerifiedImage,
 } from "../loader/index.ts";
 
 export interface Library {
   loadChain(path: string): Promise<Chain>;
   synthesise(chain: Chain, options: SynthesiseOptions): Promise<DispatcherImage>;
+  /** What this machine's verifier says of an image; nothing stays loaded. */
+  verifyImage(image: DispatcherImage): Promise<VerifiedImage>;
   /** The chain's graph, and nothing that the kernel could have a limit for. */
   planChain(chain: Chain): Promise<Plan>;
   /** What `apply` would do; changes nothing. */
@@ -57,6 +60,10 @@ export const library: Library = {
   async synthesise(chain, options) {
     const { synthesise } = await import("../codegen/index.ts");
     return synthesise(chain, options);
+  },
+  async verifyImage(image) {
+    const { verifyImage } = await import("../loader/index.ts");
+    return verifyImage(image);
   },
   async planChain(chain) {
     const { planChain } = await import("../codegen/index.ts");

@@ -2,16 +2,15 @@
 import { isLinked } from "../chain/chain.ts";
 import { encodeManifest, isLinkedProgram, MANIFEST_SECTION, originOf, type DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import { type BpfObject, type Kernel, KernelError, type ObjectMap, type ObjectProgram } from "./kernel.ts";
-import { loadObject, openObject } from "./load.ts";
+import { type BpfObject, type Kernel, KernelError, type ObjectMap } from "./kernel.ts";
+import { loadMeasured, type LoadedObject } from "./load.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
-import { select, tryAlone } from "./program.ts";
+import { loadAlone, type LoadedProgram, select } from "./program.ts";
 import { fillProgramArray } from "./program-array.ts";
 import { refusedInstruction } from "./verifier-log.ts";
 
-export interface LoadedDispatcher extends Disposable {
-  readonly program: ObjectProgram;
+export interface LoadedDispatcher extends LoadedProgram {
   /** The maps of each linked program, by the program's name. */
   readonly maps: ReadonlyMap<string, readonly BoundMap[]>;
   /** A map of the object by its name there. */
@@ -20,7 +19,7 @@ export interface LoadedDispatcher extends Disposable {
 
 /**
  * @param binder says which maps of the linked programs are taken over
- * @param loaded the programs that are tail-called
+ * @param loaded the programs that are tail-called; without them their slots stay empty
  * @throws XdpgenError `program-rejected`; it names the program that is refused, alone or in its place
  */
 export function loadDispatcher(
@@ -28,59 +27,83 @@ export function loadDispatcher(
   binder: MapBinder,
   image: DispatcherImage,
   generation: number,
-  loaded: LoadedPrograms,
+  loaded?: LoadedPrograms,
 ): LoadedDispatcher {
-  const chain = image.manifest.chain;
-  const what = `the dispatcher of chain ${chain}`;
-  const object = openObject(kernel, image.elf, what, chain);
-  try {
-    const program = select(object, image.main, what);
-    program.makeXdp(loaded.attachType);
+  const made = loadOrBlame(kernel, image, (opened) => {
+    const program = select(opened, image.main, describe(image));
+    program.makeXdp(loaded?.attachType);
     // What is a program of its own beside the dispatcher is entered by tail calls, from maps that libbpf fills.
-    for (const other of object.programs) {
+    for (const other of opened.programs) {
       other.setAutoload(true);
-      other.makeXdp(loaded.attachType);
+      other.makeXdp(loaded?.attachType);
     }
-    const manifest = object.map(MANIFEST_SECTION);
-    if (!manifest) throw new XdpgenError("object-invalid", `${what} has no manifest (section ${MANIFEST_SECTION})`);
+    const manifest = opened.map(MANIFEST_SECTION);
+    if (!manifest) {
+      throw new XdpgenError("object-invalid", `${describe(image)} has no manifest (section ${MANIFEST_SECTION})`);
+    }
     manifest.setInitialValue(encodeManifest(image.manifest, { generation }));
-
-    // All are looked up before any is bound: libbpf gives a map that takes over another that one's kernel name.
-    const linked = image.slots.filter(({ linkage }) => isLinked(linkage));
-    const found = linked.map((slot) =>
-      [...slot.maps].map(([name, linkedName]) => ({ name, map: object.map(linkedName) })),
-    );
-    const maps = new Map(
-      linked.map((slot, index): [string, readonly BoundMap[]] => {
-        const key = image.manifest.programs.find((p) => p.name === slot.program)!;
-        return [
-          slot.program,
-          found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map, slot.filled.has(name))] : [])),
-        ];
-      }),
-    );
-    loadOrBlame(kernel, object, image, what);
-    for (const slot of image.slots) {
-      if (slot.array === undefined) continue;
-      const { fd, info } = loaded.programs.get(slot.program)!;
-      const who = `program ${slot.program}: program ${info.id} (${info.name})`;
-      fillProgramArray(kernel, object.map(slot.array)!.fd(), fd, who);
-    }
-    return { program, maps, map: (name) => object.map(name), [Symbol.dispose]: () => object[Symbol.dispose]() };
+    return { program, maps: bindMaps(binder, opened, image) };
+  });
+  const dispatcher: LoadedDispatcher = {
+    ...made.chosen,
+    map: (name) => made.object.map(name),
+    [Symbol.dispose]: () => made[Symbol.dispose](),
+  };
+  try {
+    if (loaded) fillSlots(kernel, dispatcher, image, loaded);
+    return dispatcher;
   } catch (error) {
-    object[Symbol.dispose]();
+    dispatcher[Symbol.dispose]();
     throw error;
   }
 }
 
+function fillSlots(
+  kernel: Kernel,
+  dispatcher: LoadedDispatcher,
+  { slots }: DispatcherImage,
+  loaded: LoadedPrograms,
+): void {
+  for (const { program, array } of slots) {
+    if (array === undefined) continue;
+    const { fd, info } = loaded.programs.get(program)!;
+    fillProgramArray(kernel, dispatcher.map(array)!.fd(), fd, `program ${program}: program ${info.id} (${info.name})`);
+  }
+}
+
+const describe = ({ manifest }: DispatcherImage): string => `the dispatcher of chain ${manifest.chain}`;
+
+function bindMaps(
+  binder: MapBinder,
+  object: BpfObject,
+  { slots, manifest }: DispatcherImage,
+): ReadonlyMap<string, readonly BoundMap[]> {
+  // All are looked up before any is bound: libbpf gives a map that takes over another that one's kernel name.
+  const linked = slots.filter(({ linkage }) => isLinked(linkage));
+  const found = linked.map((slot) =>
+    [...slot.maps].map(([name, linkedName]) => ({ name, map: object.map(linkedName) })),
+  );
+  return new Map(
+    linked.map((slot, index): [string, readonly BoundMap[]] => {
+      const key = manifest.programs.find((p) => p.name === slot.program)!;
+      return [
+        slot.program,
+        found[index]!.flatMap(({ name, map }) => (map ? [binder.bind(key, name, map, slot.filled.has(name))] : [])),
+      ];
+    }),
+  );
+}
+
 /** @throws XdpgenError `program-rejected`; it names the program, and the line where the whole is refused for it */
-function loadOrBlame(kernel: Kernel, object: BpfObject, image: DispatcherImage, what: string): void {
+function loadOrBlame<T>(kernel: Kernel, image: DispatcherImage, prepare: (object: BpfObject) => T): LoadedObject<T> {
   let fineAlone = false;
+  const blame = (): void => {
+    for (const { program } of image.plan.nodes)
+      if (isLinkedProgram(program)) loadAlone(kernel, program)[Symbol.dispose]();
+    fineAlone = true;
+  };
   try {
-    loadObject(object, what, image.manifest.chain, () => {
-      for (const { program } of image.plan.nodes) if (isLinkedProgram(program)) tryAlone(kernel, program);
-      fineAlone = true;
-    });
+    return loadMeasured(kernel, { elf: image.elf, what: describe(image), name: image.manifest.chain, prepare, blame });
   } catch (error) {
     throw (fineAlone && blamed(image, error)) || error;
   }

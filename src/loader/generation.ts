@@ -29,6 +29,7 @@ import {
   programPin,
   slotPin,
 } from "./store.ts";
+import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "./verified.ts";
 
 /** The attachment whose next generation it is. */
 export interface BuildPlace {
@@ -41,6 +42,8 @@ export interface BuildPlace {
 export interface Generation extends Disposable {
   /** fd of the dispatcher, valid until disposed. */
   readonly dispatcher: number;
+  /** What the verifier said of the dispatcher, and of the extensions that are new. */
+  readonly verified: VerifiedImage;
 }
 
 /**
@@ -57,6 +60,7 @@ export async function buildGeneration(
   steps: Steps,
 ): Promise<Generation> {
   const binder = mapBinder(kernel, dir, live, image.manifest);
+  const programs: VerifiedProgram[] = [];
   const resources = owned();
   const load = <T>(of: string, body: () => T): Promise<T> => steps.run({ step: "load", interfaces, of }, body);
   try {
@@ -69,7 +73,11 @@ export async function buildGeneration(
       resources.own(loadDispatcher(kernel, binder, image, generation, loaded)),
     );
     await steps.run({ step: "bind", interfaces }, () => bind(dispatcher, extensions));
-    return { dispatcher: dispatcher.program.fd(), [Symbol.dispose]: () => resources[Symbol.dispose]() };
+    return {
+      dispatcher: dispatcher.program.fd(),
+      verified: { dispatcher: verifiedOf(kernel, dispatcher.program), programs },
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
   } catch (error) {
     resources[Symbol.dispose]();
     throw error;
@@ -99,6 +107,7 @@ export async function buildGeneration(
     const pin = programPin(dir, program);
     if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
     const made = resources.own(loadExtension(kernel, binder, program));
+    programs.push({ program: program.name, as: "extension", ...verifiedOf(kernel, made.program) });
     pinMaps(program, made.maps);
     journal.pin(made.program.fd(), pin);
     return made.program.fd();

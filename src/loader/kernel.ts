@@ -51,8 +51,14 @@ export interface ProgramInfo {
   /** Nanoseconds since boot. */
   readonly loadTime: bigint;
   readonly mapIds: readonly number[];
-  /** Instructions that the verifier walked; 0 before Linux 5.16. */
+  /** Instructions that the verifier walked (`verified_insns`); 0 before Linux 5.16. */
   readonly verifiedInstructions: number;
+  /** Bytes of the instructions as the verifier left them (`xlated_prog_len`). */
+  readonly translatedBytes: number;
+  /** Bytes of machine code, of all functions together (`jited_prog_len`); 0 where the program is interpreted. */
+  readonly jitedBytes: number;
+  /** Functions, the main one with them (`nr_func_info`); without BTF as many as the JIT made symbols for. */
+  readonly functions: number;
 }
 
 /** What the kernel keeps of a loaded program's code (`struct bpf_prog_info`), as it is and without any name. */
@@ -121,6 +127,8 @@ export interface ObjectProgram {
   makeExtension(target: number, functionName: string): void;
   /** Valid after `load` and until the object is closed. */
   fd(): number;
+  /** What the verifier said of it where `load` asked for statistics, as text; else empty. */
+  statistics(): string;
 }
 
 /** A map of an opened object. */
@@ -143,8 +151,11 @@ export interface BpfObject extends Disposable {
   readonly maps: readonly ObjectMap[];
   /** The map of that name; a data section by the full name of its section. */
   map(name: string): ObjectMap | undefined;
-  /** Creates the maps, verifies and loads the programs. The error's `log` holds the verifier's log. */
-  load(): void;
+  /**
+   * Creates the maps, verifies and loads the programs; once only. The error's `log` holds the verifier's log, unless statistics
+   * were asked for (`BPF_LOG_STATS`): they cost nothing, and then libbpf does not ask why.
+   */
+  load(options?: { readonly statistics: boolean }): void;
 }
 
 /** Instructions to load without an object; for probes. */
@@ -212,6 +223,8 @@ export interface Kernel {
   isProgram(fd: number): boolean;
   programInfo(program: number): ProgramInfo;
   programCode(program: number): ProgramCode;
+  /** Bytes that the kernel holds for a program, apart from machine code: whole pages (`memlock` in its fdinfo). */
+  programMemory(program: number): number;
   /** `xdp`, `sched_cls`, …: libbpf's word for an `enum bpf_prog_type`; `type N` for one that is newer than libbpf. */
   programTypeName(type: number): string;
   /** A whole `.BTF` section. */

@@ -33,6 +33,68 @@ export function loadObject(object: BpfObject, what: string, name: string, blame?
   }
 }
 
+/** What is loaded of an object, and how. */
+export interface Loadable<T> {
+  readonly elf: Uint8Array;
+  /** As of `openObject`. */
+  readonly what: string;
+  readonly name: string;
+  /** Chooses and binds. It may be called twice, with an object of its own each time. */
+  readonly prepare: (object: BpfObject) => T;
+  /** As of `loadObject`. */
+  readonly blame?: () => void;
+}
+
+/** An object in the kernel, and what was chosen of it; valid until disposed. */
+export interface LoadedObject<T> extends Disposable {
+  readonly object: BpfObject;
+  readonly chosen: T;
+}
+
+/**
+ * Opens an object, prepares it and loads it, with the verifier's statistics. Where that fails it is done anew without them:
+ * libbpf loads an object once, and asks the verifier either for figures or for reasons.
+ *
+ * @throws XdpgenError as of `openObject` and `loadObject`
+ */
+export function loadMeasured<T>(kernel: Kernel, from: Loadable<T>): LoadedObject<T> {
+  return (
+    attempt(kernel, from, (object) => isLoaded(object)) ??
+    attempt(kernel, from, (object) => {
+      loadObject(object, from.what, from.name, from.blame);
+      return true;
+    })!
+  );
+}
+
+function attempt<T>(
+  kernel: Kernel,
+  { elf, what, name, prepare }: Loadable<T>,
+  load: (object: BpfObject) => boolean,
+): LoadedObject<T> | undefined {
+  const object = openObject(kernel, elf, what, name);
+  const dispose = (): void => object[Symbol.dispose]();
+  try {
+    const chosen = prepare(object);
+    if (load(object)) return { object, chosen, [Symbol.dispose]: dispose };
+    dispose();
+    return undefined;
+  } catch (error) {
+    dispose();
+    throw error;
+  }
+}
+
+function isLoaded(object: BpfObject): boolean {
+  try {
+    object.load({ statistics: true });
+    return true;
+  } catch (error) {
+    if (error instanceof KernelError) return false;
+    throw error;
+  }
+}
+
 function loadError(cause: unknown, what: string, name: string): unknown {
   if (!(cause instanceof KernelError)) return cause;
   const log = verifierLog(cause.log);

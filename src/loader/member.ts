@@ -17,6 +17,7 @@ import { type Predecessor, recover, slotsBound } from "./recovery.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { runsOnlyOn } from "./sharing.ts";
 import { openJournal } from "./store.ts";
+import type { VerifiedImage } from "./verified.ts";
 
 /** What a swap is about, for all of its parts. */
 export interface Target {
@@ -54,6 +55,8 @@ export interface Next {
   readonly generation: number;
   /** Its fd. */
   readonly dispatcher: number;
+  /** Where it was loaded for this. */
+  readonly verified?: VerifiedImage;
   /** The program whose slot gets another one, while the dispatcher runs on. */
   readonly replaced?: string;
 }

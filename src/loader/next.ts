@@ -73,12 +73,12 @@ async function build(
   return firstThatFits(images, async (image) => {
     try {
       const place = { dir: first.dir, journal: first.journal, interfaces };
-      const { dispatcher } = resources.own(
+      const { dispatcher, verified } = resources.own(
         await buildGeneration(kernel, place, live, image, loaded, generation, steps),
       );
       await share(kernel, first, others, image, generation, steps, resources);
       await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));
-      return change.map((member) => ({ member, image, generation, dispatcher }));
+      return change.map((member) => ({ member, image, generation, dispatcher, verified }));
     } catch (error) {
       for (const member of change) takeBack(member, steps);
       throw error;

@@ -2,14 +2,17 @@
  * One program of a chain in the kernel: as an extension that waits for its slot (`freplace`), or alone and plain, to see
  * whether the verifier takes it.
  */
-import { extensionObject, prototypeImage, type ResolvedObject } from "../codegen/index.ts";
+import { extensionObject, programsInMaps, prototypeImage, type ResolvedObject } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import type { BpfObject, Kernel, ObjectProgram } from "./kernel.ts";
-import { loadObject, openObject } from "./load.ts";
+import { loadMeasured, loadObject, openObject } from "./load.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
 
-export interface LoadedExtension extends Disposable {
+export interface LoadedProgram extends Disposable {
   readonly program: ObjectProgram;
+}
+
+export interface LoadedExtension extends LoadedProgram {
   readonly maps: readonly BoundMap[];
 }
 
@@ -38,27 +41,41 @@ export function loadExtension(kernel: Kernel, binder: MapBinder, program: Resolv
   main.makeXdp();
   loadObject(target, `the prototype of ${what}`, "prototype");
 
-  const object = openObject(kernel, extensionObject(program), what, program.name);
-  try {
-    const selected = select(object, program.function, what);
-    selected.makeExtension(main.fd(), prototype.slot.symbol);
-    const maps = object.maps.map((map) => binder.bind(program, map.name, map));
-    loadObject(object, what, program.name);
-    binder.loaded(maps);
-    return { program: selected, maps, [Symbol.dispose]: () => object[Symbol.dispose]() };
-  } catch (error) {
-    object[Symbol.dispose]();
-    throw error;
-  }
+  const loaded = loadMeasured(kernel, {
+    elf: extensionObject(program),
+    what,
+    name: program.name,
+    prepare(object) {
+      const selected = select(object, program.function, what);
+      selected.makeExtension(main.fd(), prototype.slot.symbol);
+      return { program: selected, maps: object.maps.map((map) => binder.bind(program, map.name, map)) };
+    },
+  });
+  binder.loaded(loaded.chosen.maps);
+  return { ...loaded.chosen, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
 }
 
 /**
- * Loads a program alone as plain XDP and lets it go again.
+ * Loads a program alone as plain XDP, with maps of its own and the programs that they hold from the start; it is gone when it
+ * is disposed.
  * @throws XdpgenError `program-rejected` when the verifier refuses it
  */
-export function tryAlone(kernel: Kernel, program: ResolvedObject): void {
+export function loadAlone(kernel: Kernel, program: ResolvedObject): LoadedProgram {
   const what = describe(program);
-  using object = openObject(kernel, program.bytes, what, program.name);
-  select(object, program.function, what).makeXdp();
-  loadObject(object, what, program.name);
+  const loaded = loadMeasured(kernel, {
+    elf: program.bytes,
+    what,
+    name: program.name,
+    prepare(object) {
+      const selected = select(object, program.function, what);
+      const entered = programsInMaps(program);
+      for (const one of object.programs) {
+        if (one !== selected && !entered.includes(one.name)) continue;
+        one.setAutoload(true);
+        one.makeXdp();
+      }
+      return selected;
+    },
+  });
+  return { program: loaded.chosen, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
 }

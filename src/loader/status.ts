@@ -23,6 +23,25 @@ export interface MapStatus {
   readonly pin: string;
 }
 
+/**
+ * What the kernel keeps of a loaded program (`struct bpf_prog_info`, include/uapi/linux/bpf.h). How long the verifier took and
+ * how much stack the functions have it says when the program is loaded, and then no more: see `SwapResult`.
+ */
+export interface LiveFigures {
+  /** Instructions that the verifier walked, of a million at most; left out before Linux 5.16, which does not count for us. */
+  readonly verifiedInstructions?: number;
+  /** Functions, the main one with them, of 256. What the verifier found never called is gone. */
+  readonly functions: number;
+  /** Maps that the code uses, of 64; and the read-only data of its object, which libbpf binds to it: the manifest is such. */
+  readonly maps: number;
+  /** Bytes of the instructions as the verifier left them. */
+  readonly translatedBytes: number;
+  /** Bytes of machine code, of all functions together; 0 where the program is interpreted. */
+  readonly jitedBytes: number;
+  /** Bytes that the kernel holds for the program beside its machine code, in whole pages (`memlock` of its fdinfo). */
+  readonly memoryBytes: number;
+}
+
 export interface ProgramStatus {
   /** 1 sees each packet. Edges lead to later programs. */
   readonly order: number;
@@ -42,6 +61,8 @@ export interface ProgramStatus {
   readonly tag?: string;
   /** `tail`: the loaded program's name in the kernel; absent where its slot is empty, and returns 31. */
   readonly loaded?: string;
+  /** Where it has an id. */
+  readonly figures?: LiveFigures;
   readonly maps: readonly MapStatus[];
   /** With `counters: true`: how often the program returned what since the dispatcher was loaded, on all CPUs together. */
   readonly counts?: Counts;
@@ -62,7 +83,13 @@ export interface AttachmentStatus {
   readonly defunct: boolean;
   /** The chain runs on an interface that was moved to another network namespace; `ifindex` is what it had in this one. */
   readonly moved: boolean;
-  readonly dispatcher: { readonly id: number; readonly tag: string; readonly name: string };
+  readonly dispatcher: {
+    readonly id: number;
+    readonly tag: string;
+    readonly name: string;
+    /** With all that is linked in. */
+    readonly figures: LiveFigures;
+  };
   /** Other interfaces of this network namespace that run the same dispatcher: its maps and counts are theirs too. */
   readonly sharedWith: readonly string[];
   /** In the order in which they run. */
@@ -116,12 +143,24 @@ export function attachmentStatus(machine: Machine, ifindex: number): AttachmentS
     since: sinceBoot(loadTime),
     defunct: place.kind === "nowhere",
     moved,
-    dispatcher: { id, tag, name },
+    dispatcher: { id, tag, name, figures: liveFigures(kernel, live.program.number, live.programInfo) },
     sharedWith: sharers(machine, ifindex, id).map((other) => interfaceName(kernel, other) ?? `interface ${other}`),
     programs: programs.map((program, index) => ({
       ...programStatus(kernel, dir, identity.generation, program, index + 1),
       ...(counts && { counts: counts[index]! }),
     })),
+  };
+}
+
+function liveFigures(kernel: Kernel, program: number, info: ProgramInfo): LiveFigures {
+  const { verifiedInstructions, functions, mapIds, translatedBytes, jitedBytes } = info;
+  return {
+    ...(verifiedInstructions > 0 && { verifiedInstructions }),
+    functions,
+    maps: mapIds.length,
+    translatedBytes,
+    jitedBytes,
+    memoryBytes: kernel.programMemory(program),
   };
 }
 
@@ -144,7 +183,12 @@ function programStatus(
   return {
     order,
     ...program,
-    ...(own && { id: own.id, tag: own.tag, ...(program.linkage === "tail" && { loaded: own.name }) }),
+    ...(own && {
+      id: own.id,
+      tag: own.tag,
+      ...(program.linkage === "tail" && { loaded: own.name }),
+      figures: own.figures,
+    }),
     maps: maps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };
 }
@@ -155,18 +199,22 @@ function ownProgram(
   dir: string,
   generation: number,
   program: ManifestProgram,
-): ProgramInfo | undefined {
+): (ProgramInfo & { readonly figures: LiveFigures }) | undefined {
+  const known = (fd: number) => {
+    const info = kernel.programInfo(fd);
+    return { ...info, figures: liveFigures(kernel, fd, info) };
+  };
   switch (program.linkage) {
     case "freplace": {
       const pin = programPin(dir, program);
-      return existsSync(pin) ? withPin(kernel, pin, (fd) => kernel.programInfo(fd)) : undefined;
+      return existsSync(pin) ? withPin(kernel, pin, known) : undefined;
     }
     case "tail": {
       const id = programInSlot(kernel, dir, generation, program.name);
       if (id === undefined) return undefined;
       return unlessGone(() => {
         using loaded = kernel.programById(id);
-        return kernel.programInfo(loaded.number);
+        return known(loaded.number);
       });
     }
     case "call":

@@ -30,6 +30,7 @@ import { owned } from "./owned.ts";
 import { sweep } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
 import { attachmentDir } from "./store.ts";
+import type { VerifiedImage } from "./verified.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -53,6 +54,11 @@ export interface SwapResult {
   readonly generation: number;
   readonly mode: Mode;
   readonly image: DispatcherImage;
+  /**
+   * What the verifier said of what was loaded: the dispatcher, and extensions that did not run already. Undefined where nothing
+   * was. The kernel keeps a part of it (`status`); the rest is said once.
+   */
+  readonly verified?: VerifiedImage;
 }
 
 /** How often a swap begins, where others change the link in the middle of it. */
@@ -178,9 +184,14 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
   });
 }
 
-const resultOf = ({ generation, image }: Omit<Next, "member">): Pick<SwapResult, "generation" | "image"> => ({
+const resultOf = ({
   generation,
   image,
+  verified,
+}: Omit<Next, "member">): Pick<SwapResult, "generation" | "image" | "verified"> => ({
+  generation,
+  image,
+  ...(verified && { verified }),
 });
 
 const inOrderOf = (nexts: readonly Next[]): readonly Next[] =>

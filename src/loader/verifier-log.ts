@@ -38,8 +38,30 @@ export function refusedInstruction(printed: string): RefusedInstruction | undefi
   return named && { program, instruction: Number(named[1]) };
 }
 
+/** The figures at the end of a log that has them. */
+export interface Statistics {
+  readonly verifiedInstructions: number;
+  readonly microseconds: number;
+  /** Bytes of the frame of each function, the main function's first. */
+  readonly frames: readonly number[];
+}
+
+/** Reads the statistics of a program that was taken (kernel/bpf/verifier.c, print_verification_stats); undefined where there are none. */
+export function readStatistics(log: string): Statistics | undefined {
+  const microseconds = /^verification time (\d+) usec$/m.exec(log)?.[1];
+  // Later kernels say behind it how deep the deepest chain is.
+  const frames = /^stack depth ([\d+]+)(?: max \d+)?$/m.exec(log)?.[1];
+  const instructions = /^processed (\d+) insns /m.exec(log)?.[1];
+  if (microseconds === undefined || frames === undefined || instructions === undefined) return undefined;
+  return {
+    verifiedInstructions: Number(instructions),
+    microseconds: Number(microseconds),
+    frames: frames.split("+").map(Number),
+  };
+}
+
 /** Statistics that follow the reason, and blank lines. */
-const NOISE = /^(processed \d+ insns|verification time|stack depth|$)/;
+const NOISE = /^(processed \d+ insns|insns processed|verification time|stack depth|$)/;
 
 export function lastLines(log: string, count: number = LINES): readonly string[] {
   return log

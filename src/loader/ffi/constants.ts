@@ -4,9 +4,11 @@ export const BPF_PROG_TYPE_XDP = 6;
 export const BPF_PROG_TYPE_EXT = 28;
 /** enum bpf_attach_type. */
 export const BPF_XDP = 37;
-/** kernel/bpf's bpf_verifier.h: the path that failed; everything that was walked. */
+/** include/linux/bpf_verifier.h: the path that failed; everything that was walked. */
 export const BPF_LOG_LEVEL1 = 1;
 export const BPF_LOG_LEVEL2 = 2;
+/** Figures of the whole at the end, and no path. */
+export const BPF_LOG_STATS = 4;
 export const BPF_F_XDP_HAS_FRAGS = 32;
 export const BPF_F_REPLACE = 4;
 export const BPF_F_TEST_XDP_LIVE_FRAMES = 2;

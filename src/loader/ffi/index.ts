@@ -9,7 +9,7 @@ import { isErrno } from "../kernel.ts";
 import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
 import { addressOf } from "./declare.ts";
-import { btfBytes, linkInfo, mapInfo, programCode, programInfo } from "./info.ts";
+import { btfBytes, linkInfo, mapInfo, programCode, programInfo, programMemory } from "./info.ts";
 import { flock, if_nametoindex, mount, syscall } from "./libc.ts";
 import { libbpf } from "./libbpf.ts";
 import { openObject } from "./object.ts";
@@ -49,6 +49,7 @@ function throughLibbpf(): Kernel {
     },
     programInfo,
     programCode,
+    programMemory,
     programTypeName: (type) => lib.libbpf_bpf_prog_type_str(type) ?? `type ${type}`,
     btfBytes,
     mapInfo,

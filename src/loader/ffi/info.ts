@@ -3,6 +3,7 @@
  *
  * Where the struct points to arrays there are two calls: the first tells how long they are, the second fills them.
  */
+import { readFileSync } from "node:fs";
 import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
 import { check } from "./check.ts";
 import { addressOf, holding } from "./declare.ts";
@@ -24,6 +25,11 @@ export function programInfo(program: number): ProgramInfo {
   const ids = new Uint32Array(count);
   const bytes = holding([ids], () => info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer)))));
   return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
+}
+
+/** Nothing but fdinfo has it (kernel/bpf/syscall.c, bpf_prog_show_fdinfo). */
+export function programMemory(program: number): number {
+  return Number(/^memlock:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${program}`, "utf8"))?.[1]);
 }
 
 export function programCode(program: number): ProgramCode {

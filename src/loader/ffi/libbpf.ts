@@ -42,6 +42,9 @@ function openLibrary() {
     bpf_program__set_autoload: c<(prog: Pointer, autoload: boolean) => number>("int bpf_program__set_autoload(struct bpf_program *prog, bool autoload)"),
     bpf_program__set_type: c<(prog: Pointer, type: number) => number>("int bpf_program__set_type(struct bpf_program *prog, enum bpf_prog_type type)"),
     bpf_program__set_expected_attach_type: c<(prog: Pointer, type: number) => number>("int bpf_program__set_expected_attach_type(struct bpf_program *prog, enum bpf_attach_type type)"),
+    bpf_program__autoload: c<Get<boolean>>("bool bpf_program__autoload(const struct bpf_program *prog)"),
+    bpf_program__set_log_level: c<(prog: Pointer, level: number) => number>("int bpf_program__set_log_level(struct bpf_program *prog, __u32 log_level)"),
+    bpf_program__set_log_buf: c<(prog: Pointer, buffer: Uint8Array, size: number) => number>("int bpf_program__set_log_buf(struct bpf_program *prog, char *log_buf, size_t log_size)"),
     bpf_program__set_attach_target: c<(prog: Pointer, fd: number, name: string) => number>("int bpf_program__set_attach_target(struct bpf_program *prog, int attach_prog_fd, const char *attach_func_name)"),
 
     bpf_map__name: c<Get<string>>("const char *bpf_map__name(const struct bpf_map *map)"),

@@ -1,7 +1,7 @@
 /** An ELF object in libbpf's hands: `struct bpf_object` behind the `BpfObject` of the seam. */
 import type { BpfObject, ObjectMap, ObjectProgram } from "../kernel.ts";
 import { check } from "./check.ts";
-import { BPF_PROG_TYPE_EXT, BPF_PROG_TYPE_XDP, BPF_XDP } from "./constants.ts";
+import { BPF_LOG_STATS, BPF_PROG_TYPE_EXT, BPF_PROG_TYPE_XDP, BPF_XDP } from "./constants.ts";
 import { addressOf, holding, type Pointer } from "./declare.ts";
 import { libbpf, type Libbpf } from "./libbpf.ts";
 import { objectOpenOpts } from "./structs.ts";
@@ -26,16 +26,34 @@ function opened(lib: Libbpf, object: Pointer): BpfObject {
   let open = true;
   const handles = walk(object, lib.bpf_object__next_map);
   const maps = handles.map((m) => mapOf(lib, m));
+  const logs = new Map<Pointer, Buffer>();
+  const programs = walk(object, lib.bpf_object__next_program);
   return {
-    programs: walk(object, lib.bpf_object__next_program).map((p) => programOf(lib, p)),
+    programs: programs.map((p) => programOf(lib, p, logs)),
     maps,
     map: (wanted) => maps[handles.indexOf(lib.bpf_object__find_map_by_name(object, wanted))],
-    load: () => void check("bpf_object__load", lib.bpf_object__load(object)),
+    load({ statistics } = { statistics: false }) {
+      if (statistics)
+        for (const program of programs) if (lib.bpf_program__autoload(program)) askForStatistics(lib, program, logs);
+      check("bpf_object__load", lib.bpf_object__load(object));
+    },
     [Symbol.dispose]: () => {
       if (open) lib.bpf_object__close(object);
       open = false;
     },
   };
+}
+
+/** Bytes for the figures of one program: a line with a number for each of 256 functions, and room for remarks. */
+const STATISTICS_BYTES = 1 << 16;
+
+/** @param logs are filled by the kernel while the object is loaded */
+function askForStatistics(lib: Libbpf, program: Pointer, logs: Map<Pointer, Buffer>): void {
+  const log = Buffer.allocUnsafe(STATISTICS_BYTES);
+  log[0] = 0;
+  logs.set(program, log);
+  check("bpf_program__set_log_level", lib.bpf_program__set_log_level(program, BPF_LOG_STATS));
+  check("bpf_program__set_log_buf", lib.bpf_program__set_log_buf(program, log, log.length));
 }
 
 function walk(object: Pointer, next: (object: Pointer, previous: Pointer) => Pointer): Pointer[] {
@@ -44,7 +62,7 @@ function walk(object: Pointer, next: (object: Pointer, previous: Pointer) => Poi
   return found;
 }
 
-function programOf(lib: Libbpf, program: Pointer): ObjectProgram {
+function programOf(lib: Libbpf, program: Pointer, logs: ReadonlyMap<Pointer, Buffer>): ObjectProgram {
   const setType = (type: number, attachType: number): void => {
     check("bpf_program__set_type", lib.bpf_program__set_type(program, type));
     check("bpf_program__set_expected_attach_type", lib.bpf_program__set_expected_attach_type(program, attachType));
@@ -58,6 +76,10 @@ function programOf(lib: Libbpf, program: Pointer): ObjectProgram {
       check("bpf_program__set_attach_target", lib.bpf_program__set_attach_target(program, target, functionName));
     },
     fd: () => check("bpf_program__fd", lib.bpf_program__fd(program)),
+    statistics() {
+      const log = logs.get(program);
+      return log ? log.toString("utf8", 0, log.indexOf(0)) : "";
+    },
   };
 }
 

@@ -129,6 +129,9 @@ export function decodeProgInfo(bytes: Uint8Array, mapIds: readonly number[]): Pr
     name: text(bytes, 64, 16),
     mapIds,
     verifiedInstructions: v.getUint32(216, true),
+    translatedBytes: v.getUint32(20, true),
+    jitedBytes: v.getUint32(16, true),
+    functions: v.getUint32(144, true) || v.getUint32(104, true),
   };
 }
 

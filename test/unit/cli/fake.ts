@@ -4,7 +4,7 @@ import type { Io, Stream } from "../../../src/cli/io.ts";
 import type { Library } from "../../../src/cli/library.ts";
 import { main } from "../../../src/cli/main.ts";
 import type { DispatcherImage } from "../../../src/codegen/index.ts";
-import type { AttachmentStatus, Preview } from "../../../src/loader/index.ts";
+import type { AttachmentStatus, LiveFigures, Preview, VerifiedImage } from "../../../src/loader/index.ts";
 
 export const chain: Chain = {
   name: "edge",
@@ -25,6 +25,13 @@ export const image = {
   listing: "xdpgen_edge:\n    exit\n",
   passes: "# plan\n",
   main: "xdpgen_edge",
+  figures: {
+    dispatcher: { instructions: 1082, functions: 10, maps: 1, frame: 4, stack: 128 },
+    programs: [
+      { program: "denylist", instructions: 81, functions: 1, maps: 2, frame: 24, stack: 32 },
+      { program: "counter", instructions: 337, functions: 2, maps: 2, frame: null, stack: null },
+    ],
+  },
   slots: [{ program: "denylist", linkage: "call", symbol: "xdp_denylist", btfId: 1, maps: new Map([["a", "b"]]) }],
   manifest: {
     chain: "edge",
@@ -32,6 +39,36 @@ export const image = {
     programs: chain.programs.map(({ name, object }) => ({ name, object, ...manifestProgram })),
   },
 } as unknown as DispatcherImage;
+
+export const verified: VerifiedImage = {
+  dispatcher: {
+    verifiedInstructions: 90_015,
+    microseconds: 79_744,
+    frames: [
+      { function: "xdpgen_edge", bytes: 8 },
+      { function: "xdp_denylist", bytes: 24 },
+    ],
+  },
+  programs: [
+    { program: "denylist", as: "xdp", verifiedInstructions: 227, microseconds: 98, frames: [] },
+    {
+      program: "counter",
+      as: "xdp",
+      because: "loading an extension program fails with EPERM",
+      verifiedInstructions: 345,
+      frames: [],
+    },
+  ],
+};
+
+const liveFigures: LiveFigures = {
+  verifiedInstructions: 1204,
+  functions: 3,
+  maps: 2,
+  translatedBytes: 5120,
+  jitedBytes: 3456,
+  memoryBytes: 8192,
+};
 
 export const attachment: AttachmentStatus = {
   interface: "eth0",
@@ -43,7 +80,7 @@ export const attachment: AttachmentStatus = {
   since: new Date("2026-11-22T10:00:00"),
   defunct: false,
   moved: false,
-  dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge" },
+  dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge", figures: liveFigures },
   sharedWith: [],
   programs: [
     {
@@ -57,6 +94,7 @@ export const attachment: AttachmentStatus = {
       hash: "d3c2e04e8ba0fc02",
       id: 97,
       tag: "f00dfacef00dface",
+      figures: { ...liveFigures, verifiedInstructions: 227 },
       maps: [
         { name: "denylist_v4", id: 11, pin: "/sys/fs/bpf/xdpgen/4026531833-2/programs/denylist-d3c2/maps/denylist_v4" },
       ],
@@ -142,6 +180,7 @@ export async function run(
     library: {
       loadChain: async () => chain,
       synthesise: async () => image,
+      verifyImage: unexpected("verifyImage"),
       planChain: unexpected("planChain"),
       preview: async (_, devices) => devices.map((device) => ({ ...nothingToChange, interface: device })),
       apply: unexpected("apply"),

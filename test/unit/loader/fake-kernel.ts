@@ -58,6 +58,12 @@ type Resource =
 const TOO_LARGE =
   "-- BEGIN PROG LOAD LOG --\nBPF program is too large. Processed 1000001 insn\nprocessed 1000001 insns\n-- END PROG LOAD LOG --\n";
 
+/** The same, of a program that is taken. */
+const STATISTICS = `verification time 12 usec
+stack depth 16+0
+processed 345 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0
+`;
+
 /** Functions whose code is in the dispatcher's, as its manifest says. */
 function inlinedFunctions(elf: ElfObject): readonly string[] {
   const section = elf.sections.find(({ name }) => name === MANIFEST_SECTION);
@@ -208,7 +214,13 @@ export class FakeKernel implements Kernel {
     const inXdp = functions.filter(
       (s) => typeof s.section === "number" && elf.sections[s.section]!.name.startsWith("xdp"),
     );
-    const state = inXdp.map((s) => ({ name: s.name, autoload: true, target: undefined as string | undefined, fd: -1 }));
+    const state = inXdp.map((s) => ({
+      name: s.name,
+      autoload: true,
+      target: undefined as string | undefined,
+      fd: -1,
+      statistics: "",
+    }));
     const mapNames = [
       ...elf.sections.flatMap((s) => (/^\.(rodata|data|bss)/.test(s.name) ? [{ name: s.name, size: s.size }] : [])),
       ...elf.symbols.flatMap((s) =>
@@ -251,12 +263,13 @@ export class FakeKernel implements Kernel {
         p.target = functionName;
       },
       fd: () => p.fd,
+      statistics: () => p.statistics,
     }));
     return {
       programs,
       maps,
       map: (name) => maps.find((m) => m.name === name),
-      load: () => {
+      load: ({ statistics } = { statistics: false }) => {
         maps.forEach((map, index) => {
           if (mapFds[index] !== -1) return;
           const info = { ...DEFINITION, ...map, id: 0, name: map.name.slice(0, 15) };
@@ -267,10 +280,11 @@ export class FakeKernel implements Kernel {
         for (const p of state.filter((s) => s.autoload)) {
           if (p.target !== undefined && this.options.freplace === false) throw failure("bpf_object__load", "EPERM");
           if (this.options.inlinedIsTooLarge && inlinedFunctions(elf).length > 0)
-            throw failure("bpf_object__load", "E2BIG", TOO_LARGE);
+            throw failure("bpf_object__load", "E2BIG", statistics ? "" : TOO_LARGE);
           const code = [...functions.map(({ name }) => name), ...inlinedFunctions(elf)];
           const rejected = code.find((name) => this.options.rejects?.includes(name));
-          if (rejected !== undefined) throw failure("bpf_object__load", "EACCES", verifierLog(rejected));
+          if (rejected !== undefined)
+            throw failure("bpf_object__load", "EACCES", statistics ? "" : verifierLog(rejected));
           const mapIds = mapFds.map((fd) => this.#fds.get(fd)!);
           const id = this.#add({
             kind: "program",
@@ -281,6 +295,7 @@ export class FakeKernel implements Kernel {
           const made = this.#open(id);
           opened.push(made);
           p.fd = made.number;
+          if (statistics) p.statistics = STATISTICS;
         }
         void objectName;
       },
@@ -320,6 +335,7 @@ export class FakeKernel implements Kernel {
   programCode = (fd: number): ProgramCode => this.#resource(fd, "program").code ?? NO_CODE;
   programTypeName = (type: number): string => (type === 6 ? "xdp" : `type ${type}`);
   btfBytes = (fd: number): Uint8Array => this.#resource(fd, "btf").bytes;
+  programMemory = (fd: number): number => this.#resource(fd, "program") && 4096;
   btfById = (id: number): Fd => this.#byId(id, "btf");
   programById = (id: number): Fd => this.#byId(id, "program");
   mapById = (id: number): Fd => this.#byId(id, "map");
@@ -438,7 +454,8 @@ export class FakeKernel implements Kernel {
 const NO_CODE: ProgramCode = { instructions: undefined, btfId: 0, functions: [], lines: [] };
 
 function programInfo(name: string, mapIds: readonly number[]): ProgramInfo {
-  return { type: 6, id: 0, tag: "0123456789abcdef", name, loadTime: 1n, mapIds, verifiedInstructions: 1 };
+  const figures = { verifiedInstructions: 345, translatedBytes: 80, jitedBytes: 64, functions: 2 };
+  return { type: 6, id: 0, tag: "0123456789abcdef", name, loadTime: 1n, mapIds, ...figures };
 }
 
 function verifierLog(functionName: string): string {

@@ -31,9 +31,9 @@ export function watched(kernel: Kernel, before: (count: number, call: string) =>
         const found = object.map(name);
         return found && handles.get(found);
       },
-      load: () => {
+      load: (options) => {
         before(++count, "load");
-        object.load();
+        object.load(options);
       },
       [Symbol.dispose]: () => object[Symbol.dispose](),
     };

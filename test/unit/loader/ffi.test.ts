@@ -115,14 +115,21 @@ describe("structs", () => {
   it("are read where the headers have each field", () => {
     const info = new Uint8Array(structs.SIZEOF_PROG_INFO);
     const view = new DataView(info.buffer);
-    const [id, tag, time, name, verified] = offsetsFromHeaders(
-      ["id", "tag", "load_time", "name", "verified_insns"].map((field) => `offset(bpf_prog_info, ${field})`),
+    const fields = ["id", "tag", "load_time", "name", "verified_insns", "xlated_prog_len", "jited_prog_len"];
+    fields.push("nr_func_info", "nr_jited_ksyms");
+    const [id, tag, time, name, verified, xlated, jited, functions, symbols] = offsetsFromHeaders(
+      fields.map((field) => `offset(bpf_prog_info, ${field})`),
     );
     view.setUint32(id!, 77, true);
     info.set([0xde, 0xad], tag);
     view.setBigUint64(time!, 123456789012n, true);
     info.set(new TextEncoder().encode("xdpgen_edge"), name);
     view.setUint32(verified!, 42, true);
+    view.setUint32(xlated!, 96, true);
+    view.setUint32(jited!, 77, true);
+    view.setUint32(symbols!, 1, true);
+    expect(structs.decodeProgInfo(info, []).functions).toBe(1);
+    view.setUint32(functions!, 3, true);
     expect(structs.decodeProgInfo(info, [1])).toEqual({
       type: 0,
       id: 77,
@@ -131,6 +138,9 @@ describe("structs", () => {
       name: "xdpgen_edge",
       mapIds: [1],
       verifiedInstructions: 42,
+      translatedBytes: 96,
+      jitedBytes: 77,
+      functions: 3,
     });
   });
 
