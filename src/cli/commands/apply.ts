@@ -141,8 +141,15 @@ function sentence({ outcome, generation, mode, image }: SwapResult): string {
   }
 }
 
-function plain({ interface: device, outcome, generation, mode, image }: SwapResult): object {
-  return { interface: device, outcome, generation, mode, programs: image.manifest.programs };
+function plain({ interface: device, outcome, generation, mode, image, verified }: SwapResult): object {
+  return {
+    interface: device,
+    outcome,
+    generation,
+    mode,
+    programs: image.manifest.programs,
+    ...(verified && { verified }),
+  };
 }
 
 function count(programs: number): string {

@@ -1,11 +1,14 @@
-/** `xdpgen build`: a chain as files. Asks nothing of the kernel. */
+/** `xdpgen build`: a chain as files. Asks nothing of the kernel, but for what its verifier says where it is asked to. */
 import { InvalidArgumentError } from "commander";
 import type { Linkage } from "../../chain/index.ts";
-import { type DispatcherImage, groupsOf, planToC, planToDot, planToSvg } from "../../codegen/index.ts";
+import { type DispatcherImage, groupsOf, LIMITS, planToC, planToDot, planToSvg } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { command, type CommonOptions, linkageOption, type MakeCommand, oneOf, printJson } from "../common.ts";
-import type { Io } from "../io.ts";
+import type { VerifiedImage } from "../../loader/index.ts";
+import { command, type CommonOptions, linkageOption, type MakeCommand, oneOf, printJson, useColor } from "../common.ts";
+import type { Io, Stream } from "../io.ts";
+import { renderFigures } from "../render/figures.ts";
 import { linkageReasons } from "../render/linkages.ts";
+import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 
 const FORMATS = ["o", "asm", "c", "json", "dot", "svg", "passes"] as const;
@@ -26,26 +29,34 @@ interface Options extends CommonOptions {
   readonly emit: readonly Format[];
   readonly output?: string;
   readonly linkage?: Linkage | "auto";
+  readonly verify?: true;
 }
 
 export const buildCommand: MakeCommand = (io) =>
-  command("build", "Synthesises the dispatcher of a chain and writes it; asks nothing of the kernel.", [
-    ["xdpgen build chain.yaml", "write NAME.bpf.o, NAME being the chain's name"],
-    ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
-    ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
-    ["xdpgen build chain.yaml --emit c", "print what it decides as C, to be read and audited"],
-    ["xdpgen build chain.yaml --emit passes", "print each step from the chain to its instructions"],
-    ["xdpgen build chain.yaml --emit svg > chain.svg", "draw it; `xdpgen graph` does so in a terminal"],
-    ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
-  ])
+  command(
+    "build",
+    "Synthesises the dispatcher of a chain and writes it; asks nothing of the kernel but with --verify.",
+    [
+      ["xdpgen build chain.yaml", "write NAME.bpf.o, NAME being the chain's name"],
+      ["xdpgen build chain.yaml -o edge.bpf.o --linkage call", "one object that needs no xdpgen to load"],
+      ["xdpgen build chain.yaml --verify", "also have this machine's kernel verify it, and show what that takes"],
+      ["xdpgen build chain.yaml --emit asm", "print the dispatcher's instructions"],
+      ["xdpgen build chain.yaml --emit c", "print what it decides as C, to be read and audited"],
+      ["xdpgen build chain.yaml --emit passes", "print each step from the chain to its instructions"],
+      ["xdpgen build chain.yaml --emit svg > chain.svg", "draw it; `xdpgen graph` does so in a terminal"],
+      ["xdpgen build chain.yaml --emit o,asm,json -o out/", "write three files into out/"],
+    ],
+  )
     .argument("<chain>", "path of a chain.yaml")
     .option("-o, --output <path>", "the file; a folder with several formats or a final slash; - is stdout")
     .option("--emit <formats>", "what to write, separated by commas: o, asm, c, json, dot, svg, passes", formats, ["o"])
     .addOption(linkageOption("instead of the chain's; auto is call here, or inline with prefer: speed"))
+    .option("--verify", "load the dispatcher and each program and let them go, before anything is written; needs root")
     .action(async (path: string, options: Options) => {
       const chain = await io.library.loadChain(path);
       const image = await io.library.synthesise({ ...chain, linkage: options.linkage ?? chain.linkage }, {});
-      await write(io, image, groupsOf(chain), options);
+      const verified = options.verify && (await io.library.verifyImage(image));
+      await write(io, image, groupsOf(chain), verified, options);
       for (const reason of [...linkageReasons(image.manifest.programs), ...emptySlots(image)]) {
         io.err.write(`${reason}\n`);
       }
@@ -69,7 +80,15 @@ function formats(list: string): readonly Format[] {
 
 type Groups = ReturnType<typeof groupsOf>;
 
-async function write(io: Io, image: DispatcherImage, groups: Groups, { emit, output, json }: Options): Promise<void> {
+async function write(
+  io: Io,
+  image: DispatcherImage,
+  groups: Groups,
+  verified: VerifiedImage | undefined,
+  { emit, output, json, color }: Options,
+): Promise<void> {
+  const figures = (stream: Stream): void =>
+    stream.write(renderFigures(image.figures, verified, stream.columns, style(useColor(color, io, stream))));
   const toStdout = output === "-" || (output === undefined && !json && emit.length === 1 && emit[0] !== "o");
   if (toStdout) {
     if (emit.length > 1) throw usage(`${emit.length} formats cannot share stdout: name a folder with --output`);
@@ -77,6 +96,7 @@ async function write(io: Io, image: DispatcherImage, groups: Groups, { emit, out
     if (emit[0] === "o" && io.out.isTerminal)
       throw usage("an object is no text for a terminal: name a file with --output");
     io.out.write(emitted(image, emit[0]!, groups));
+    if (verified) figures(io.err);
     return;
   }
   const files = emit.map((format) => ({
@@ -87,10 +107,11 @@ async function write(io: Io, image: DispatcherImage, groups: Groups, { emit, out
   for (const { path, data } of files) await io.writeFile(path, data);
   if (json) {
     const written = files.map(({ format, path, data }) => ({ format, path, bytes: Buffer.byteLength(data) }));
-    printJson(io, { ...describe(image), files: written });
+    printJson(io, { ...describe(image), ...(verified && { verified }), files: written });
     return;
   }
   for (const { path, data } of files) io.out.write(`${path}: ${Buffer.byteLength(data)} bytes\n`);
+  if (verified || emit.includes("o")) figures(io.out);
 }
 
 function pathOf(image: DispatcherImage, format: Format, output: string | undefined, count: number): string {
@@ -118,8 +139,13 @@ function emitted(image: DispatcherImage, format: Format, groups: Groups): string
   }
 }
 
-function describe({ manifest, main, slots }: DispatcherImage): object {
-  return { ...manifest, main, slots: slots.map((slot) => ({ ...slot, maps: Object.fromEntries(slot.maps) })) };
+function describe({ manifest, main, slots, figures }: DispatcherImage): object {
+  return {
+    ...manifest,
+    main,
+    slots: slots.map((slot) => ({ ...slot, maps: Object.fromEntries(slot.maps) })),
+    figures: { ...figures, limits: LIMITS },
+  };
 }
 
 function usage(message: string): XdpgenError {

@@ -1,8 +1,9 @@
 /** The report of `xdpgen status` as a person wants to read it. */
 import { ACTIONS, isLinked } from "../../chain/index.ts";
 import { formatCount } from "../../codegen/index.ts";
-import type { AttachmentStatus, ProgramStatus } from "../../loader/index.ts";
+import type { AttachmentStatus, LiveFigures, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
+import { count } from "./figures.ts";
 import { edgesByTarget, renderFlow } from "./flow.ts";
 import { linkageReasons } from "./linkages.ts";
 import { livePicture } from "./picture.ts";
@@ -40,6 +41,7 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
     `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
     `  since ${formatTime(since)} (${age} ago)`,
     `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
+    `  ${liveFigures(dispatcher.figures)}`,
     ...(sharedWith.length > 0 ? [`  shared with ${sharedWith.join(", ")}, and so are its maps`] : []),
   ];
   if (defunct)
@@ -47,6 +49,16 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
       paint.red("  NOT RUNNING: the interface was removed, or somebody detached the link; apply the chain again"),
     );
   return lines;
+}
+
+/** What the kernel keeps of a loaded program. */
+function liveFigures({ verifiedInstructions, functions, maps, jitedBytes }: LiveFigures): string {
+  return [
+    ...(verifiedInstructions === undefined ? [] : [`${formatCount(verifiedInstructions)} instructions verified`]),
+    count(functions, "function"),
+    count(maps, "map"),
+    jitedBytes === 0 ? "interpreted" : `${formatCount(jitedBytes)} bytes of machine code`,
+  ].join(", ");
 }
 
 /** Programs that a picture can hold and still be one. */
@@ -75,12 +87,13 @@ function programs({ programs: list, dispatcher }: AttachmentStatus, { columns, p
   // A column that says nothing of any program leaves its room to the others.
   const saying = (fields: readonly Field[]): readonly Field[] =>
     fields.filter(({ cell }) => list.some((program) => cell(program, undefined) !== NOTHING));
-  const known = saying([...DECLARED, ...LOADED]);
-  const rows = list.map((program, i) => known.map(({ cell }) => cell(program, list[i + 1]?.name)));
-  const lines =
-    tableWidth(known, rows, width) <= width
-      ? table(known)
-      : [...table(saying(DECLARED)), "", ...table([ORDER, ...saying(LOADED)])];
+  const fits = (fields: readonly Field[]): boolean => {
+    const rows = list.map((program, i) => fields.map(({ cell }) => cell(program, list[i + 1]?.name)));
+    return tableWidth(fields, rows, width) <= width;
+  };
+  const whole = saying([...DECLARED, ...LOADED]);
+  const known = [whole, whole.filter(({ spare }) => !spare)].find(fits);
+  const lines = known ? table(known) : [...table(saying(DECLARED)), "", ...table([ORDER, ...saying(LOADED)])];
   const linked = [...new Set(list.map(({ linkage }) => linkage).filter(isLinked))];
   const note = `linkage ${linked.join(", ")}: the code is part of the dispatcher, program id ${dispatcher.id}`;
   const notes = [...(linked.length > 0 ? [note] : []), ...linkageReasons(list)];
@@ -91,6 +104,8 @@ interface Field extends Column {
   /** @param below the name of the program in the next row */
   readonly cell: (program: ProgramStatus, below: string | undefined) => string;
   readonly strong?: true;
+  /** Left out where one table would be too wide with it. */
+  readonly spare?: true;
 }
 
 const NOTHING = "–";
@@ -108,12 +123,17 @@ const DECLARED: readonly Field[] = [
 const LOADED: readonly Field[] = [
   { title: "id", align: "right", cell: ({ id }) => String(id ?? NOTHING) },
   { title: "tag", cell: ({ tag }) => tag ?? NOTHING },
+  { title: "verified", align: "right", spare: true, cell: ({ figures }) => verified(figures) },
   { title: "function", cell: (program) => program.function ?? program.loaded ?? EMPTY },
 ];
 
 /** All that came to the program, `1,204`. */
 function packets(counts: NonNullable<ProgramStatus["counts"]>): string {
   return formatCount(Object.values(counts).reduce((sum, count) => sum + count, 0));
+}
+
+function verified(figures: LiveFigures | undefined): string {
+  return figures?.verifiedInstructions === undefined ? NOTHING : formatCount(figures.verifiedInstructions);
 }
 
 /** `pass ↓, tx: ids`: down to the next row, and elsewhere. What ends the chain with the program's own verdict is left out. */

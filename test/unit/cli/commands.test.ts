@@ -3,12 +3,13 @@ import { Interrupt } from "../../../src/cli/io.ts";
 import type { Library } from "../../../src/cli/library.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import type { SwapEvent, SwapOptions, SwapResult } from "../../../src/loader/index.ts";
-import { attachment, chain, image, run } from "./fake.ts";
+import { attachment, chain, image, run, verified } from "./fake.ts";
 
 describe("build", () => {
   it("writes the object under the chain's name", async () => {
     const { status, out, files } = await run("build c.yaml");
-    expect({ status, out }).toEqual({ status: 0, out: "edge.bpf.o: 4 bytes\n" });
+    const figures = "1,082 instructions, 10 functions of 256, 1 map of 64, 128 bytes of stack of 512";
+    expect({ status, out }).toEqual({ status: 0, out: `edge.bpf.o: 4 bytes\n${figures}\n` });
     expect([...files]).toEqual([["edge.bpf.o", image.elf]]);
   });
 
@@ -39,6 +40,49 @@ describe("build", () => {
     expect(JSON.parse(out)).toMatchObject({ chain: "edge", files: [{ format: "asm", path: "edge.asm", bytes: 22 }] });
   });
 
+  it("has the figures in JSON, in the file and beside the list of files", async () => {
+    const limits = { functions: 256, maps: 64, stack: 512, verifiedInstructions: 1_000_000 };
+    const { out, files } = await run("build c.yaml --emit json -o edge.json --json");
+    const figures = { ...image.figures, limits };
+    for (const text of [out, String(files.get("edge.json"))]) expect(JSON.parse(text)).toMatchObject({ figures });
+    expect(JSON.parse(out)).not.toHaveProperty("verified");
+  });
+
+  it("says nothing of figures where no object is written", async () => {
+    expect((await run("build c.yaml --emit asm -o edge.asm")).out).toBe("edge.asm: 22 bytes\n");
+  });
+
+  describe("--verify", () => {
+    const library = { verifyImage: async () => verified };
+
+    it("shows what the verifier says beside the figures", async () => {
+      const { status, out, err } = await run("build c.yaml --verify", { library });
+      expect({ status, err }).toEqual({ status: 0, err: "" });
+      expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+      await expect(out).toMatchFileSnapshot("../../cases/cli/build-verify.txt");
+    });
+
+    it("leaves stdout to what is emitted there", async () => {
+      const { out, err } = await run("build c.yaml --emit asm --verify", { library });
+      expect(out).toBe(image.listing);
+      expect(err).toMatch(/^dispatcher +1,082 .* 90,015 +79\.7 ms$/m);
+    });
+
+    it("has it in JSON beside the list of files, and not in a file", async () => {
+      const { out, files } = await run("build c.yaml --verify --emit json -o edge.json --json", { library });
+      expect(JSON.parse(out)).toMatchObject({ verified: JSON.parse(JSON.stringify(verified)), files: [{}] });
+      expect(JSON.parse(String(files.get("edge.json")))).not.toHaveProperty("verified");
+    });
+
+    it("writes nothing that is refused", async () => {
+      const verifyImage: Library["verifyImage"] = async () => {
+        throw new XdpgenError("program-rejected", "refused");
+      };
+      const { status, err, files } = await run("build c.yaml --verify", { library: { verifyImage } });
+      expect({ status, err, files: files.size }).toEqual({ status: 1, err: "error: refused\n", files: 0 });
+    });
+  });
+
   it("overrides the chain's linkage", async () => {
     const seen: unknown[] = [];
     const synthesise: Library["synthesise"] = async (given) => (seen.push(given.linkage), image);
@@ -55,6 +99,7 @@ describe("apply", () => {
     generation: 4,
     mode: "native",
     image,
+    verified,
   });
   function recording(told: readonly SwapEvent[] = []) {
     const calls: { devices: readonly string[]; options: SwapOptions }[] = [];
@@ -116,7 +161,15 @@ describe("apply", () => {
     const { out } = await run("apply c.yaml --json --dev lo", { library });
     expect(JSON.parse(out)).toMatchObject({
       chain: "edge",
-      applied: [{ interface: "lo", outcome: "swapped", generation: 4, mode: "native" }],
+      applied: [
+        {
+          interface: "lo",
+          outcome: "swapped",
+          generation: 4,
+          mode: "native",
+          verified: { dispatcher: { microseconds: 79_744 } },
+        },
+      ],
       events: [
         { kind: "waiting", interface: "lo", holder: { pid: 7 } },
         { kind: "end", step: "load", interfaces: ["lo"], of: "program counter", milliseconds: 1.5 },

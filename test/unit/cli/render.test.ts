@@ -54,6 +54,17 @@ describe("status", () => {
     }
   });
 
+  it("shows what the kernel keeps of extensions where there is room, and of an old kernel nothing", () => {
+    const wide = renderStatus([attachment], { ...view, columns: 120 });
+    expect(wide).toMatch(/ tag +verified +function\n.* f00dfacef00dface +227 +xdp_denylist\n/);
+    const programs = attachment.programs.map((program) => ({ ...program, function: "xdp_function_with_a_long_name" }));
+    expect(renderStatus([{ ...attachment, programs }], view)).toMatch(/^ +# +id +tag +verified +function$/m);
+    const { verifiedInstructions: _, ...figures } = { ...attachment.dispatcher.figures, functions: 1, jitedBytes: 0 };
+    const dispatcher = { ...attachment.dispatcher, figures };
+    const old = renderStatus([{ ...attachment, dispatcher }], view);
+    expect(old).toMatch(/^ {2}1 function, 2 maps, interpreted$/m);
+  });
+
   it("draws no picture that nobody could take in", () => {
     const programs = Array.from({ length: 255 }, (_, i) => ({
       ...attachment.programs[0]!,
