@@ -1,15 +1,25 @@
-/** The figures of a build: in a line what is known from the objects, in a table what the verifier adds to it. */
+/** Figures: of a build in a line, with those of the verifier in a table, and in a line what the kernel keeps of what runs. */
 import { type Figures, formatCount, type ImageFigures, LIMITS } from "../../codegen/index.ts";
-import type { Verified, VerifiedImage } from "../../loader/index.ts";
+import type { LiveFigures, Verified, VerifiedImage } from "../../loader/index.ts";
 import type { Style } from "./style.ts";
 import { type Column, renderTable, wrap } from "./table.ts";
 
 /** `1 map`, `1,204 maps`. */
-export function count(number: number, noun: string): string {
+function count(number: number, noun: string): string {
   return `${formatCount(number)} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Ends with a line feed. */
+/** Of a loaded program, without a line feed. */
+export function liveFigures({ verifiedInstructions, functions, maps, jitedBytes }: LiveFigures): string {
+  return [
+    ...(verifiedInstructions === undefined ? [] : [`${formatCount(verifiedInstructions)} instructions verified`]),
+    count(functions, "function"),
+    count(maps, "map"),
+    jitedBytes === 0 ? "interpreted" : `${formatCount(jitedBytes)} bytes of machine code`,
+  ].join(", ");
+}
+
+/** Of a build; ends with a line feed. */
 export function renderFigures(
   figures: ImageFigures,
   verified: VerifiedImage | undefined,

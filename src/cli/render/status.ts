@@ -3,7 +3,7 @@ import { ACTIONS, isLinked } from "../../chain/index.ts";
 import { formatCount } from "../../codegen/index.ts";
 import type { AttachmentStatus, LiveFigures, ProgramStatus } from "../../loader/index.ts";
 import { formatAge, formatTime } from "./age.ts";
-import { count } from "./figures.ts";
+import { liveFigures } from "./figures.ts";
 import { edgesByTarget, renderFlow } from "./flow.ts";
 import { linkageReasons } from "./linkages.ts";
 import { livePicture } from "./picture.ts";
@@ -49,16 +49,6 @@ function header(attachment: AttachmentStatus, { now, paint }: StatusView): reado
       paint.red("  NOT RUNNING: the interface was removed, or somebody detached the link; apply the chain again"),
     );
   return lines;
-}
-
-/** What the kernel keeps of a loaded program. */
-function liveFigures({ verifiedInstructions, functions, maps, jitedBytes }: LiveFigures): string {
-  return [
-    ...(verifiedInstructions === undefined ? [] : [`${formatCount(verifiedInstructions)} instructions verified`]),
-    count(functions, "function"),
-    count(maps, "map"),
-    jitedBytes === 0 ? "interpreted" : `${formatCount(jitedBytes)} bytes of machine code`,
-  ].join(", ");
 }
 
 /** Programs that a picture can hold and still be one. */

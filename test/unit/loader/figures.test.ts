@@ -1,4 +1,5 @@
 /** What the verifier says of programs when they are loaded, and what the kernel keeps of them, on a kernel of plain objects. */
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
@@ -134,4 +135,16 @@ it("loads what fails only with statistics, and has no figures of it but the one 
   expect(live.result).toMatchObject({ outcome: "created" });
   expect(live.result!.verified!.dispatcher).toEqual({ verifiedInstructions: 345, frames: [] });
   expect(w.kernel.openFds).toBe(0);
+});
+
+it("has every key in docs/figures.md", async () => {
+  const page = readFileSync(new URL("../../../docs/figures.md", import.meta.url), "utf8");
+  using w = world();
+  const live = await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+  const { image, verified } = live.result!;
+  const objects = [image.figures.dispatcher, verified!.dispatcher, live.status().dispatcher.figures];
+  const [frame] = verified!.dispatcher.frames;
+  const keys = [...objects, verified!, frame!, { because: "" }, ...verified!.programs].flatMap((o) => Object.keys(o));
+  expect(keys.length).toBeGreaterThan(15);
+  expect(keys.filter((key) => !page.includes(`\`${key}\``))).toEqual([]);
 });
