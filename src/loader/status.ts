@@ -61,7 +61,7 @@ export interface ProgramStatus {
   readonly tag?: string;
   /** `tail`: the loaded program's name in the kernel; absent where its slot is empty, and returns 31. */
   readonly loaded?: string;
-  /** Where it has an id. */
+  /** Of a program that has an id of its own. */
   readonly figures?: LiveFigures;
   readonly maps: readonly MapStatus[];
   /** With `counters: true`: how often the program returned what since the dispatcher was loaded, on all CPUs together. */

@@ -11,13 +11,13 @@ export interface ProgramFigures extends Figures {
 
 export interface ImageFigures {
   /**
-   * Of the program that the kernel gets, with all that is linked in; of a chain with `freplace`, its stubs. What the limits
-   * of one program are about.
+   * Of the program that the kernel gets, with all that is linked in, and the stubs of what is not. What the limits of one
+   * program are about.
    */
   readonly dispatcher: Figures;
   /**
-   * Of each program alone, as its object has it, in the order of the chain; one that is loaded already has none. What is linked counts in the dispatcher too:
-   * there an inlined main function is none, and instructions go that are not needed.
+   * Of each program alone that comes as an object, as the object has it, in the order of the chain. What is linked counts in
+   * the dispatcher too: there an inlined main function is none, and instructions go that are not needed.
    */
   readonly programs: readonly ProgramFigures[];
 }
