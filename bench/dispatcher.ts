@@ -1,108 +1,50 @@
 /**
- * What a packet pays for a chain: nanoseconds of one run of n programs that each look at the packet and pass it, by
- * BPF_PROG_TEST_RUN. Side by side in each round: our linkages, and the chain of constant tail calls that needs no dispatcher
- * and cannot look at verdicts. The floor is one such program alone.
+ * What a packet pays for a chain, in nanoseconds on this machine's kernel: our linkages, the one C file that is their limit, and
+ * other ways to chain programs, side by side on the same work (bench/contest).
  */
-import { readFileSync } from "node:fs";
-import type { Linkage } from "../src/chain/index.ts";
-import { setGlobals } from "../src/codegen/object/globals.ts";
-import { attach, type BpfObject, canFreplace, openKernel } from "../src/loader/index.ts";
-import { chainOf } from "../test/support/chains.ts";
-import { u32 } from "../test/support/samples.ts";
-import { veth } from "../test/support/veth.ts";
-import type { Section } from "./section.ts";
-import { showSpread, type Spread, spread } from "./statistics.ts";
+import { hostClaims, showClaims } from "./contest/claims.ts";
+import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
+import { measure, prepare, type Row } from "./contest/measure.ts";
+import { resultRows, writeResult } from "./contest/result.ts";
+import { table } from "./contest/table.ts";
+import { works } from "./contest/work.ts";
+import { thisEnvironment } from "./environment.ts";
+import { commandOf, resultPath, type Section, scopeOf } from "./section.ts";
 
-export interface DispatcherRow {
-  readonly subject: string;
-  readonly programs: number;
-  /** Nanoseconds of one run of the whole chain, the run's own overhead included. */
-  readonly nanoseconds: Spread;
-}
+/** Long enough for a sample that one interruption does not spoil. */
+const NANOSECONDS = 4_000_000;
+const ROUNDS = { full: 41, quick: 15, smoke: 1 } as const;
 
-interface Subject {
-  readonly name: string;
-  readonly programs: number;
-  run(repeat: number): Promise<number>;
-}
+const METHOD =
+  "BPF_PROG_TEST_RUN, wall-clock time of at least 4 ms of runs for each sample. All contestants of a work are loaded " +
+  "together and run in turn; each round begins with another. Median and quartiles of the rounds; intervals are 95 % of " +
+  "1000 bootstrap draws of rounds.";
 
-const FRAME = new Uint8Array(64);
-const object = (name: string): Uint8Array => new Uint8Array(readFileSync(`bpf/.output/${name}.bpf.o`));
-
-export const dispatcher: Section<DispatcherRow> = {
-  async measure({ smoke, progress }) {
-    const cleanUps: CleanUp[] = [];
-    try {
-      return smoke
-        ? await measure([1, 2], 1000, 1, cleanUps, progress)
-        : await measure([1, 2, 5, 10, 32], 200_000, 21, cleanUps, progress);
-    } finally {
-      for (const cleanUp of cleanUps.toReversed()) await cleanUp();
-    }
+export const dispatcher: Section<Row> = {
+  async measure(options) {
+    const scope = scopeOf(options);
+    const plan = { contestants: [...CONTESTANTS, slowedCall], works: works(scope), progress: options.progress };
+    prepare(plan);
+    const rows = await measure({
+      ...plan,
+      rounds: ROUNDS[scope],
+      clock: "wall",
+      repeat: (duration) => (scope === "smoke" ? 1000 : Math.ceil(NANOSECONDS / Math.max(1, duration))),
+    });
+    writeResult(resultPath("dispatcher", scope), {
+      section: "dispatcher",
+      command: commandOf("dispatcher", options),
+      unit: "ns",
+      method: METHOD,
+      environment: thisEnvironment(),
+      claims: hostClaims(rows),
+      rows: resultRows(rows),
+    });
+    return rows;
   },
   show: (rows) => [
-    "A run of a chain of programs that pass, in ns: median (minimum to maximum)",
-    ...rows.map(({ subject, programs, nanoseconds }) => {
-      const peer = rows.find((row) => row.subject === "tail calls" && row.programs === programs)!;
-      const ratio = (nanoseconds.median / peer.nanoseconds.median).toFixed(2);
-      const shown = showSpread(nanoseconds, 0).padEnd(28);
-      return `${`${programs}`.padStart(3)} by ${subject.padEnd(12)}${shown} ${ratio} of tail calls`;
-    }),
+    "What a packet pays for a chain",
+    ...table(rows, { name: "ns", digits: 1 }),
+    ...showClaims(hostClaims(rows)),
   ],
 };
-
-type CleanUp = () => unknown;
-
-/** @param repeat runs behind one figure; @param rounds figures behind one median */
-async function measure(
-  lengths: readonly number[],
-  repeat: number,
-  rounds: number,
-  cleanUps: CleanUp[],
-  progress: (what: string) => void,
-): Promise<readonly DispatcherRow[]> {
-  const linkages: readonly Linkage[] = canFreplace(openKernel()) ? ["call", "freplace"] : ["call"];
-  const subjects: Subject[] = [];
-  for (const n of lengths) {
-    progress(`loading ${n} programs`);
-    for (const linkage of linkages) subjects.push(await dispatched(cleanUps, n, linkage));
-    subjects.push(tailCalled(cleanUps, n));
-  }
-  const figures = new Map(subjects.map((s) => [s, [] as number[]]));
-  // In turn, so that a change of the machine's speed meets all of them.
-  for (let round = 0; round < rounds; round++) {
-    progress(`round ${round + 1} of ${rounds}`);
-    for (const [subject, list] of figures) list.push(await subject.run(repeat));
-  }
-  return [...figures].map(([{ name, programs }, list]) => ({ subject: name, programs, nanoseconds: spread(list) }));
-}
-
-async function dispatched(cleanUps: CleanUp[], programs: number, linkage: Linkage): Promise<Subject> {
-  const pair = veth(`bn${linkage.slice(0, 4)}${programs}`);
-  cleanUps.push(() => pair[Symbol.dispose]());
-  const bytes = object("bench-pass");
-  const declared = Array.from({ length: programs }, (_, k) => ({ name: `p${k}`, object: "bench-pass.bpf.o", bytes }));
-  const live = await attach(chainOf(declared, { linkage }), pair.far);
-  cleanUps.push(() => live.detach());
-  const run = async (repeat: number): Promise<number> => (await live.testRun({ data: FRAME, repeat })).duration;
-  return { name: linkage, programs, run };
-}
-
-function tailCalled(cleanUps: CleanUp[], programs: number): Subject {
-  const kernel = openKernel();
-  const links: BpfObject[] = [];
-  for (let k = 0; k < programs; k++) {
-    const link = kernel.openObject(setGlobals(object("bench-tail"), { next: k + 1 }), `tail${k}`);
-    cleanUps.push(() => link[Symbol.dispose]());
-    if (links[0]) link.map("tail_calls")!.reuse(links[0].map("tail_calls")!.fd());
-    for (const program of link.programs) program.makeXdp();
-    link.load();
-    links.push(link);
-  }
-  const array = links[0]!.map("tail_calls")!.fd();
-  for (const [k, link] of links.entries()) if (k > 0) kernel.update(array, u32(k), u32(link.programs[0]!.fd()));
-  const first = links[0]!.programs[0]!.fd();
-  const run = async (repeat: number): Promise<number> =>
-    (await kernel.testRun(first, { data: FRAME, repeat })).duration;
-  return { name: "tail calls", programs, run };
-}

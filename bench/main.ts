@@ -1,7 +1,11 @@
 /**
- * `npm run bench [-- SECTION…] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `one-program`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--smoke` runs everything once and briefly, to
- * see that it works; its figures mean nothing.
+ * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
+ * `dispatcher`, `instructions`, `one-program`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--quick`
+ * measures less, as on each submission. `--smoke` runs everything once and briefly, to see that it works; its figures mean
+ * nothing. `--kernel` and `--update-baseline` are for `instructions`: Debian's kernel in the virtual machine (6.1), and that
+ * today's counts are those to hold later ones against.
+ *
+ * `npm run bench -- compare A.json B.json`: whether two results of a section agree within the spread that they state.
  *
  * What is measured is what users run: the sources as `tsc` compiles them, not as tsx does. So this file compiles itself and
  * what it imports, and each section is a process of its own that starts the compiled file with `--section`.
@@ -12,15 +16,18 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { asm } from "./asm.ts";
 import { btf } from "./btf.ts";
+import { compareResults } from "./contest/compare.ts";
 import { codegen } from "./codegen.ts";
 import { dispatcher } from "./dispatcher.ts";
+import { instructions } from "./instructions.ts";
 import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
 import { oneProgram } from "./one-program.ts";
-import type { Section } from "./section.ts";
+import { COMPILED, type Options, type Section } from "./section.ts";
 
 const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   dispatcher,
+  instructions,
   "one-program": oneProgram,
   codegen,
   lowering,
@@ -29,18 +36,30 @@ const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   memory,
 };
 
-/** Below node_modules, where packages are found from. */
-const COMPILED = "node_modules/.cache/xdpgen-bench";
-
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { smoke: { type: "boolean" }, json: { type: "boolean" }, section: { type: "string" } },
+  options: {
+    smoke: { type: "boolean" },
+    quick: { type: "boolean" },
+    json: { type: "boolean" },
+    kernel: { type: "string" },
+    "update-baseline": { type: "boolean" },
+    section: { type: "string" },
+  },
 });
-const smoke = values.smoke === true;
+const options: Options = {
+  smoke: values.smoke === true,
+  quick: values.quick === true,
+  kernel: values.kernel,
+  updateBaseline: values["update-baseline"] === true,
+  progress,
+};
 
 if (values.section !== undefined) {
-  const rows = await SECTIONS[values.section]!.measure({ smoke, progress });
+  const rows = await SECTIONS[values.section]!.measure(options);
   console.log(JSON.stringify(rows));
+} else if (positionals[0] === "compare") {
+  process.exitCode = compareResults(positionals.slice(1));
 } else {
   process.chdir(fileURLToPath(new URL("..", import.meta.url)));
   process.exitCode = runAll(positionals.length > 0 ? positionals : Object.keys(SECTIONS));
@@ -59,15 +78,19 @@ function runAll(names: readonly string[]): number {
   }
   if (!compile()) return 1;
   const results: Record<string, unknown> = {};
+  let failed = false;
   for (const name of names) {
     const rows = runSection(name);
     if (rows === undefined) return 1;
     results[name] = rows;
     if (!values.json) console.log(`${SECTIONS[name]!.show(rows).join("\n  ")}\n`);
+    const failure = SECTIONS[name]!.failure?.(rows, options);
+    if (failure !== undefined) console.error(`bench: section ${name}: ${failure}`);
+    failed ||= failure !== undefined;
   }
   if (values.json) console.log(JSON.stringify(results, undefined, 2));
-  else console.log("Not measured here: real network cards, other dispatchers, more than one processor at a time.");
-  return 0;
+  else console.log("Not measured here: real network cards, more than one processor at a time.");
+  return failed ? 1 : 0;
 }
 
 function compile(): boolean {
@@ -79,8 +102,8 @@ function compile(): boolean {
 
 /** The rows that the section's process prints; undefined where it failed, which it has said itself. */
 function runSection(name: string): readonly unknown[] | undefined {
-  const words = ["--expose-gc", `${COMPILED}/bench/main.js`, "--section", name];
-  const { status, stdout } = spawnSync(process.execPath, [...words, ...(smoke ? ["--smoke"] : [])], {
+  const words = ["--expose-gc", `${COMPILED}/bench/main.js`, "--section", name, ...flags()];
+  const { status, stdout } = spawnSync(process.execPath, words, {
     encoding: "utf8",
     maxBuffer: 1 << 28,
     stdio: ["ignore", "pipe", "inherit"],
@@ -89,4 +112,15 @@ function runSection(name: string): readonly unknown[] | undefined {
   if (status === 0) return JSON.parse(stdout) as unknown[];
   console.error(`bench: section ${name} failed`);
   return undefined;
+}
+
+/** What the section's process is told, as this one was. */
+function flags(): readonly string[] {
+  const { smoke, quick, kernel, updateBaseline } = options;
+  return [
+    ...(smoke ? ["--smoke"] : []),
+    ...(quick ? ["--quick"] : []),
+    ...(kernel === undefined ? [] : ["--kernel", kernel]),
+    ...(updateBaseline ? ["--update-baseline"] : []),
+  ];
 }

@@ -1,0 +1,98 @@
+/**
+ * Contestants side by side: all that do a work are loaded together and run in turn, round after round, so that a change of the
+ * machine's speed meets all of them. Each is run once before, and must give the packet the verdict that the work prescribes.
+ */
+import { openKernel } from "../../src/loader/index.ts";
+import { compiled } from "./compiled.ts";
+import type { Contestant, Loaded } from "./contestant.ts";
+import { nameOf, PACKET, verdictOf, type Work } from "./work.ts";
+
+/** One contestant on one work. */
+export type Row = Measured | Absent;
+
+export interface Measured extends Key {
+  /** Of one run, the run's own cost included: nanoseconds, or instructions where the clock counts them. One each round. */
+  readonly samples: readonly number[];
+}
+
+export interface Absent extends Key {
+  /** Why there is no figure. */
+  readonly absent: string;
+}
+
+export interface Key {
+  readonly contestant: string;
+  readonly work: Work;
+}
+
+export interface Plan {
+  readonly contestants: readonly Contestant[];
+  readonly works: readonly Work[];
+  readonly rounds: number;
+  /** `kernel`: its mean of the runs, rounded down to whole nanoseconds. `wall`: the time of the call by their number. */
+  readonly clock: "kernel" | "wall";
+  /** How often a program is run for one sample, by what a run takes, as the kernel says it. */
+  readonly repeat: (duration: number) => number;
+  readonly progress: (what: string) => void;
+}
+
+export const isMeasured = (row: Row): row is Measured => "samples" in row;
+
+/** Compiles what all of them are made of. */
+export function prepare({ contestants, works, progress }: Pick<Plan, "contestants" | "works" | "progress">): void {
+  for (const work of works) {
+    progress(`compiling for ${nameOf(work)}`);
+    for (const contestant of contestants) {
+      // What this kernel refuses, the guest's may take.
+      if (contestant.refusal(work) === undefined) contestant.sources(work).forEach(compiled);
+    }
+  }
+}
+
+export async function measure(plan: Plan): Promise<readonly Row[]> {
+  const rows: Row[] = [];
+  for (const work of plan.works) rows.push(...(await measureWork(work, plan)));
+  return rows;
+}
+
+async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
+  const { contestants, rounds, progress } = plan;
+  const kernel = openKernel();
+  const run = async ({ program }: Loaded, repeat: number, clock = plan.clock): Promise<number> => {
+    const start = performance.now();
+    const { duration } = await kernel.testRun(program, { data: PACKET, repeat });
+    return clock === "kernel" ? duration : ((performance.now() - start) * 1e6) / repeat;
+  };
+  const loaded: { readonly contestant: Contestant; readonly it: Loaded; repeat: number; samples: number[] }[] = [];
+  const absent: Absent[] = [];
+  try {
+    for (const contestant of contestants) {
+      progress(`${nameOf(work)}: loading ${contestant.name}`);
+      const refusal = contestant.refusal(work) ?? contestant.refusedHere?.();
+      if (refusal !== undefined) {
+        absent.push({ contestant: contestant.name, work, absent: refusal });
+        continue;
+      }
+      const it = await contestant.load(work, contestant.sources(work).map(compiled));
+      loaded.push({ contestant, it, repeat: 1, samples: [] });
+      await expectVerdict(contestant, work, it);
+    }
+    for (const each of loaded) each.repeat = plan.repeat(await run(each.it, 300, "kernel"));
+    for (let round = 0; round < rounds; round++) {
+      progress(`${nameOf(work)}: round ${round + 1} of ${rounds}`);
+      // Each is first in turn.
+      const turn = loaded.map((_, k) => loaded[(k + round) % loaded.length]!);
+      for (const each of turn) each.samples.push(await run(each.it, each.repeat));
+    }
+  } finally {
+    for (const { it } of loaded.toReversed()) it[Symbol.dispose]();
+  }
+  return [...loaded.map(({ contestant, samples }) => ({ contestant: contestant.name, work, samples })), ...absent];
+}
+
+async function expectVerdict(contestant: Contestant, work: Work, { program }: Loaded): Promise<void> {
+  const expected = contestant.idle === true ? 2 : verdictOf(work);
+  const { retval } = await openKernel().testRun(program, { data: PACKET });
+  if (retval === expected) return;
+  throw new Error(`${contestant.name} returns ${retval} and not ${expected} for: ${nameOf(work)}`);
+}

@@ -1,0 +1,50 @@
+/** What figures depend on and a reader cannot see: the machine, its kernel, what it does against processor bugs, versions. */
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, release } from "node:os";
+import { openKernel } from "../src/loader/index.ts";
+
+export interface Environment {
+  /** The processor as it calls itself, and how many of them. */
+  readonly machine: string;
+  readonly architecture: string;
+  /** As `uname -r` prints it. */
+  readonly kernel: string;
+  /** Of each processor bug that touches this machine, what the kernel does (/sys/devices/system/cpu/vulnerabilities). */
+  readonly mitigations: Readonly<Record<string, string>>;
+  readonly versions: Readonly<Record<"node" | "libbpf" | "clang" | "xdpgen", string>>;
+}
+
+const VULNERABILITIES = "/sys/devices/system/cpu/vulnerabilities";
+
+export function thisEnvironment(): Environment {
+  return {
+    machine: `${cpus()[0]?.model ?? "unknown"}, ${availableParallelism()} processors`,
+    architecture: arch(),
+    kernel: release(),
+    mitigations: mitigations(),
+    versions: {
+      node: process.versions.node,
+      libbpf: openKernel().libbpfVersion,
+      clang: firstLine("clang", "--version"),
+      xdpgen: firstLine("git", "describe", "--always", "--dirty"),
+    },
+  };
+}
+
+function mitigations(): Environment["mitigations"] {
+  if (!existsSync(VULNERABILITIES)) return {};
+  const all = readdirSync(VULNERABILITIES).map((name): [string, string] => [
+    name,
+    readFileSync(`${VULNERABILITIES}/${name}`, "utf8").trim(),
+  ]);
+  return Object.fromEntries(all.filter(([, state]) => state !== "Not affected"));
+}
+
+function firstLine(...[command, ...words]: readonly [string, ...string[]]): string {
+  try {
+    return execFileSync(command, words, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n")[0]!;
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * What a packet pays for a chain, in instructions that the processor executes: exact, and the same on every machine. A virtual
+ * machine with one processor counts them instead of time (`--icount`), with Debian's kernel, libxdp among the contestants.
+ *
+ * It is the gate: counts of our linkages against bench/baseline.json, and what the counts must show (contest/claims.ts).
+ * What is emitted, for more shapes of chains and in BPF's own instructions, is test/cases/instructions.txt.
+ */
+import { spawn } from "node:child_process";
+import { compareToBaseline, showDifference, updateBaseline } from "./contest/baseline.ts";
+import { exactClaims, showClaims } from "./contest/claims.ts";
+import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
+import { isMeasured, prepare, type Row } from "./contest/measure.ts";
+import { resultRows, writeResult } from "./contest/result.ts";
+import { table } from "./contest/table.ts";
+import { works } from "./contest/work.ts";
+import type { GuestReport } from "./guest.ts";
+import { commandOf, COMPILED, type Options, resultPath, type Section, scopeOf } from "./section.ts";
+
+/** Kernel whose counts the baseline holds. */
+const GATED = "6.1";
+
+const METHOD =
+  "BPF_PROG_TEST_RUN in QEMU with -icount shift=0,sleep=off and one processor: the kernel's nanoseconds are instructions. " +
+  "Mean of at least 250 runs, rounded down as the kernel does it; three rounds, which must agree.";
+
+export const instructions: Section<Row> = {
+  async measure(options) {
+    const scope = scopeOf(options);
+    const kernel = options.kernel ?? GATED;
+    prepare({ contestants: [...CONTESTANTS, slowedCall], works: works(scope), progress: options.progress });
+    const { environment, rows } = await inGuest(kernel, options);
+    requireExact(rows);
+    if (scope === "smoke") return rows;
+    writeResult(resultPath(`instructions-${kernel}`, scope), {
+      section: "instructions",
+      command: commandOf("instructions", options),
+      unit: "instructions",
+      method: METHOD,
+      environment: { ...environment, machine: "QEMU's TCG, 1 processor" },
+      claims: exactClaims(rows),
+      rows: resultRows(rows),
+    });
+    if (options.updateBaseline && kernel === GATED) updateBaseline(rows, environment);
+    return rows;
+  },
+  show: (rows) => [
+    "What a packet pays for a chain",
+    ...table(rows, { name: "instructions", digits: 0 }),
+    ...showClaims(exactClaims(rows)),
+  ],
+  failure(rows, { smoke, kernel }) {
+    if (smoke) return undefined;
+    const broken = exactClaims(rows).filter(({ holds }) => !holds);
+    const risen = (kernel ?? GATED) === GATED ? showDifference(compareToBaseline(rows)) : [];
+    const lines = [...broken.map(({ says, found }) => `does not hold: ${says}: ${found}`), ...risen];
+    return lines.length === 0 ? undefined : lines.join("\n  ");
+  },
+};
+
+/** @throws Error where the guest or what runs in it fails */
+async function inGuest(kernel: string, { smoke, quick, progress }: Options): Promise<GuestReport> {
+  const scope = smoke ? ["--smoke"] : quick ? ["--quick"] : [];
+  const guest = ["node", `${COMPILED}/bench/guest.js`, ...scope];
+  const words = [
+    "--import",
+    "tsx",
+    "scripts/vm/main.ts",
+    "--kernel",
+    kernel,
+    "--icount",
+    "--timeout",
+    "3000",
+    "--",
+    ...guest,
+  ];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
+  let [output, said] = ["", ""];
+  child.stdout.on("data", (chunk: Buffer) => void (output += chunk.toString()));
+  child.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+    progress(said.trimEnd().split("\n").at(-1) ?? "");
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", resolve);
+  });
+  if (status !== 0) throw new Error(`the virtual machine ended with ${status}:\n${said}`);
+  return JSON.parse(output) as GuestReport;
+}
+
+/** @throws Error where two rounds differ: then the figures are no counts, and nothing can be built on them */
+function requireExact(rows: readonly Row[]): void {
+  for (const { contestant, work, samples } of rows.filter(isMeasured)) {
+    if (samples.every((sample) => sample === samples[0])) continue;
+    throw new Error(`${contestant} took ${samples.join(", ")} instructions for the same ${work.programs} programs`);
+  }
+}
