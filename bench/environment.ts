@@ -32,7 +32,7 @@ export function thisEnvironment(): Environment {
   };
 }
 
-function mitigations(): Environment["mitigations"] {
+export function mitigations(): Environment["mitigations"] {
   if (!existsSync(VULNERABILITIES)) return {};
   const all = readdirSync(VULNERABILITIES).map((name): [string, string] => [
     name,

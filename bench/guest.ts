@@ -1,14 +1,14 @@
 /**
- * What section `instructions` runs in the virtual machine, whose clock counts instructions: the contestants on the works of
- * the scope that is named, `--quick` or none. Prints one line of JSON.
+ * What section `instructions` runs in the virtual machine, whose clock counts instructions: the contestants on all works, or on
+ * those of `--quick`. Prints one line of JSON.
  */
 import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
 import { measure, type Row } from "./contest/measure.ts";
 import { works } from "./contest/work.ts";
-import { type Environment, thisEnvironment } from "./environment.ts";
+import { release } from "node:os";
+import { type Environment, mitigations } from "./environment.ts";
 
-export interface GuestReport {
-  readonly environment: Environment;
+export interface GuestReport extends Pick<Environment, "kernel" | "mitigations"> {
   readonly rows: readonly Row[];
 }
 
@@ -18,13 +18,12 @@ const INSTRUCTIONS = 1_000_000;
 /** What a sample costs beside its runs is below this, and so is lost when the kernel rounds the mean down. */
 const FEWEST = 250;
 
-const scope = process.argv.includes("--quick") ? "quick" : process.argv.includes("--smoke") ? "smoke" : "full";
 const rows = await measure({
   contestants: [...CONTESTANTS, slowedCall],
-  works: works(scope),
+  works: works(process.argv.includes("--quick") ? "quick" : "full"),
   rounds: 3,
   clock: "kernel",
   repeat: (instructions) => Math.max(FEWEST, Math.floor(INSTRUCTIONS / instructions)),
   progress: (what) => void process.stderr.write(`${what}\n`),
 });
-console.log(JSON.stringify({ environment: thisEnvironment(), rows } satisfies GuestReport));
+console.log(JSON.stringify({ kernel: release(), mitigations: mitigations(), rows } satisfies GuestReport));

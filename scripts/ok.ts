@@ -47,6 +47,11 @@ const checks: readonly Check[] = [
     needsRoot: true,
   },
   {
+    name: "cost",
+    guards: "instructions that a packet costs, against bench/baseline.json",
+    command: ["node", "--import", "tsx", "bench/main.ts", "instructions", "--quick"],
+  },
+  {
     name: "places",
     guards: "no path or address of one machine in a tracked file",
     command: ["bash", "-c", `! git grep -nIE '${foreignPlaces}' -- . ':!scripts/ok.ts'`],

@@ -16,7 +16,10 @@ export interface Contestant {
   refusedHere?(): string | undefined;
   /** The C files that it is made of. Nothing of the kernel in use may show in them. */
   sources(work: Work): readonly string[];
-  /** @param objects the files compiled, in their order */
+  /**
+   * @param objects the files compiled, in their order
+   * @throws Refused where this kernel does not take it after all
+   */
   load(work: Work, objects: readonly Uint8Array[]): Loaded | Promise<Loaded>;
 }
 
@@ -24,6 +27,9 @@ export interface Loaded extends Disposable {
   /** The fd that BPF_PROG_TEST_RUN is given, valid until disposed. */
   readonly program: number;
 }
+
+/** A contestant's own way of loading was refused; its message is the reason that the row gives. */
+export class Refused extends Error {}
 
 /** Several things that end together, the last one first. */
 export class Owned implements Disposable {

@@ -4,7 +4,7 @@
  */
 import { openKernel } from "../../src/loader/index.ts";
 import { compiled } from "./compiled.ts";
-import type { Contestant, Loaded } from "./contestant.ts";
+import { type Contestant, type Loaded, Refused } from "./contestant.ts";
 import { nameOf, PACKET, verdictOf, type Work } from "./work.ts";
 
 /** One contestant on one work. */
@@ -68,12 +68,11 @@ async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
   try {
     for (const contestant of contestants) {
       progress(`${nameOf(work)}: loading ${contestant.name}`);
-      const refusal = contestant.refusal(work) ?? contestant.refusedHere?.();
-      if (refusal !== undefined) {
-        absent.push({ contestant: contestant.name, work, absent: refusal });
+      const it = await loadOrSay(contestant, work);
+      if (typeof it === "string") {
+        absent.push({ contestant: contestant.name, work, absent: it });
         continue;
       }
-      const it = await contestant.load(work, contestant.sources(work).map(compiled));
       loaded.push({ contestant, it, repeat: 1, samples: [] });
       await expectVerdict(contestant, work, it);
     }
@@ -88,6 +87,18 @@ async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
     for (const { it } of loaded.toReversed()) it[Symbol.dispose]();
   }
   return [...loaded.map(({ contestant, samples }) => ({ contestant: contestant.name, work, samples })), ...absent];
+}
+
+/** It, or why there is none. */
+async function loadOrSay(contestant: Contestant, work: Work): Promise<Loaded | string> {
+  const refusal = contestant.refusal(work) ?? contestant.refusedHere?.();
+  if (refusal !== undefined) return refusal;
+  try {
+    return await contestant.load(work, contestant.sources(work).map(compiled));
+  } catch (error) {
+    if (error instanceof Refused) return error.message;
+    throw error;
+  }
 }
 
 async function expectVerdict(contestant: Contestant, work: Work, { program }: Loaded): Promise<void> {

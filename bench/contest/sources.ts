@@ -30,20 +30,21 @@ const REAL: Readonly<Record<string, Readonly<Record<string, GlobalValue>>>> = {
   echo: {},
 };
 
-/** The EtherType of the packet, and one that no packet has (IEEE 802: local experimental). */
-const [IPV4, NOBODYS] = ["0x0800", "0x88b5"];
+/** Lengths of a frame that trivial programs ask for: the packet of `work.ts` has the one, and not the other. */
+const HAS = 14;
+const HAS_NOT = 1514;
 
 /** @param slowed instructions that each trivial program executes for nothing */
 export function sourcesOf(work: Work, slowed = 0): readonly Source[] {
   if (work.kind === "real") return Object.entries(REAL).map(([program, globals], k) => real(program, globals, k));
   return Array.from({ length: work.programs }, (_, k): Source => {
     const drops = work.decides !== "last" && k === decider(work);
-    return { name: `p${k}`, main: "xdp_trivial", text: trivial(drops ? IPV4! : NOBODYS!, slowed), globals: {} };
+    return { name: `p${k}`, main: "xdp_trivial", text: trivial(drops ? HAS_NOT : HAS, slowed), globals: {} };
   });
 }
 
-function trivial(dropped: string, slowed: number): string {
-  return `#define DROPPED ${dropped}\n#define SLOWED ${slowed}\n${peer("trivial")}`;
+function trivial(shortest: number, slowed: number): string {
+  return `#define SHORTEST ${shortest}\n#define SLOWED ${slowed}\n${peer("trivial")}`;
 }
 
 function real(program: string, globals: Source["globals"], k: number): Source {

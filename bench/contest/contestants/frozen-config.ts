@@ -5,8 +5,8 @@
  */
 import { actionCode, NO_VERDICT } from "../../../src/chain/index.ts";
 import { setGlobals } from "../../../src/codegen/object/globals.ts";
-import { openKernel } from "../../../src/loader/index.ts";
-import { type Contestant, loadPlain, onlyLines, Owned } from "../contestant.ts";
+import { KernelError, openKernel } from "../../../src/loader/index.ts";
+import { type Contestant, loadPlain, onlyLines, Owned, Refused } from "../contestant.ts";
 import { asPart, globalsOf, LICENSE, sourcesOf } from "../sources.ts";
 import type { Work } from "../work.ts";
 import { freplaceRefusal } from "./xdpgen.ts";
@@ -50,7 +50,13 @@ export const frozenFreplace: Contestant = {
     for (const [k, each] of objects.entries()) {
       const object = owned.own(kernel.openObject(setGlobals(each, sources[k]!.globals), "bench"));
       object.programs[0]!.makeExtension(program, `slot${k}`);
-      object.load();
+      try {
+        object.load();
+      } catch (error) {
+        owned[Symbol.dispose]();
+        // Since 6.12 an extension may change packets only where its stub does, which those of libxdp 1.3.1 do not.
+        throw error instanceof KernelError ? new Refused(`the kernel refuses an extension: ${error.message}`) : error;
+      }
       owned.own(kernel.linkExtension(object.programs[0]!.fd(), program, slots[k]!.type));
     }
     return { program, [Symbol.dispose]: () => owned[Symbol.dispose]() };
