@@ -3,7 +3,7 @@
  * other ways to chain programs, side by side on the same work (bench/contest).
  */
 import { hostClaims, showClaims } from "./contest/claims.ts";
-import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
+import { contestantsOf } from "./contest/contestants/index.ts";
 import { measure, prepare, type Row } from "./contest/measure.ts";
 import { resultRows, writeResult } from "./contest/result.ts";
 import { table } from "./contest/table.ts";
@@ -23,7 +23,7 @@ const METHOD =
 export const dispatcher: Section<Row> = {
   async measure(options) {
     const scope = scopeOf(options);
-    const plan = { contestants: [...CONTESTANTS, slowedCall], works: works(scope), progress: options.progress };
+    const plan = { contestants: contestantsOf(scope), works: works(scope), progress: options.progress };
     prepare(plan);
     const rows = await measure({
       ...plan,

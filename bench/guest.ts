@@ -2,7 +2,7 @@
  * What section `instructions` runs in the virtual machine, whose clock counts instructions: the contestants on all works, or on
  * those of `--quick`. Prints one line of JSON.
  */
-import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
+import { contestantsOf } from "./contest/contestants/index.ts";
 import { measure, type Row } from "./contest/measure.ts";
 import { works } from "./contest/work.ts";
 import { release } from "node:os";
@@ -18,9 +18,10 @@ const INSTRUCTIONS = 1_000_000;
 /** What a sample costs beside its runs is below this, and so is lost when the kernel rounds the mean down. */
 const FEWEST = 250;
 
+const scope = process.argv.includes("--quick") ? "quick" : "full";
 const rows = await measure({
-  contestants: [...CONTESTANTS, slowedCall],
-  works: works(process.argv.includes("--quick") ? "quick" : "full"),
+  contestants: contestantsOf(scope),
+  works: works(scope),
   rounds: 3,
   clock: "kernel",
   repeat: (instructions) => Math.max(FEWEST, Math.floor(INSTRUCTIONS / instructions)),

@@ -8,7 +8,7 @@
 import { spawn } from "node:child_process";
 import { compareToBaseline, showDifference, updateBaseline } from "./contest/baseline.ts";
 import { exactClaims, showClaims } from "./contest/claims.ts";
-import { CONTESTANTS, slowedCall } from "./contest/contestants/index.ts";
+import { contestantsOf } from "./contest/contestants/index.ts";
 import { isMeasured, prepare, type Row } from "./contest/measure.ts";
 import { resultRows, writeResult } from "./contest/result.ts";
 import { table } from "./contest/table.ts";
@@ -28,7 +28,7 @@ export const instructions: Section<Row> = {
   async measure(options) {
     const scope = scopeOf(options);
     const kernel = options.kernel ?? GATED;
-    prepare({ contestants: [...CONTESTANTS, slowedCall], works: works(scope), progress: options.progress });
+    prepare({ contestants: contestantsOf(scope), works: works(scope), progress: options.progress });
     if (scope === "smoke") return [];
     const { rows, ...guest } = await inGuest(kernel, options);
     requireExact(rows);

@@ -20,10 +20,11 @@ int xdp_trivial(struct xdp_md *ctx)
 	void *data = (void *)(long)packet->data;
 	void *end = (void *)(long)packet->data_end;
 #if SLOWED > 0
-	__u64 nothing = 0;
+	__u64 nothing;
 
+	asm volatile("%0 = 0" : "=r"(nothing));
 #pragma unroll
-	for (int i = 0; i < SLOWED; i++)
+	for (int i = 1; i < SLOWED; i++)
 		asm volatile("%0 += 1" : "+r"(nothing));
 #endif
 

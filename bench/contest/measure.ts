@@ -26,7 +26,7 @@ export interface Key {
 }
 
 export interface Plan {
-  readonly contestants: readonly Contestant[];
+  readonly contestants: (work: Work) => readonly Contestant[];
   readonly works: readonly Work[];
   readonly rounds: number;
   /** `kernel`: its mean of the runs, rounded down to whole nanoseconds. `wall`: the time of the call by their number. */
@@ -42,7 +42,7 @@ export const isMeasured = (row: Row): row is Measured => "samples" in row;
 export function prepare({ contestants, works, progress }: Pick<Plan, "contestants" | "works" | "progress">): void {
   for (const work of works) {
     progress(`compiling for ${nameOf(work)}`);
-    for (const contestant of contestants) {
+    for (const contestant of contestants(work)) {
       // What this kernel refuses, the guest's may take.
       if (contestant.refusal(work) === undefined) contestant.sources(work).forEach(compiled);
     }
@@ -66,7 +66,7 @@ async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
   const loaded: { readonly contestant: Contestant; readonly it: Loaded; repeat: number; samples: number[] }[] = [];
   const absent: Absent[] = [];
   try {
-    for (const contestant of contestants) {
+    for (const contestant of contestants(work)) {
       progress(`${nameOf(work)}: loading ${contestant.name}`);
       const it = await loadOrSay(contestant, work);
       if (typeof it === "string") {

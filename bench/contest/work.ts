@@ -45,7 +45,7 @@ export const WORKS: readonly Work[] = Object.values(AXES).flatMap((points: reado
 
 export function works(scope: Scope): readonly Work[] {
   if (scope === "full") return WORKS;
-  return WORKS.filter(({ programs }) => (scope === "quick" ? [1, 2, 10, 32] : [2]).includes(programs));
+  return WORKS.filter(({ programs }) => (scope === "quick" ? [2, 10, 32] : [2]).includes(programs));
 }
 
 export const isBase = (work: Work): boolean => nameOf(work) === nameOf(BASE);

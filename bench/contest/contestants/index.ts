@@ -7,27 +7,33 @@ import { oneFile } from "./one-file.ts";
 import { root, tailCalls } from "./tail-calls.ts";
 import { linkedBy, tail } from "./xdpgen.ts";
 import { xdpcap } from "./xdpcap.ts";
+import { isBase, type Scope, type Work } from "../work.ts";
 
 export const EMPTY = empty.name;
 
-export const CONTESTANTS: readonly Contestant[] = [
-  empty,
-  alone,
-  oneFile,
-  linkedBy("inline"),
-  linkedBy("call"),
-  linkedBy("freplace"),
-  tail,
-  tailCalls,
-  root,
-  xdpcap,
-  frozenConfig,
-  frozenFreplace,
-  libxdp,
-];
+const OURS: readonly Contestant[] = [linkedBy("inline"), linkedBy("call"), linkedBy("freplace"), tail];
 
 /** Instructions that each program of the slowed contestant executes for nothing. */
 export const SLOWED = 10;
 
 /** To see that the benchmark sees it: the same as `call`, and slower. */
 export const slowedCall: Contestant = linkedBy("call", SLOWED);
+
+const ALL: readonly Contestant[] = [
+  empty,
+  alone,
+  oneFile,
+  ...OURS,
+  tailCalls,
+  root,
+  xdpcap,
+  frozenConfig,
+  frozenFreplace,
+  libxdp,
+  slowedCall,
+];
+
+/** Who takes part: all, but for a quick run, where the others' programs do the base work only. */
+export function contestantsOf(scope: Scope): (work: Work) => readonly Contestant[] {
+  return (work) => (scope === "quick" && !isBase(work) ? [empty, oneFile, ...OURS] : ALL);
+}
