@@ -6,6 +6,7 @@
  * What is emitted, for more shapes of chains and in BPF's own instructions, is test/cases/instructions.txt.
  */
 import { spawn } from "node:child_process";
+import { ScriptFailure } from "../scripts/debian/failure.ts";
 import { compareToBaseline, showDifference, updateBaseline } from "./contest/baseline.ts";
 import { exactClaims, showClaims } from "./contest/claims.ts";
 import { contestantsOf } from "./contest/contestants/index.ts";
@@ -62,7 +63,7 @@ export const instructions: Section<Row> = {
   },
 };
 
-/** @throws Error where the guest or what runs in it fails */
+/** @throws ScriptFailure where the guest or what runs in it fails, with all that it said */
 async function inGuest(kernel: string, { quick, progress }: Options): Promise<GuestReport> {
   const guest = ["node", `${COMPILED}/bench/guest.js`, ...(quick ? ["--quick"] : [])];
   const words = [
@@ -88,14 +89,17 @@ async function inGuest(kernel: string, { quick, progress }: Options): Promise<Gu
     child.once("error", reject);
     child.once("close", resolve);
   });
-  if (status !== 0) throw new Error(`the virtual machine ended with ${status}:\n${said}`);
+  if (status !== 0)
+    throw new ScriptFailure(`counting on ${kernel}: the virtual machine ended with ${status}:\n${said}`);
   return JSON.parse(output) as GuestReport;
 }
 
-/** @throws Error where two rounds differ: then the figures are no counts, and nothing can be built on them */
+/** @throws ScriptFailure where two rounds differ: then the figures are no counts, and nothing can be built on them */
 function requireExact(rows: readonly Row[]): void {
   for (const { contestant, work, samples } of rows.filter(isMeasured)) {
     if (samples.every((sample) => sample === samples[0])) continue;
-    throw new Error(`${contestant} took ${samples.join(", ")} instructions for the same ${work.programs} programs`);
+    throw new ScriptFailure(
+      `${contestant} took ${samples.join(", ")} instructions for the same ${work.programs} programs`,
+    );
   }
 }

@@ -14,6 +14,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { ScriptFailure } from "../scripts/debian/failure.ts";
 import { asm } from "./asm.ts";
 import { btf } from "./btf.ts";
 import { compareResults } from "./contest/compare.ts";
@@ -56,8 +57,13 @@ const options: Options = {
 };
 
 if (values.section !== undefined) {
-  const rows = await SECTIONS[values.section]!.measure(options);
-  console.log(JSON.stringify(rows));
+  try {
+    console.log(JSON.stringify(await SECTIONS[values.section]!.measure(options)));
+  } catch (error) {
+    if (!(error instanceof ScriptFailure)) throw error;
+    console.error(`bench: ${error.message}`);
+    process.exitCode = error.status;
+  }
 } else if (positionals[0] === "compare") {
   process.exitCode = compareResults(positionals.slice(1));
 } else {

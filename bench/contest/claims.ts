@@ -6,7 +6,7 @@ import { EMPTY, SLOWED, slowedCall } from "./contestants/index.ts";
 import { above, estimate, quartiles, ratio } from "./figures.ts";
 import type { Measured, Row } from "./measure.ts";
 import { byWork, find, showEstimate } from "./table.ts";
-import { isBase, type Work, WORKS } from "./work.ts";
+import { baseLength, isBase, type Work } from "./work.ts";
 
 export interface Claim {
   readonly says: string;
@@ -104,7 +104,6 @@ const beyond = (samples: readonly number[], empty: readonly number[]): number =>
 
 /** Whether a work differs from the base by its number of programs at most. */
 const isOfAxis = (work: Work): boolean => isBase({ ...work, programs: baseLength });
-const baseLength = WORKS.find(isBase)!.programs;
 
 const forNothing = baseLength * SLOWED;
 

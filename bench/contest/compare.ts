@@ -3,7 +3,7 @@
  * machine's speed, and what is told from them are ratios: they agree when their intervals overlap.
  */
 import { isMeasured } from "./measure.ts";
-import { readResult, type ResultRow } from "./result.ts";
+import { readResult, type Result, type ResultRow } from "./result.ts";
 import { showEstimate } from "./table.ts";
 import type { Estimate } from "./figures.ts";
 import { nameOf } from "./work.ts";
@@ -18,7 +18,8 @@ export function compareResults(paths: readonly string[]): number {
     console.error(`bench compare takes two result files, not ${paths.length}: npm run bench -- compare A.json B.json`);
     return 2;
   }
-  const [a, b] = [readResult(first), readResult(second)];
+  const [a, b] = [readOrSay(first), readOrSay(second)];
+  if (!a || !b) return 2;
   if (a.unit !== b.unit) {
     console.error(`${first} counts ${a.unit} and ${second} counts ${b.unit}: they cannot be compared`);
     return 2;
@@ -35,6 +36,15 @@ export function compareResults(paths: readonly string[]): number {
   const what = a.unit === "ns" ? "ratios to the one C file, whose intervals overlap" : "counts of instructions";
   console.log(`${pairs.length - apart.length} of ${pairs.length} agree: ${what}; ${allowed} may not`);
   return pairs.length > 0 && apart.length <= allowed ? 0 : 1;
+}
+
+function readOrSay(path: string): Result | undefined {
+  try {
+    return readResult(path);
+  } catch (error) {
+    console.error(`bench compare: ${(error as Error).message}`);
+    return undefined;
+  }
 }
 
 const keyOf = ({ contestant, work }: ResultRow): string => `${contestant}, ${nameOf(work)}`;

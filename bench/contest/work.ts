@@ -48,6 +48,8 @@ export function works(scope: Scope): readonly Work[] {
   return WORKS.filter(({ programs }) => (scope === "quick" ? [2, 10, 32] : [2]).includes(programs));
 }
 
+export const baseLength = BASE.programs;
+
 export const isBase = (work: Work): boolean => nameOf(work) === nameOf(BASE);
 
 /** `10 trivial, proceed-on pass, line, verdict of the last`: the key of a row, beside the contestant. */

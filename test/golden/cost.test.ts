@@ -1,7 +1,8 @@
 /**
  * What a dispatcher costs, in instructions that a packet executes in it; those of the programs and stubs do not count. Where
  * they are inlined it is what they execute together, beyond what each does alone, and below 0 where exits are saved. Exact
- * on every machine, so a change here is a change of the code that is emitted: read it before you rewrite it with `-u`.
+ * on every machine, so a change here is a change of the code that is emitted: read it before you rewrite it with `-u`. What a
+ * processor makes of them, returns and stubs included, is counted by `npm run bench -- instructions` against a baseline.
  */
 import { expect, it } from "vitest";
 import { type ObjectLinkage, OBJECT_LINKAGES } from "../../src/chain/index.ts";
