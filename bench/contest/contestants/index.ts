@@ -30,10 +30,12 @@ const ALL: readonly Contestant[] = [
   frozenConfig,
   frozenFreplace,
   libxdp,
-  slowedCall,
 ];
 
-/** Who takes part: all, but for a quick run, where the others' programs do the base work only. */
+/** Who takes part: on the base work all, and the slowed one; on others all, but for a quick run only ours and the limit. */
 export function contestantsOf(scope: Scope): (work: Work) => readonly Contestant[] {
-  return (work) => (scope === "quick" && !isBase(work) ? [empty, oneFile, ...OURS] : ALL);
+  return (work) => {
+    if (isBase(work)) return [...ALL, slowedCall];
+    return scope === "quick" ? [empty, oneFile, ...OURS] : ALL;
+  };
 }
