@@ -21,6 +21,7 @@ const METHOD =
   "1000 bootstrap draws of rounds.";
 
 export const dispatcher: Section<Row> = {
+  quick: true,
   async measure(options) {
     const scope = scopeOf(options);
     const plan = { contestants: contestantsOf(scope), works: works(scope), progress: options.progress };

@@ -26,6 +26,7 @@ const METHOD =
   "Mean of at least 250 runs, rounded down as the kernel does it; three rounds, which must agree.";
 
 export const instructions: Section<Row> = {
+  quick: true,
   async measure(options) {
     const scope = scopeOf(options);
     const kernel = options.kernel ?? GATED;

@@ -1,7 +1,7 @@
 /**
  * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
  * `dispatcher`, `instructions`, `one-program`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--quick`
- * measures less, as on each submission. `--smoke` runs everything once and briefly, to see that it works; its figures mean
+ * measures less, for each submission, and without a name only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean
  * nothing. `--kernel` and `--update-baseline` are for `instructions`: Debian's kernel in the virtual machine (6.1), and that
  * today's counts are those to hold later ones against.
  *
@@ -68,11 +68,16 @@ if (values.section !== undefined) {
   process.exitCode = compareResults(positionals.slice(1));
 } else {
   process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-  process.exitCode = runAll(positionals.length > 0 ? positionals : Object.keys(SECTIONS));
+  process.exitCode = runAll(positionals.length > 0 ? positionals : allNames());
 }
 
 function progress(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K${values.section}: ${what}`);
+}
+
+function allNames(): readonly string[] {
+  const names = Object.keys(SECTIONS);
+  return options.quick ? names.filter((name) => SECTIONS[name]!.quick) : names;
 }
 
 /** @returns the exit status: 0, 1 where a section failed, 2 for a name that is none */

@@ -14,6 +14,8 @@ export interface Options {
 }
 
 export interface Section<Row> {
+  /** It has a shorter form, and takes part in `--quick` where no section is named. */
+  readonly quick?: true;
   measure(options: Options): Promise<readonly Row[]> | readonly Row[];
   /** The rows as lines of text, the first of which says what they are. */
   show(rows: readonly Row[]): readonly string[];

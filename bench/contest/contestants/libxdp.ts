@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { requireCommand } from "../../../scripts/debian/run.ts";
 import { setGlobals } from "../../../src/codegen/object/globals.ts";
 import { openKernel } from "../../../src/loader/index.ts";
 import type { Fd, Kernel } from "../../../src/loader/kernel.ts";
@@ -63,7 +64,7 @@ function runConfig({ main }: Source, { proceedOn }: Work, k: number): string {
 
 /** @throws Refused with the last that it says */
 function loader(...words: readonly string[]): void {
-  const { status, stderr } = spawnSync("xdp-loader", words, { encoding: "utf8" });
+  const { status, stderr } = spawnSync(requireCommand("xdp-loader", "xdp-tools"), words, { encoding: "utf8" });
   if (status === 0) return;
   throw new Refused(`xdp-loader ${words[0]}: ${stderr.trim().split("\n").at(-1)}`);
 }
