@@ -9,12 +9,15 @@ import { ScriptFailure } from "../debian/failure.ts";
 import { requireCommand, run } from "../debian/run.ts";
 import { firstModules, readModules } from "./modules.ts";
 
-/** Debian's kernels by version, and the suites that hold each: the first that has it is taken. */
+/**
+ * Debian's kernels by version, and the suites that hold each: the first that has it is taken. A suite under development
+ * moves on to the next version some day; a kernel in the cache stays.
+ */
 export const kernels = {
   "5.10": ["bullseye"],
   "6.1": ["bookworm"],
   "6.12": ["trixie", "bookworm-backports"],
-  "7.2": ["sid"],
+  "7.2": ["sid", "forky"],
 } as const satisfies Record<string, readonly string[]>;
 
 export type KernelVersion = keyof typeof kernels;
@@ -44,7 +47,10 @@ export async function obtainKernel(version: KernelVersion, say: (line: string) =
       make: async (apt, made) => {
         const packages = await resolveKernel(apt);
         if (!packages.some((name) => name.includes(`-${version}.`))) {
-          throw new ScriptFailure(`${apt.suite} holds ${packages.join(", ") || "no kernel"} and no ${version} kernel`);
+          const held = packages.join(", ") || "no kernel";
+          throw new ScriptFailure(
+            `${apt.suite} holds ${held} and no ${version} kernel: if it has moved on, scripts/vm/kernels.ts needs another suite`,
+          );
         }
         await download(apt, packages);
         await readModules(await arrange(await unpack(apt), made), firstModules);
