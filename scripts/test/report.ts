@@ -1,12 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 
-/** What one test did. `reason` is what a skipped test says of itself; `message` the first line of a failure. */
+/**
+ * What one test did. `reason` is what a skipped test says of itself; `message` the first line of a failure; `seconds` how
+ * long it took, hooks apart.
+ */
 export type TestOutcome = {
   readonly file: string;
   readonly name: string;
   readonly state: "passed" | "failed" | "skipped";
   readonly reason?: string;
   readonly message?: string;
+  readonly seconds?: number;
 };
 
 /**

@@ -13,15 +13,20 @@ const fileOf = (module: TestModule): string => relative(process.cwd(), module.mo
 
 const place = (test: TestCase): { file: string; name: string } => ({ file: fileOf(test.module), name: test.fullName });
 
+function took(test: TestCase): { seconds?: number } {
+  const milliseconds = test.diagnostic()?.duration;
+  return milliseconds === undefined ? {} : { seconds: Math.round(milliseconds) / 1000 };
+}
+
 function outcome(test: TestCase): TestOutcome {
   const result = test.result();
   switch (result.state) {
     case "passed":
-      return { ...place(test), state: "passed" };
+      return { ...place(test), state: "passed", ...took(test) };
     case "skipped":
       return { ...place(test), state: "skipped", ...(result.note === undefined ? {} : { reason: result.note }) };
     case "failed":
-      return { ...place(test), state: "failed", message: firstLine(result.errors[0]) };
+      return { ...place(test), state: "failed", message: firstLine(result.errors[0]), ...took(test) };
     case "pending":
       return { ...place(test), state: "failed", message: "the test did not end" };
   }

@@ -77,8 +77,16 @@ function reportPath(settings: RunSettings, name: string): string {
  */
 const ownNetwork = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
 
-/** Runs a vitest project on this machine; its output goes straight to the terminal. */
-export async function runOnHost(name: string, project: "unit" | "kernel", settings: RunSettings): Promise<Run> {
+/** Where a run's output goes as it comes. */
+export type Write = (chunk: Buffer | string) => void;
+
+/** Runs a vitest project on this machine. */
+export async function runOnHost(
+  name: string,
+  project: "unit" | "kernel",
+  settings: RunSettings,
+  write: Write,
+): Promise<Run> {
   const started = performance.now();
   const report = reportPath(settings, project);
   const [path = "", ...words] = [
@@ -88,9 +96,11 @@ export async function runOnHost(name: string, project: "unit" | "kernel", settin
   ];
   const child = spawn(path, words, {
     cwd: root,
-    stdio: ["ignore", "inherit", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, [REPORT_VARIABLE]: report },
   });
+  child.stdout.on("data", write);
+  child.stderr.on("data", write);
   const end = (): void => void child.kill("SIGKILL");
   process.once("exit", end);
   let fault: string | undefined;
@@ -108,12 +118,12 @@ export async function runOnHost(name: string, project: "unit" | "kernel", settin
   return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
 }
 
-/** Runs the kernel project in a guest. `write` gets its output as it comes. */
+/** Runs the kernel project in a guest. */
 export async function runInGuest(
   name: string,
   kernel: KernelVersion,
   settings: RunSettings,
-  write: (chunk: Buffer) => void,
+  write: Write,
 ): Promise<Run> {
   const started = performance.now();
   const report = reportPath(settings, `kernel-${kernel}`);
@@ -126,7 +136,7 @@ export async function runInGuest(
     environment: { [REPORT_VARIABLE]: report },
     stdout: write,
     stderr: write,
-    say: (line) => write(Buffer.from(`vm: ${line}\n`)),
+    say: (line) => write(`vm: ${line}\n`),
   }).then(
     (result): Ended =>
       result.kind === "exited"

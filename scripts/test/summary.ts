@@ -55,10 +55,35 @@ const failureLines = (run: Run): string[] => [
   ...(run.fault === undefined ? [] : [`  FAILED   ${run.name}: ${run.fault}`]),
 ];
 
-/** The page at the end of `npm test`. Its last line is `N passed, N failed` with the true total, skips behind it. */
+/**
+ * The page at the end of `npm test` and of `npm run test:kernels`: a table of runs, then why tests were skipped and what
+ * failed. Its last line is `N passed, N failed` with the true total, skips behind it.
+ */
 export function formatSummary(runs: readonly Run[]): string {
-  const width = Math.max(...runs.map(({ name }) => name.length));
-  const lines = runs.map((run) => `${run.name.padEnd(width)}  ${inWords(count(run))}  (${run.seconds.toFixed(0)} s)`);
+  const rows = [
+    ["", "passed", "failed", "skipped", "seconds"],
+    ...runs.map((run) => {
+      const { passed, failed, skipped } = count(run);
+      return [run.name, ...[passed, failed, skipped].map(String), run.seconds.toFixed(0)];
+    }),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join("  "),
+  );
   const details = [...runs.flatMap(skipLines), ...runs.flatMap(failureLines)];
   return [...lines, ...(details.length === 0 ? [] : ["", ...details]), "", inWords(total(runs)), ""].join("\n");
 }
+
+/** The same as a plain value, with every test. */
+export const summaryValue = (runs: readonly Run[]): unknown => ({
+  ...total(runs),
+  runs: runs.map((run) => ({
+    name: run.name,
+    ...count(run),
+    seconds: Math.round(run.seconds),
+    ...(run.fault === undefined ? {} : { fault: run.fault }),
+    ...(run.skipped === undefined ? {} : { reason: run.skipped }),
+    tests: run.report?.tests ?? [],
+  })),
+});

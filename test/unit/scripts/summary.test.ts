@@ -76,9 +76,10 @@ describe("the summary", () => {
   test("gives each reason once, each failure with its place, and the total as its last line", () => {
     expect(formatSummary(runs)).toBe(
       [
-        "unit   1 passed, 1 failed  (1 s)",
-        "host   0 passed, 0 failed, 1 skipped  (1 s)",
-        "guest  0 passed, 1 failed, 2 skipped  (1 s)",
+        "       passed  failed  skipped  seconds",
+        "unit        1       1        0        1",
+        "host        0       0        1        1",
+        "guest       0       1        2        1",
         "",
         "  skipped  host: the whole run: needs root",
         "  skipped  guest: 2 × no EXT",

@@ -1,0 +1,89 @@
+/** What `npm test` and `npm run test:kernels` are made of: suites, each on this machine or in a guest, run beside each other. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, release, tmpdir } from "node:os";
+import { join } from "node:path";
+
+import type { KernelVersion } from "../vm/kernels.ts";
+import { inLanes } from "./lanes.ts";
+import type { Task } from "./lanes.ts";
+import { hostRefusal, runInGuest, runOnHost } from "./runs.ts";
+import type { RunSettings } from "./runs.ts";
+import { openSections } from "./sections.ts";
+import type { Section } from "./sections.ts";
+import type { Run } from "./summary.ts";
+
+/** Runs that follow each other, on one of the machine's processors. */
+type Suite = (settings: RunSettings, open: (heading: string) => Section) => Promise<Run[]>;
+
+/** A run with a section of its own. */
+async function inSection(
+  name: string,
+  open: (heading: string) => Section,
+  run: (section: Section) => Promise<Run>,
+): Promise<Run> {
+  const section = open(name);
+  try {
+    return await run(section);
+  } finally {
+    section.end();
+  }
+}
+
+export const unitTests: Suite = async (settings, open) => [
+  await inSection("unit tests", open, ({ write }) => runOnHost("unit tests", "unit", settings, write)),
+];
+
+/** The kernel suite on this machine's own kernel, or why not. */
+export const onThisMachine: Suite = async (settings, open) => {
+  const name = `kernel tests on this machine's ${release()}`;
+  const run = await inSection(name, open, async ({ write }): Promise<Run> => {
+    const refusal = hostRefusal();
+    if (refusal === undefined) return runOnHost(name, "kernel", settings, write);
+    write(`not run: ${refusal}\n`);
+    return { name, seconds: 0, report: undefined, skipped: refusal };
+  });
+  return [run];
+};
+
+/** The kernel suite in a guest with one of Debian's kernels. */
+export const inGuest =
+  (kernel: KernelVersion): Suite =>
+  async (settings, open) => {
+    const name = `kernel tests on Debian's ${kernel}`;
+    return [await inSection(name, open, ({ write }) => runInGuest(name, kernel, settings, write))];
+  };
+
+/** One suite after the other, for those that would take each other's time. */
+export const inTurn =
+  (...suites: readonly Suite[]): Suite =>
+  async (settings, open) => {
+    const runs: Run[] = [];
+    for (const suite of suites) runs.push(...(await suite(settings, open)));
+    return runs;
+  };
+
+export type SuitesOptions = {
+  /** Words for vitest: names of files, `-t NAME`. */
+  readonly words: readonly string[];
+  /** All suites together, downloads included; what is under way then is ended and has failed. */
+  readonly limitSeconds: number;
+  /** How many suites run at the same time; one for each processor by default, since a guest keeps one busy. */
+  readonly lanes?: number;
+  readonly out: (chunk: Buffer | string) => void;
+};
+
+/** Runs suites to their end, whatever fails on the way. */
+export async function runSuites(suites: readonly Suite[], options: SuitesOptions): Promise<Run[]> {
+  const folder = mkdtempSync(join(tmpdir(), "xdpgen-test-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
+  const { words, limitSeconds, lanes = availableParallelism(), out } = options;
+  const settings = { folder, words, deadline: performance.now() + limitSeconds * 1000 };
+  const open = openSections(out);
+  const tasks = suites.map(
+    (suite): Task<Run[]> =>
+      () =>
+        suite(settings, open),
+  );
+  return (await inLanes(lanes, tasks)).flat();
+}
