@@ -10,10 +10,14 @@ import { defineConfig } from "vitest/config";
 const emulated = process.env["XDPGEN_VM"] !== undefined;
 const patience = emulated ? 20 : 1;
 
+/** A folder of modules that were transformed before: what the host does in seconds takes the guest a minute. */
+const modules = process.env["XDPGEN_TEST_MODULES"];
+
 export default defineConfig({
   test: {
     isolate: !emulated,
     pool: "forks",
+    ...(modules === undefined ? {} : { experimental: { fsModuleCache: true, fsModuleCachePath: modules } }),
     testTimeout: patience * 15_000,
     hookTimeout: patience * 15_000,
     teardownTimeout: patience * 5000,

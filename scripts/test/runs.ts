@@ -118,6 +118,31 @@ export async function runOnHost(
   return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
 }
 
+/** Environment variable that names the folder of transformed modules (vitest.config.ts). */
+const MODULES_VARIABLE = "XDPGEN_TEST_MODULES";
+
+const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
+
+/**
+ * Transforms the modules of the kernel project, by listing its tests, so that guests need not. Should that fail, they do it
+ * themselves, and say then what is wrong.
+ */
+export async function transformModules(settings: RunSettings): Promise<void> {
+  const words = ["node_modules/vitest/vitest.mjs", "list", "--project=kernel", ...settings.words];
+  const child = spawn(process.execPath, words, {
+    cwd: root,
+    stdio: "ignore",
+    env: { ...process.env, [MODULES_VARIABLE]: modulesFolder(settings) },
+  });
+  const end = (): void => void child.kill("SIGKILL");
+  process.once("exit", end);
+  await new Promise<void>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", () => resolve());
+  });
+  process.off("exit", end);
+}
+
 /** Runs the kernel project in a guest. */
 export async function runInGuest(
   name: string,
@@ -133,7 +158,7 @@ export async function runInGuest(
     folder: root,
     out: dirname(report),
     timeoutSeconds: secondsLeft(settings),
-    environment: { [REPORT_VARIABLE]: report },
+    environment: { [REPORT_VARIABLE]: report, [MODULES_VARIABLE]: modulesFolder(settings) },
     stdout: write,
     stderr: write,
     say: (line) => write(`vm: ${line}\n`),

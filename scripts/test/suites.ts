@@ -6,14 +6,19 @@ import { join } from "node:path";
 import type { KernelVersion } from "../vm/kernels.ts";
 import { inLanes } from "./lanes.ts";
 import type { Task } from "./lanes.ts";
-import { hostRefusal, runInGuest, runOnHost } from "./runs.ts";
+import { hostRefusal, runInGuest, runOnHost, transformModules } from "./runs.ts";
 import type { RunSettings } from "./runs.ts";
 import { openSections } from "./sections.ts";
 import type { Section } from "./sections.ts";
 import type { Run } from "./summary.ts";
 
 /** Runs that follow each other, on one of the machine's processors. */
-type Suite = (settings: RunSettings, open: (heading: string) => Section) => Promise<Run[]>;
+type Suite = (settings: SuiteSettings, open: (heading: string) => Section) => Promise<Run[]>;
+
+type SuiteSettings = RunSettings & {
+  /** Done once for all guests, when the first of them begins. */
+  readonly transformed: () => Promise<void>;
+};
 
 /** A run with a section of its own. */
 async function inSection(
@@ -50,7 +55,11 @@ export const inGuest =
   (kernel: KernelVersion): Suite =>
   async (settings, open) => {
     const name = `kernel tests on Debian's ${kernel}`;
-    return [await inSection(name, open, ({ write }) => runInGuest(name, kernel, settings, write))];
+    const run = await inSection(name, open, async ({ write }) => {
+      await settings.transformed();
+      return runInGuest(name, kernel, settings, write);
+    });
+    return [run];
   };
 
 /** One suite after the other, for those that would take each other's time. */
@@ -78,7 +87,9 @@ export async function runSuites(suites: readonly Suite[], options: SuitesOptions
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
   const { words, limitSeconds, lanes = availableParallelism(), out } = options;
-  const settings = { folder, words, deadline: performance.now() + limitSeconds * 1000 };
+  const run: RunSettings = { folder, words, deadline: performance.now() + limitSeconds * 1000 };
+  let transformed: Promise<void> | undefined;
+  const settings: SuiteSettings = { ...run, transformed: () => (transformed ??= transformModules(run)) };
   const open = openSections(out);
   const tasks = suites.map(
     (suite): Task<Run[]> =>
