@@ -141,7 +141,9 @@ export async function testRun(
     return await kernel.testRun(program, { data, ...(context && { context }) });
   } catch (cause) {
     if (!isErrno(cause, "EINVAL", "ENODEV", "E2BIG", "EMSGSIZE", "ENOMEM")) throw cause;
-    const place = context ? `, or interface ${from.ifindex ?? 1} has no receive queue ${from.queue ?? 0}` : "";
+    const place = context
+      ? `, or interface ${from.ifindex ?? LOOPBACK} has no receive queue ${from.queue ?? 0}, or the kernel is older than 5.15 and lets no frame come in by a chosen one`
+      : "";
     throw new XdpgenError(
       "packet-invalid",
       `the kernel does not run a frame of ${data.length} bytes (${(cause as KernelError).errnoName}): ` +

@@ -9,6 +9,7 @@ import { describe, expect, it } from "vitest";
 import type { Linkage, Program } from "../../src/chain/index.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
 import { alone, amongNeighbours, type Entry, observed } from "../support/equivalence.ts";
+import { lacking } from "../support/kernel-differences.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { distributionObjects } from "../support/objects.ts";
 import { kernelMissing, u32, u64 } from "../support/samples.ts";
@@ -75,12 +76,6 @@ const SAMPLES: readonly Subject[] = [
   },
 ];
 
-function olderThan(first: number, second: number): string | undefined {
-  const [major = 0, minor = 0] = release().split(/[.-]/).map(Number);
-  if (major > first || (major === first && minor >= second)) return undefined;
-  return `only Linux ${first}.${second} and later take it, and this is ${release()}`;
-}
-
 /** Where libbpf looks for the kernel's configuration. */
 function withoutConfiguration(): string | undefined {
   const places = [`/boot/config-${release()}`, "/proc/config.gz"];
@@ -88,9 +83,10 @@ function withoutConfiguration(): string | undefined {
 }
 
 const OTHERS: readonly Subject[] = [
+  { program: testProgram("callback"), lacking: lacking("function addresses, and helpers that call back") },
   // Its neighbours have no frags, so no dispatcher of theirs can tail-call it.
   { program: testProgram("frags"), except: ["tail"] },
-  ...["adjust", "callback", "core", "globals", "hidden", "map-in-map", "no-btf", "stack", "vlan-push"].map((name) => ({
+  ...["adjust", "core", "globals", "hidden", "map-in-map", "no-btf", "stack", "vlan-push"].map((name) => ({
     program: testProgram(name),
   })),
   {
@@ -98,7 +94,7 @@ const OTHERS: readonly Subject[] = [
     lone: testProgram("functions"),
     except: ["freplace"],
   },
-  { program: testProgram("arg-tags"), lacking: olderThan(6, 8) },
+  { program: testProgram("arg-tags"), lacking: lacking("tags on the arguments of global functions") },
   { program: testProgram("kconfig"), lacking: withoutConfiguration() },
   { program: testProgram("static-maps"), lone: testProgram("map-in-map"), except: ["freplace"] },
   { program: { ...testProgram("map-of-programs"), function: "xdp_map_of_programs" }, except: ["freplace"] },
@@ -126,15 +122,12 @@ const subjects = [...SAMPLES, ...OTHERS, ...XDP_TOOLS]
     return { ...subject, title: globals ? `${name} ${JSON.stringify(globals)}` : name };
   });
 
-const runnable = subjects.filter(({ title, lacking }) => {
-  if (lacking !== undefined) console.warn(`SKIP ${title}: ${lacking}`);
-  return lacking === undefined;
-});
-
-describe.skipIf(kernelMissing()).each(runnable)("$title", ({ program, entries = [], lone: other, except = [] }) => {
-  it.each([...runnableLinkages, "tail" as const].filter((linkage) => !except.includes(linkage)))(
+describe.skipIf(kernelMissing()).each(subjects)("$title", (subject) => {
+  const { program, entries = [], lone: other, lacking: reason, except = [] } = subject;
+  it.for([...runnableLinkages, "tail" as const].filter((linkage) => !except.includes(linkage)))(
     "is alike alone and by %s",
-    async (linkage) => {
+    async (linkage, context) => {
+      context.skip(reason !== undefined, reason);
       // A program that is loaded already was loaded by libbpf alone.
       using chained = amongNeighbours(linkage === "tail" ? (other ?? program) : program, linkage);
       using lone = alone(other ?? program);

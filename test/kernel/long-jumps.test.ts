@@ -2,7 +2,6 @@
  * Layout with long jumps in the kernel: every conditional jump over more than 32767 slots, forward and back, is verified
  * and decides as the same jump does in the interpreter when its target is near.
  */
-import { release } from "node:os";
 import { expect, test } from "vitest";
 import * as asm from "../../src/codegen/asm/index.ts";
 import {
@@ -28,12 +27,9 @@ import {
 } from "../../src/codegen/asm/index.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { run } from "../support/interpreter.ts";
+import { lacking } from "../support/kernel-differences.ts";
 import { kernelMissing } from "../support/samples.ts";
 import { objectOf } from "../support/verdict-program.ts";
-
-const [major = 0, minor = 0] = release().split(".").map(Number);
-const atLeast = (wantedMajor: number, wantedMinor: number): boolean =>
-  major > wantedMajor || (major === wantedMajor && minor >= wantedMinor);
 
 const SPACE: readonly Instruction[] = Array.from({ length: 0x8000 }, () => mov64Imm(R3, 0));
 
@@ -90,7 +86,8 @@ const packet = (left: bigint, right: bigint): Uint8Array => {
 };
 
 test.skipIf(kernelMissing()).for(CONDITIONAL)("%s, 32768 slots away", async ([name, build], context) => {
-  context.skip(!atLeast(6, 6), "gotol needs Linux 6.6");
+  const reason = lacking("long jumps (gotol)");
+  context.skip(reason !== undefined, reason);
   const jump = (target: string): Instruction => build(R6, name.endsWith("Imm") ? 5 : R7, target);
   const values = [2n, 5n, 6n, 2n ** 64n - 1n];
   const near = layout([mov64Reg(R6, R1), mov64Reg(R7, R2), ...thereAndBack(jump, [])]);
@@ -104,7 +101,8 @@ test.skipIf(kernelMissing()).for(CONDITIONAL)("%s, 32768 slots away", async ([na
 });
 
 test.skipIf(kernelMissing())("may_goto, 32768 slots away", async (context) => {
-  context.skip(!atLeast(6, 10), "may_goto needs Linux 6.10");
+  const reason = lacking("loops that the kernel bounds (may_goto)");
+  context.skip(reason !== undefined, reason);
   const code = [mayGoto("far"), mov64Imm(R0, 1), ...SPACE, exit(), withLabel("far", mov64Imm(R0, 2)), exit()];
   expect(await inKernel(code, [packet(0n, 0n)])).toEqual([1]);
 });

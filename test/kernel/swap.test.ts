@@ -47,9 +47,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const done = new AbortController();
     const sending = (async () => {
       while (!done.signal.aborted) await source.send(data, BATCH);
-    })();
+    })().finally(() => done.abort());
     let swaps = 0;
-    while (swaps < SWAPS || source.sent() < FRAMES) {
+    while (!done.signal.aborted && (swaps < SWAPS || source.sent() < FRAMES)) {
       const result = await live.update(swaps % 2 === 0 ? more : chain);
       expect(result.outcome).toBe("swapped");
       swaps++;

@@ -1,12 +1,14 @@
 /**
  * A traffic source: millions of frames per second out of one interface, by bpf/traffic.bpf.c under BPF_PROG_TEST_RUN
- * with live frames (Linux 5.18 and later, native XDP at the receiving end).
+ * with live frames; where the kernel has none, a tenth of that as packets, by test/bpf/clone.bpf.c. Either way the
+ * receiving end needs native XDP.
  *
  * One sender at a time feeds each receive queue, in batches of 64, into an interface that is up and has an XDP program. On a
  * busy machine the ring between the two ends can be full all the same; such frames never reached the other end, and are not
  * among those sent. What was sent and is not counted there is lost.
  */
 import type { Kernel } from "../../src/loader/kernel.ts";
+import { has } from "./kernel-differences.ts";
 import { Sample } from "./samples.ts";
 import { droppedBy } from "./veth.ts";
 
@@ -25,13 +27,15 @@ export interface Traffic extends Disposable {
 export function traffic(kernel: Kernel, interfaceName: string): Traffic {
   const ifindex = kernel.interfaceIndex(interfaceName);
   if (ifindex === 0) throw new Error(`no interface ${interfaceName} in this network namespace`);
-  const sample = new Sample(kernel, "traffic", { traffic_ifindex: ifindex });
+  const liveFrames = has("live frames");
+  const sample = new Sample(kernel, liveFrames ? "traffic" : "clone", { traffic_ifindex: ifindex });
   const droppedBefore = droppedBy(interfaceName);
   const sent = (): number => sample.count("traffic_sent") - (droppedBy(interfaceName) - droppedBefore);
   return {
     async send(frame, count) {
       const before = sent();
-      await kernel.testRun(sample.fd(), { data: frame, repeat: count, liveFrames: true, batchSize: 64 });
+      const live = liveFrames ? { liveFrames, batchSize: 64 } : {};
+      await kernel.testRun(sample.fd(), { data: frame, repeat: count, ...live });
       return sent() - before;
     },
     sent,

@@ -2,7 +2,6 @@
  * The claim that the kernel prints an instruction as `format` does and that `parse` reads it back, with its exceptions: what
  * the verifier has already rewritten when it prints, and what kernels before some release do not know.
  */
-import { release } from "node:os";
 import { isDeepStrictEqual } from "node:util";
 import {
   BPF_ALU64,
@@ -34,6 +33,7 @@ import {
 } from "../../src/codegen/asm/index.ts";
 import { complaint } from "../../src/codegen/asm/fields.ts";
 import { JA_LONG, JA_REGISTER } from "../../src/codegen/asm/opcodes.ts";
+import { has, lacking, type DifferenceName } from "./kernel-differences.ts";
 import type { Shown } from "./verifier.ts";
 
 /** What the log shows of an instruction that is not as it was given, and why. */
@@ -51,54 +51,49 @@ export function altered(i: Instruction): { readonly line: RegExp; readonly why: 
   return { line: new RegExp(`^\\(18\\) r${i.dst} = 0x[0-9a-f]${digits}$`), why: "the address is already in its place" };
 }
 
-/** The first kernels that know an instruction; what is not in the list, 5.10 knows. */
-const SINCE: readonly (readonly [kernel: string, what: string, is: (i: Instruction) => boolean])[] = [
-  ["5.12", "atomic operations that fetch, or other than +=", (i) => isAtomic(i) && i.imm !== 0],
-  ["5.13", "calls of kernel functions", (i) => i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL],
-  ["5.13", "function addresses", (i) => i.opcode === LD_IMM64 && i.src === BPF_PSEUDO_FUNC],
-  ["5.14", "maps by index", (i) => i.opcode === LD_IMM64 && i.src >= BPF_PSEUDO_MAP_IDX],
-  ["6.6", "signed division and remainder", (i) => isDivision(i) && i.off === 1],
-  ["6.6", "moves that extend the sign", (i) => isAlu(i.opcode) && i.off >= 8],
-  ["6.6", "bswap", (i) => classOf(i.opcode) === BPF_ALU64 && operationOf(i.opcode) === BPF_END],
-  ["6.6", "loads that extend the sign", (i) => classOf(i.opcode) === BPF_LDX && modeOf(i.opcode) === BPF_MEMSX],
-  ["6.6", "gotol", (i) => i.opcode === JA_LONG],
-  ["6.9", "may_goto", (i) => isJump(i.opcode) && operationOf(i.opcode) === BPF_JCOND],
-  ["6.9", "addr_space_cast", (i) => isAlu(i.opcode) && !isDivision(i) && i.off === 1],
-  ["6.19", "gotox", (i) => i.opcode === JA_REGISTER],
-  ["6.15", "load_acquire and store_release", (i) => isAtomic(i) && i.imm >= BPF_LOAD_ACQ],
+/** Instructions that not every kernel knows; of those that two lines fit, the last says why. */
+const NEEDS: readonly (readonly [DifferenceName, is: (i: Instruction) => boolean])[] = [
+  ["atomic operations that fetch, or other than +=", (i) => isAtomic(i) && i.imm !== 0],
+  ["calls of kernel functions", (i) => i.opcode === CALL && i.src === BPF_PSEUDO_KFUNC_CALL],
+  ["function addresses, and helpers that call back", (i) => i.opcode === LD_IMM64 && i.src === BPF_PSEUDO_FUNC],
+  ["maps by index", (i) => i.opcode === LD_IMM64 && i.src >= BPF_PSEUDO_MAP_IDX],
+  ["signed division and remainder", (i) => isDivision(i) && i.off === 1],
+  ["moves that extend the sign", (i) => isAlu(i.opcode) && i.off >= 8],
+  ["unconditional byte swaps", (i) => classOf(i.opcode) === BPF_ALU64 && operationOf(i.opcode) === BPF_END],
+  ["loads that extend the sign", (i) => classOf(i.opcode) === BPF_LDX && modeOf(i.opcode) === BPF_MEMSX],
+  ["long jumps (gotol)", (i) => i.opcode === JA_LONG],
+  ["loops that the kernel bounds (may_goto)", (i) => isJump(i.opcode) && operationOf(i.opcode) === BPF_JCOND],
+  ["casts between address spaces", (i) => isAlu(i.opcode) && !isDivision(i) && i.off === 1],
+  ["jumps by table (gotox)", (i) => i.opcode === JA_REGISTER],
+  ["loads with acquire and stores with release order", (i) => isAtomic(i) && i.imm >= BPF_LOAD_ACQ],
 ];
 
 const isAtomic = (i: Instruction): boolean => classOf(i.opcode) === BPF_STX && modeOf(i.opcode) === BPF_ATOMIC;
 const isDivision = (i: Instruction): boolean =>
   isAlu(i.opcode) && (operationOf(i.opcode) === BPF_DIV || operationOf(i.opcode) === BPF_MOD);
 
-/** Whether this kernel is that release, such as `6.6`, or a later one. */
-export const atLeast = (kernel: string): boolean => {
-  const [major = 0, minor = 0] = kernel.split(".").map(Number);
-  const [runningMajor = 0, runningMinor = 0] = release().split(/[.-]/).map(Number);
-  return runningMajor > major || (runningMajor === major && runningMinor >= minor);
-};
-
 /** Why the running kernel cannot show the instruction, if so. */
 export function tooNew(i: Instruction): string | undefined {
-  const newest = SINCE.findLast(([, , is]) => is(i));
-  return newest === undefined || atLeast(newest[0]) ? undefined : `${newest[1]} need Linux ${newest[0]}`;
+  const last = NEEDS.findLast(([, is]) => is(i));
+  return last && lacking(last[0]);
 }
+
+const RECURSION = "log lines of functions that call themselves";
+const HELPERS = "names in the log for all helpers";
 
 /** How the log and our text differ; undefined where they agree. */
 export function disagreement({ instruction, line, log }: Shown): string | undefined {
   const ours = formatInstruction(instruction, "kernel");
   // Older verifiers take a call of itself for a loop, before they print anything.
-  const calls = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL;
-  if (line === undefined && calls && !atLeast("6.18") && /^back-edge from insn (\d+) to \1$/m.test(log))
-    return undefined;
+  const unseen = instruction.opcode === CALL && instruction.src === BPF_PSEUDO_CALL && !has(RECURSION);
+  if (line === undefined && unseen && /^back-edge from insn (\d+) to \1$/m.test(log)) return undefined;
   // The jump table that a program with `gotox` must have is a map of a sort of its own, which is not made here.
   if (line === undefined && instruction.opcode === JA_REGISTER && /^no jump tables found/m.test(log)) return undefined;
   if (line === undefined) return `the kernel does not print \`${ours}\`, it says: ${log.trim().split("\n").at(-2)}`;
   const exception = altered(instruction);
   if (exception) return exception.line.test(line) ? undefined : `the kernel prints \`${line}\` for \`${ours}\``;
-  // A kernel has no name for a helper that is newer; since Linux 6.2 there are no new ones.
-  const nameless = instruction.opcode === CALL && line === `(85) call unknown#${instruction.imm}` && !atLeast("6.2");
+  // A kernel has no name for a helper that is newer.
+  const nameless = instruction.opcode === CALL && line === `(85) call unknown#${instruction.imm}` && !has(HELPERS);
   if (line !== ours && !nameless) return `the kernel prints \`${line}\`, we \`${ours}\``;
   const again = parse(line);
   if (isDeepStrictEqual(encode(again), encode([instruction]))) return undefined;
