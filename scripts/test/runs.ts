@@ -118,8 +118,9 @@ export async function runOnHost(
   return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
 }
 
-/** Environment variable that names the folder of transformed modules (vitest.config.ts). */
+/** Environment variables: the folder of transformed modules (vitest.config.ts), and that `dist` is fresh, as the set-up left it. */
 const MODULES_VARIABLE = "XDPGEN_TEST_MODULES";
+const COMPILED_VARIABLE = "XDPGEN_TEST_COMPILED";
 
 const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
 
@@ -158,7 +159,11 @@ export async function runInGuest(
     folder: root,
     out: dirname(report),
     timeoutSeconds: secondsLeft(settings),
-    environment: { [REPORT_VARIABLE]: report, [MODULES_VARIABLE]: modulesFolder(settings) },
+    environment: {
+      [REPORT_VARIABLE]: report,
+      [MODULES_VARIABLE]: modulesFolder(settings),
+      [COMPILED_VARIABLE]: "yes",
+    },
     stdout: write,
     stderr: write,
     say: (line) => write(`vm: ${line}\n`),

@@ -214,7 +214,8 @@ describe.skipIf(kernelMissing()).each(commandLinkages)("by %s", (linkage) => {
     expect(out).toMatch(/: [1-9]\d* passed, 0 failed\n$/);
   });
 
-  it.each(TEMPLATES)("%s passes the checks that its docs add", async (name) => {
+  it.for(TEMPLATES)("%s passes the checks that its docs add", async (name, { skip }) => {
+    skip(EMULATED, "seen on the host: the same programs decide here on packets that come in");
     await using live = await filled(name, linkage);
     const { checks } = requireChain(withLiveChecks(name), "chain.yaml");
     const { status, out } = await live.test(withLiveChecks(name));

@@ -20,6 +20,7 @@ export const DIFFERENCES = {
   "calls of kernel functions": { since: "5.13", source: "e6ac2450d6de" },
   "function addresses, and helpers that call back": { since: "5.13", source: "69c087ba6225" },
   "maps by index": { since: "5.14", source: "387544bfa291" },
+  "addresses of kernel functions": { since: "6.4", source: "58aa2afbb1e6" },
   "signed division and remainder": { since: "6.6", source: "ec0e2da95f72" },
   "moves that extend the sign": { since: "6.6", source: "8100928c8814" },
   "unconditional byte swaps": { since: "6.6", source: "0845c3db7bf5" },
@@ -29,6 +30,11 @@ export const DIFFERENCES = {
   "casts between address spaces": { since: "6.9", source: "6082b6c328b5" },
   "loads with acquire and stores with release order": { since: "6.15", source: "880442305a39" },
   "jumps by table (gotox)": { since: "6.19", source: "493d9e0d6083" },
+  // Kinds of types (BTF).
+  "floats among types": { since: "5.13", source: "b1828f0b0482" },
+  "tags on declarations": { since: "5.16", source: "b5ea834dde6b" },
+  "tags on types": { since: "5.17", source: "8c42d2fa4eea" },
+  "enums with a sign or of 64 bits": { since: "6.0", source: "6089fb325cf7" },
   // What the verifier takes, and what it prints.
   "names in the log for all helpers": { since: "6.2", source: "include/uapi/linux/bpf.h, ___BPF_FUNC_MAPPER" },
   "tags on the arguments of global functions": { since: "6.8", source: "94e1c70a3452" },

@@ -34,7 +34,7 @@ import {
 import { complaint } from "../../src/codegen/asm/fields.ts";
 import { JA_LONG, JA_REGISTER } from "../../src/codegen/asm/opcodes.ts";
 import { has, lacking, type DifferenceName } from "./kernel-differences.ts";
-import type { Shown } from "./verifier.ts";
+import { kernelVariable, type Shown } from "./verifier.ts";
 
 /** What the log shows of an instruction that is not as it was given, and why. */
 export function altered(i: Instruction): { readonly line: RegExp; readonly why: string } | undefined {
@@ -62,11 +62,15 @@ const NEEDS: readonly (readonly [DifferenceName, is: (i: Instruction) => boolean
   ["unconditional byte swaps", (i) => classOf(i.opcode) === BPF_ALU64 && operationOf(i.opcode) === BPF_END],
   ["loads that extend the sign", (i) => classOf(i.opcode) === BPF_LDX && modeOf(i.opcode) === BPF_MEMSX],
   ["long jumps (gotol)", (i) => i.opcode === JA_LONG],
+  ["addresses of kernel functions", (i) => i.opcode === LD_IMM64 && i.src === BPF_PSEUDO_BTF_ID && !hasVariables()],
   ["loops that the kernel bounds (may_goto)", (i) => isJump(i.opcode) && operationOf(i.opcode) === BPF_JCOND],
   ["casts between address spaces", (i) => isAlu(i.opcode) && !isDivision(i) && i.off === 1],
   ["jumps by table (gotox)", (i) => i.opcode === JA_REGISTER],
   ["loads with acquire and stores with release order", (i) => isAtomic(i) && i.imm >= BPF_LOAD_ACQ],
 ];
+
+let variables: boolean | undefined;
+const hasVariables = (): boolean => (variables ??= kernelVariable() !== undefined);
 
 const isAtomic = (i: Instruction): boolean => classOf(i.opcode) === BPF_STX && modeOf(i.opcode) === BPF_ATOMIC;
 const isDivision = (i: Instruction): boolean =>

@@ -87,10 +87,13 @@ function kernelType(kind: "func" | "var", name: string): number {
 /** A kfunc of Linux 6.2, or where there is none yet, any function: that it is no kfunc is noticed later. */
 const kernelFunction = (): number => kernelType("func", "bpf_rdonly_cast") || kernelType("func", "kfree");
 
-/** A kernel without CONFIG_KALLSYMS_ALL knows the addresses of no variables, and takes functions instead. */
-function addressable(): number {
-  const variables = readFileSync("/proc/kallsyms", "utf8").includes(" runqueues\n");
-  return variables ? kernelType("var", "runqueues") : kernelType("func", "kfree");
+/**
+ * The type of a variable that the kernel knows the address of. It has none without CONFIG_KALLSYMS_ALL, nor where the tool
+ * that wrote its types left variables out, as for Debian's 5.10.
+ */
+export function kernelVariable(): number | undefined {
+  const known = readFileSync("/proc/kallsyms", "utf8").includes(" runqueues\n");
+  return (known && kernelType("var", "runqueues")) || undefined;
 }
 
 /**
@@ -113,7 +116,7 @@ function real(i: Instruction, map: { readonly fd: number; readonly valueSize: nu
     case BPF_PSEUDO_MAP_IDX_VALUE:
       return { ...i, imm: 0, immHigh: byte };
     case BPF_PSEUDO_BTF_ID:
-      return { ...i, imm: (btfId ??= addressable()), immHigh: 0 };
+      return { ...i, imm: (btfId ??= kernelVariable() ?? kernelType("func", "kfree")), immHigh: 0 };
     default:
       return { ...i, immHigh: 0 };
   }

@@ -12,8 +12,13 @@ export { type Ended, run } from "./run.ts";
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
 const NODE: readonly string[] = [process.execPath, "--import", import.meta.resolve("tsx")];
 
+/** Whether `dist` is what `src` is: whoever runs the tests has compiled it. In the guest tsx takes ten seconds to start. */
+const COMPILED = process.env["XDPGEN_TEST_COMPILED"] !== undefined;
+
 /** Words that start the `xdpgen` command of this checkout, whatever the working directory and the environment are. */
-export const XDPGEN: readonly string[] = [...NODE, path("../../../src/cli/bin.ts")];
+export const XDPGEN: readonly string[] = COMPILED
+  ? [process.execPath, path("../../../dist/cli/bin.js")]
+  : [...NODE, path("../../../src/cli/bin.ts")];
 
 /** Runs `BEFORE xdpgen ARGV` in a process of its own; `before` is such as `["unshare", "-m"]`. */
 export function spawn(argv: readonly string[], before: readonly string[] = []): Ended {
@@ -22,8 +27,9 @@ export function spawn(argv: readonly string[], before: readonly string[] = []): 
   return { status, out: stdout, err: stderr };
 }
 
-/** The same for several command lines in one process. */
+/** The same for several command lines, in one process where each would be slow to start. */
 export function spawnAll(commands: readonly (readonly string[])[], before: readonly string[] = []): readonly Ended[] {
+  if (COMPILED) return commands.map((argv) => spawn(argv, before));
   const [command, ...rest] = [...before, ...NODE, path("child.ts"), JSON.stringify(commands)];
   const { status, stdout, stderr } = spawnSync(command, rest, { encoding: "utf8" });
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
