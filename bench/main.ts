@@ -25,6 +25,7 @@ import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
 import { oneProgram } from "./one-program.ts";
 import { COMPILED, type Options, type Section } from "./section.ts";
+import { WIRES } from "./wires/index.ts";
 
 const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   dispatcher,
@@ -35,6 +36,7 @@ const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   asm,
   btf,
   memory,
+  ...WIRES,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,252 @@
+/**
+ * What one change of a chain costs: system calls, time and memory of the command that makes it, against xdp-loader.
+ *
+ *     contestant     linkage, or `xdp-loader`
+ *     kind           of the programs: `lean` without maps, `mapped` with one each
+ *     programs       of the chain, after the change (`remove`: before it)
+ *     change         `add` a last program (to an interface without a chain where it is the first), `replace` the object of the
+ *                    last one, `remove` the last one
+ *     process        `fresh`: a command of its own; `running`: a library call in a process that has made such calls before
+ *     calls          all, bpf: numbers of system calls; commands: those of bpf(2) by command
+ *     milliseconds   {min, median, max} of the command or the call, without strace
+ *     memory         bytes, the most that were resident; of commands only
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Chain, type Linkage, LINKAGES } from "../../src/chain/index.ts";
+import { attach, canFreplace, detach, openKernel } from "../../src/loader/index.ts";
+import { veth } from "../../test/support/veth.ts";
+import { COMPILED, type Options, scopeOf } from "../section.ts";
+import { type Spread, spread } from "../statistics.ts";
+import { type Kind, objectFile, passing, PIN_FOLDER } from "./chains.ts";
+import type { Experiment } from "./experiment.ts";
+import { type Calls, traced } from "./trace.ts";
+
+const CHANGES = ["add", "replace", "remove"] as const;
+type Change = (typeof CHANGES)[number];
+
+export interface ChangeRow {
+  readonly contestant: Linkage | "xdp-loader";
+  readonly kind: Kind;
+  readonly programs: number;
+  readonly change: Change;
+  readonly process: "fresh" | "running";
+  readonly calls: Calls;
+  readonly milliseconds: Spread;
+  readonly memory?: number;
+}
+
+interface Plan {
+  readonly programs: readonly number[];
+  readonly changes: readonly Change[];
+  readonly kinds: readonly Kind[];
+  readonly rounds: number;
+}
+
+const PLANS: Readonly<Record<"full" | "quick" | "smoke", Plan>> = {
+  full: { programs: [1, 2, 3, 5, 10], changes: CHANGES, kinds: ["lean", "mapped"], rounds: 5 },
+  quick: { programs: [1, 2, 10], changes: ["add"], kinds: ["lean"], rounds: 3 },
+  smoke: { programs: [2], changes: ["add"], kinds: ["lean"], rounds: 1 },
+};
+
+const CLI = `${COMPILED}/src/cli/bin.js`;
+const CHILD = `${COMPILED}/bench/wires/change-child.js`;
+
+export const change: Experiment<ChangeRow> = {
+  name: "change",
+  method:
+    "A veth pair; the chain before the change is attached, then the change is made: once under `strace -f`, which counts, " +
+    "and in rounds without it, which are timed from outside the command, its start and end included, or around the call. " +
+    "Memory is the maximum resident set of the command as busybox's `time -v` reports it.",
+  caveats: [
+    "Every program is the same few instructions: verification of large programs is not in these times.",
+    "A command of xdpgen starts Node, most of its time and memory; xdp-loader is a C program.",
+  ],
+  async measure(options) {
+    const plan = PLANS[scopeOf(options)];
+    const folder = mkdtempSync(join(tmpdir(), "xdpgen-bench-"));
+    const pair = veth("bchange");
+    try {
+      return await measured(plan, folder, pair.far, options);
+    } finally {
+      await detach(pair.far);
+      pair[Symbol.dispose]();
+      rmSync(folder, { recursive: true });
+      rmSync(PIN_FOLDER, { recursive: true, force: true });
+    }
+  },
+  show: (rows) => [
+    "One change of a chain: calls of bpf(2) and of all system calls, and ms: median (minimum to maximum)",
+    ...rows.map(({ contestant, kind, programs, change: what, process, calls, milliseconds, memory }) => {
+      const who = `${contestant.padEnd(10)} ${what.padEnd(7)} ${`${programs}`.padStart(2)} ${kind.padEnd(6)} ${process.padEnd(7)}`;
+      const { min, median, max } = milliseconds;
+      const time = `${median.toFixed(1).padStart(7)}  (${min.toFixed(1)} to ${max.toFixed(1)})`;
+      const resident = memory === undefined ? "" : `  ${(memory / 1e6).toFixed(0)} MB`;
+      return `${who} ${`${calls.bpf}`.padStart(4)} bpf ${`${calls.all}`.padStart(6)} all ${time}${resident}`;
+    }),
+  ],
+};
+
+async function measured(
+  plan: Plan,
+  folder: string,
+  device: string,
+  { progress }: Options,
+): Promise<readonly ChangeRow[]> {
+  const rows: ChangeRow[] = [];
+  const freplace = canFreplace(openKernel());
+  const linkages = LINKAGES.filter((linkage) => linkage !== "freplace" || freplace);
+  for (const kind of plan.kinds) {
+    for (const programs of plan.programs) {
+      for (const what of plan.changes) {
+        for (const linkage of linkages) {
+          progress(`${what}, ${programs} ${kind} programs by ${linkage}`);
+          const [before, after] = chains(linkage, kind, programs, what);
+          const about = { contestant: linkage, kind, programs, change: what };
+          rows.push({ ...about, process: "fresh", ...(await command(plan, folder, device, before, after)) });
+          if (before && after)
+            rows.push({ ...about, process: "running", ...(await call(plan, folder, device, before, after)) });
+          await detach(device);
+        }
+        if (freplace && what !== "replace") {
+          progress(`${what}, ${programs} ${kind} programs by xdp-loader`);
+          const about = { contestant: "xdp-loader", kind, programs, change: what } as const;
+          rows.push({ ...about, process: "fresh", ...(await loader(plan, device, kind, programs, what)) });
+        }
+      }
+    }
+  }
+  return rows;
+}
+
+/** Before and after; undefined for no chain at all. */
+function chains(linkage: Linkage, kind: Kind, programs: number, what: Change): readonly (Chain | undefined)[] {
+  const of = (versions: readonly number[]): Chain | undefined =>
+    versions.length === 0 ? undefined : passing(linkage, versions, kind);
+  const same = Array.from({ length: programs }, () => 0);
+  const fewer = of(same.slice(1));
+  if (what === "add") return [fewer, of(same)];
+  return [of(same), what === "remove" ? fewer : of([...same.slice(1), 1])];
+}
+
+type Figures = Pick<ChangeRow, "calls" | "milliseconds" | "memory">;
+
+async function command(
+  { rounds }: Plan,
+  folder: string,
+  device: string,
+  before: Chain | undefined,
+  after: Chain | undefined,
+): Promise<Figures> {
+  const file = join(folder, "chain.yaml");
+  if (after) writeFileSync(file, yaml(after));
+  const words: readonly string[] = after ? [CLI, "apply", file, "--dev", device] : [CLI, "detach", device];
+  const reset = async (): Promise<void> => {
+    if (before) await attach(before, device);
+    else await detach(device);
+  };
+  return await timed(rounds, reset, process.execPath, () => words);
+}
+
+/** chain.yaml is YAML, and JSON is too. */
+function yaml({ name, linkage, programs }: Chain): string {
+  const shown = programs.map(({ name: program, object, pinned, priority }) => ({
+    name: program,
+    object,
+    pinned,
+    priority,
+  }));
+  return JSON.stringify({ chain: name, linkage, programs: shown });
+}
+
+async function timed(
+  rounds: number,
+  reset: () => Promise<void> | void,
+  program: string,
+  words: () => readonly string[],
+): Promise<Figures> {
+  await reset();
+  const calls = traced(program, words());
+  const times: number[] = [];
+  const sizes: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await reset();
+    const given = words();
+    const start = performance.now();
+    execFileSync(program, given, { stdio: "ignore" });
+    times.push(performance.now() - start);
+    await reset();
+    sizes.push(resident(program, words()));
+  }
+  return { calls, milliseconds: spread(times), memory: Math.max(...sizes) };
+}
+
+function resident(program: string, words: readonly string[]): number {
+  const told = execFileSync("sh", ["-c", 'busybox time -v "$@" 2>&1 >/dev/null', "sh", program, ...words], {
+    encoding: "utf8",
+  });
+  return 1024 * Number(/Maximum resident set size \(kbytes\): (\d+)/.exec(told)![1]);
+}
+
+async function call(
+  { rounds }: Plan,
+  folder: string,
+  device: string,
+  before: Chain,
+  after: Chain,
+): Promise<Omit<Figures, "memory">> {
+  const files = [before, after].map((chain, k) => {
+    const file = join(folder, `${k}.json`);
+    writeFileSync(
+      file,
+      JSON.stringify({ ...chain, programs: chain.programs.map((one) => ({ ...one, bytes: undefined })) }),
+    );
+    return file;
+  });
+  const calls = traced(process.execPath, [CHILD, device, ...files]);
+  const live = await attach(before, device);
+  const times: number[] = [];
+  for (let round = 0; round < 3 * rounds; round++) {
+    await live.update(before);
+    const start = performance.now();
+    await live.update(after);
+    times.push(performance.now() - start);
+  }
+  return { calls, milliseconds: spread(times) };
+}
+
+/** xdp-loader loads one program more, or takes the one off that it loaded last. */
+async function loader({ rounds }: Plan, device: string, kind: Kind, programs: number, what: Change): Promise<Figures> {
+  const file = objectFile(kind);
+  const files = (count: number): readonly string[] => Array.from({ length: count }, () => file);
+  const run = (...words: readonly string[]): string => execFileSync("xdp-loader", words, { encoding: "utf8" });
+  const reset = (loaded: number): void => {
+    if (run("status", device).includes("=>")) run("unload", device, "--all");
+    if (loaded > 0) run("load", "--mode", "native", device, ...files(loaded));
+  };
+  try {
+    if (what === "add")
+      return await timed(
+        rounds,
+        () => reset(programs - 1),
+        "xdp-loader",
+        () => ["load", "--mode", "native", device, file],
+      );
+    return await timed(
+      rounds,
+      () => reset(programs),
+      "xdp-loader",
+      () => ["unload", device, "--id", lastId(run("status", device))],
+    );
+  } finally {
+    reset(0);
+  }
+}
+
+/** The id in the last row of `xdp-loader status`, whose columns are: => priority name id tag actions. */
+function lastId(status: string): string {
+  const row = status.split("\n").findLast((line) => line.includes("=>"))!;
+  return row.trim().split(/ +/)[3]!;
+}
