@@ -3,7 +3,7 @@
  * is inlined is verified on every way that leads to it, so a chain can need more than the million instructions that the
  * verifier walks (BPF_COMPLEXITY_LIMIT_INSNS), though each of its programs is far below; called functions are walked once.
  */
-import type { Chain } from "../chain/chain.ts";
+import { type Chain, type Linkage, loadedSource } from "../chain/chain.ts";
 import { type DispatcherImage, type Manifest, synthesise } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { canFreplace } from "./features.ts";
@@ -17,12 +17,18 @@ export interface Images {
 
 /** @param chain resolved */
 export function imagesOf(kernel: Kernel, chain: Chain): Images {
-  const auto = canFreplace(kernel) ? "freplace" : "call";
+  const auto = asks(chain) && canFreplace(kernel) ? "freplace" : "call";
   const preferred = synthesise(chain, { auto });
   const inlined = preferred.plan.nodes.some(({ program }) => program.auto && program.linkage === "inline");
   if (!inlined) return { preferred };
   let made: DispatcherImage | undefined;
   return { preferred, lighter: () => (made ??= synthesise(chain, { auto, tooLargeToInline: true })) };
+}
+
+/** Whether a program leaves its linkage open. Only then is the kernel asked what it allows, which takes four programs and a link. */
+function asks({ linkage, programs }: Chain): boolean {
+  const open = (one: Linkage | "auto"): boolean => one === "auto" || one === "tail";
+  return programs.some((program) => loadedSource(program) === undefined && open(program.linkage ?? linkage));
 }
 
 /** The image that runs already, if one of them does. */

@@ -131,7 +131,8 @@ function openLink(kernel: Kernel, dir: string): Fd | undefined {
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
 export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | undefined {
-  for (const id of program.mapIds) {
+  // It is bound after all that the code uses, and so is the last.
+  for (const id of program.mapIds.toReversed()) {
     const map = kernel.mapById(id);
     try {
       const info = kernel.mapInfo(map.number);

@@ -43,9 +43,9 @@ export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
       const found: OpenProgram = { fd, info: kernel.programInfo(fd) };
       requireXdp(kernel, found.info, what);
       programs.set(program.name, found);
-      const kind = kindOf(kernel, found.fd, `${what}: program ${found.info.id} (${found.info.name})`);
+      const { kind, tailCalls } = factsOf(kernel, found, what);
       kinds.push({ program, kind });
-      return { ...program, facts: { ...kind, tailCalls: makesTailCalls(kernel, fd) } };
+      return { ...program, facts: { ...kind, tailCalls } };
     });
     const attachType = commonAttachType(kinds);
     return {
@@ -106,6 +106,26 @@ function requireXdp(kernel: Kernel, { type, id, name }: ProgramInfo, what: strin
     "object-unsupported",
     `${what}: program ${id} (${name}) is of type ${kernel.programTypeName(type)}, and a slot takes type xdp${extension}`,
   );
+}
+
+interface Facts {
+  readonly kind: LoadedKind;
+  readonly tailCalls: LoadedFacts["tailCalls"];
+}
+
+/** By id and time of loading, which no two programs of a kernel share. A loaded program never changes, and asking is dear. */
+const known = new WeakMap<Kernel, Map<string, Facts>>();
+
+function factsOf(kernel: Kernel, { fd, info }: OpenProgram, what: string): Facts {
+  const ofKernel = known.get(kernel) ?? new Map<string, Facts>();
+  known.set(kernel, ofKernel);
+  const key = `${info.id} ${info.loadTime}`;
+  const found = ofKernel.get(key) ?? {
+    kind: kindOf(kernel, fd, `${what}: program ${info.id} (${info.name})`),
+    tailCalls: makesTailCalls(kernel, fd),
+  };
+  ofKernel.set(key, found);
+  return found;
 }
 
 /** Undefined code is withheld from us: then nothing is known of it. */

@@ -1,7 +1,8 @@
 /**
  * What the kernel says of what it holds (BPF_OBJ_GET_INFO_BY_FD). In: an fd. Out: the part of its info struct that is used.
  *
- * Where the struct points to arrays there are two calls: the first tells how long they are, the second fills them.
+ * Where the struct points to arrays there are two calls: the first tells how long they are, the second fills them. Of map ids
+ * there are few, and one call does.
  */
 import { readFileSync } from "node:fs";
 import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
@@ -20,11 +21,19 @@ function info(fd: number, bytes: Uint8Array): Uint8Array {
 export const mapInfo = (map: number): MapInfo => S.decodeMapInfo(info(map, new Uint8Array(S.SIZEOF_MAP_INFO)));
 export const linkInfo = (link: number): LinkInfo => S.decodeLinkInfo(info(link, new Uint8Array(S.SIZEOF_LINK_INFO)));
 
+/** How many maps a program can use (kernel/bpf/verifier.c, MAX_USED_MAPS); more can be bound to it. */
+const USUAL_MAPS = 64;
+
 export function programInfo(program: number): ProgramInfo {
-  const count = S.progInfoMapCount(info(program, new Uint8Array(S.SIZEOF_PROG_INFO)));
-  const ids = new Uint32Array(count);
-  const bytes = holding([ids], () => info(program, S.progInfoWithMapIds(count, addressOf(new Uint8Array(ids.buffer)))));
-  return S.decodeProgInfo(bytes, [...ids.subarray(0, Math.min(count, S.progInfoMapCount(bytes)))]);
+  for (let room = USUAL_MAPS; ;) {
+    const ids = new Uint32Array(room);
+    const bytes = holding([ids], () =>
+      info(program, S.progInfoWithMapIds(room, addressOf(new Uint8Array(ids.buffer)))),
+    );
+    const count = S.progInfoMapCount(bytes);
+    if (count <= room) return S.decodeProgInfo(bytes, [...ids.subarray(0, count)]);
+    room = count;
+  }
 }
 
 /** Nothing but fdinfo has it (kernel/bpf/syscall.c, bpf_prog_show_fdinfo). */

@@ -25,6 +25,21 @@ describe("a loaded program", () => {
     expect(kernel.openFds).toBe(fds);
   });
 
+  it("is asked once in a process, and another one anew", () => {
+    const kernel = new FakeKernel();
+    const asked: string[] = [];
+    const seen = watched(kernel, (_, call) => void asked.push(call));
+    const count = (call: string): number => asked.splice(0).filter((one) => one === call).length;
+    const theirsOf = (fd: number): void => openLoaded(seen, chain("auto", theirs(fd)))[Symbol.dispose]();
+    const first = kernel.loadedAs("theirs", {}).number;
+    theirsOf(first);
+    expect(count("createMap")).toBe(1);
+    theirsOf(first);
+    expect(count("createMap")).toBe(0);
+    theirsOf(kernel.loadedAs("theirs", { frags: true }).number);
+    expect(count("createMap")).toBe(1);
+  });
+
   it("is held by its id until the work is done", () => {
     const kernel = new FakeKernel();
     const program = kernel.loadedAs("theirs", {});
