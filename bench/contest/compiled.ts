@@ -8,7 +8,10 @@ import { compile } from "../../test/support/objects.ts";
 
 const FOLDER = "node_modules/.cache/xdpgen-bench/objects";
 
-export function compiled(text: string): Uint8Array {
+export const compiled = (text: string): Uint8Array => new Uint8Array(readFileSync(compiledFile(text)));
+
+/** The path of the object. */
+export function compiledFile(text: string): string {
   const path = `${FOLDER}/${createHash("sha256").update(text).digest("hex")}.o`;
   if (!existsSync(path)) {
     mkdirSync(FOLDER, { recursive: true });
@@ -17,5 +20,5 @@ export function compiled(text: string): Uint8Array {
     writeFileSync(partial, compile(text, "-I", "bpf"));
     renameSync(partial, path);
   }
-  return new Uint8Array(readFileSync(path));
+  return path;
 }

@@ -20,8 +20,9 @@ import { attach, canFreplace, detach, openKernel } from "../../src/loader/index.
 import { veth } from "../../test/support/veth.ts";
 import { COMPILED, type Options, scopeOf } from "../section.ts";
 import { type Spread, spread } from "../statistics.ts";
-import { type Kind, objectFile, passing, PIN_FOLDER } from "./chains.ts";
+import { type Kind, objectFile, objectOf, passing, same, unpinAll } from "./chains.ts";
 import type { Experiment } from "./experiment.ts";
+import { resident } from "./resident.ts";
 import { type Calls, traced } from "./trace.ts";
 
 const CHANGES = ["add", "replace", "remove"] as const;
@@ -64,6 +65,9 @@ export const change: Experiment<ChangeRow> = {
     "Every program is the same few instructions: verification of large programs is not in these times.",
     "A command of xdpgen starts Node, most of its time and memory; xdp-loader is a C program.",
   ],
+  prepare() {
+    for (const kind of ["lean", "mapped"] as const) for (const version of [0, 1]) objectOf(kind, version);
+  },
   async measure(options) {
     const plan = PLANS[scopeOf(options)];
     const folder = mkdtempSync(join(tmpdir(), "xdpgen-bench-"));
@@ -74,7 +78,7 @@ export const change: Experiment<ChangeRow> = {
       await detach(pair.far);
       pair[Symbol.dispose]();
       rmSync(folder, { recursive: true });
-      rmSync(PIN_FOLDER, { recursive: true, force: true });
+      unpinAll();
     }
   },
   show: (rows) => [
@@ -124,11 +128,11 @@ async function measured(
 /** Before and after; undefined for no chain at all. */
 function chains(linkage: Linkage, kind: Kind, programs: number, what: Change): readonly (Chain | undefined)[] {
   const of = (versions: readonly number[]): Chain | undefined =>
-    versions.length === 0 ? undefined : passing(linkage, versions, kind);
-  const same = Array.from({ length: programs }, () => 0);
-  const fewer = of(same.slice(1));
-  if (what === "add") return [fewer, of(same)];
-  return [of(same), what === "remove" ? fewer : of([...same.slice(1), 1])];
+    versions.length === 0 ? undefined : passing(linkage, versions, {}, kind);
+  const all = same(programs);
+  const fewer = of(all.slice(1));
+  if (what === "add") return [fewer, of(all)];
+  return [of(all), what === "remove" ? fewer : of([...all.slice(1), 1])];
 }
 
 type Figures = Pick<ChangeRow, "calls" | "milliseconds" | "memory">;
@@ -181,13 +185,6 @@ async function timed(
     sizes.push(resident(program, words()));
   }
   return { calls, milliseconds: spread(times), memory: Math.max(...sizes) };
-}
-
-function resident(program: string, words: readonly string[]): number {
-  const told = execFileSync("sh", ["-c", 'busybox time -v "$@" 2>&1 >/dev/null', "sh", program, ...words], {
-    encoding: "utf8",
-  });
-  return 1024 * Number(/Maximum resident set size \(kbytes\): (\d+)/.exec(told)![1]);
 }
 
 async function call(

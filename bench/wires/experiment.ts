@@ -15,6 +15,8 @@ export interface Experiment<Row> {
   readonly method: string;
   /** What the figures do not tell, or are wrong about. */
   readonly caveats: readonly string[];
+  /** Compiles what is missing, on the machine that has the time for it. */
+  prepare(): void;
   measure(options: Options): Promise<readonly Row[]> | readonly Row[];
   show(rows: readonly Row[]): readonly string[];
 }
@@ -30,6 +32,7 @@ export function sectionOf<Row>(experiment: Experiment<Row>): Section<Row> {
   return {
     async measure(options) {
       const { kernel } = options;
+      experiment.prepare();
       const { environment, rows } =
         kernel === undefined ? await here(experiment, options) : await inGuest(name, options);
       const file = kernel === undefined ? name : `${name}-${kernel}`;

@@ -1,0 +1,80 @@
+/**
+ * A sender of frames in a process of its own, on one processor, so that what sending costs is what this process costs.
+ *
+ *     parent: { milliseconds }                                send for so long
+ *     child:  { sent, wall, processor }                       frames; nanoseconds that passed; nanoseconds on a processor
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { setGlobals } from "../../src/codegen/object/globals.ts";
+import { loadXdp, openKernel } from "../../src/loader/index.ts";
+import { compiled } from "../contest/compiled.ts";
+import { peer } from "../contest/sources.ts";
+
+export type Frames = "minimum" | "mix";
+
+/** Bytes of the largest, without the frame check sequence. */
+const SIZE: Readonly<Record<Frames, number>> = { minimum: 60, mix: 1514 };
+
+export const senderObject = (): Uint8Array => compiled(peer("sender"));
+
+export interface Sent {
+  readonly sent: number;
+  readonly wall: number;
+  readonly processor: number;
+}
+
+export interface Sender extends Disposable {
+  send(milliseconds: number): Promise<Sent>;
+}
+
+/** @param processor on which all of it runs */
+export async function startSender(device: string, frames: Frames, processor: number): Promise<Sender> {
+  const words = ["-c", `${processor}`, process.execPath, fileURLToPath(import.meta.url), device, frames];
+  const child = spawn("taskset", words, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  await answer(child);
+  return {
+    async send(milliseconds) {
+      child.send({ milliseconds });
+      return (await answer(child)) as Sent;
+    },
+    [Symbol.dispose]: () => void child.kill(),
+  };
+}
+
+function answer(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = (status: number | null): void => reject(new Error(`the sender ended with ${status}`));
+    child.once("exit", ended);
+    child.once("message", (message) => {
+      child.off("exit", ended);
+      resolve(message);
+    });
+  });
+}
+
+/** Not too many at once, so that a sender stops when it is to. */
+const AT_ONCE = 64 * 256;
+
+function beSender(device: string, frames: Frames): void {
+  const kernel = openKernel();
+  const globals = { ifindex: kernel.interfaceIndex(device), mixed: frames === "mix" ? 1 : 0 };
+  const program = loadXdp(setGlobals(senderObject(), globals));
+  const sent = (): number => Number(Buffer.from(program.map("sent").lookup(new Uint8Array(4))).readBigUInt64LE(0));
+  const data = new Uint8Array(SIZE[frames]);
+  // An EtherType for local experiments (IEEE 802): no stack answers.
+  data.set([0x02, 0, 0, 0, 0, 1, 0x02, 0, 0, 0, 0, 2, 0x88, 0xb5]);
+  process.on("message", ({ milliseconds }: { milliseconds: number }) => {
+    void (async () => {
+      const [before, cpu, start] = [sent(), process.cpuUsage(), performance.now()];
+      while (performance.now() - start < milliseconds)
+        await kernel.testRun(program.fd, { data, repeat: AT_ONCE, liveFrames: true, batchSize: 64 });
+      const { user, system } = process.cpuUsage(cpu);
+      const wall = (performance.now() - start) * 1e6;
+      process.send!({ sent: sent() - before, wall, processor: 1000 * (user + system) } satisfies Sent);
+    })();
+  });
+  process.send!("ready");
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) beSender(process.argv[2]!, process.argv[3] as Frames);

@@ -1,0 +1,69 @@
+/**
+ * A veth pair whose receiving end has NAPI of its own whatever XDP program comes and goes (GRO on), run where it is told: as a
+ * kernel thread for each queue, whose processor time can be read, or in softirqs of whoever sends.
+ */
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { type Veth, veth } from "../../test/support/veth.ts";
+
+export type Napi = "threaded" | "softirq";
+
+export interface Wire extends Veth {
+  /** Nanoseconds that the receiver's threads have run so far; undefined in softirqs, where the sender pays. */
+  received(): number | undefined;
+  /** Frames that the receiving end took out of its ring so far. */
+  frames(): number;
+  /** Frames that found the ring of the receiving end full so far. */
+  dropped(): number;
+}
+
+const PROCESSORS = availableParallelism();
+/** Of the sender of a flow, and of the receiver of a queue: never the same one, where there are two. */
+export const senderOf = (flow: number): number => flow % PROCESSORS;
+const receiverOf = (queue: number): number => (queue + 1) % PROCESSORS;
+
+/** @param flows as many senders, each with a queue of its own */
+export function wire(name: string, flows: number, napi: Napi): Wire {
+  const pair = veth(name, flows);
+  try {
+    const threads = napi === "threaded" ? [pair.near, pair.far].map((end) => thread(end)) : undefined;
+    if (threads === undefined) execFileSync("ethtool", ["-K", pair.far, "gro", "on"]);
+    return {
+      ...pair,
+      received: () => threads && threads[1]!.reduce((sum, pid) => sum + nanoseconds(pid), 0),
+      frames: () => statistic(pair.far, "rx_packets"),
+      dropped: () => statistic(pair.near, "tx_dropped"),
+    };
+  } catch (error) {
+    pair[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The kernel threads of an end, each on its processor. */
+function thread(end: string): readonly number[] {
+  execFileSync("ethtool", ["-K", end, "gro", "on"]);
+  writeFileSync(`/sys/class/net/${end}/threaded`, "1");
+  const pids = readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && nameOf(entry).startsWith(`napi/${end}-`))
+    .map(Number)
+    .toSorted((a, b) => a - b);
+  if (pids.length === 0) throw new Error(`${end} has no NAPI threads: they need a kernel from 5.12 on`);
+  pids.forEach((pid, queue) => execFileSync("taskset", ["-pc", `${receiverOf(queue)}`, `${pid}`]));
+  return pids;
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+/** Time on a processor (Documentation/scheduler/sched-stats.rst). */
+const nanoseconds = (pid: number): number => Number(readFileSync(`/proc/${pid}/schedstat`, "utf8").split(" ")[0]);
+
+const statistic = (end: string, name: string): number =>
+  Number(readFileSync(`/sys/class/net/${end}/statistics/${name}`, "utf8"));
