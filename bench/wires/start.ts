@@ -74,7 +74,9 @@ function measured(folder: string, options: Options): readonly StartRow[] {
     { command: "--help", words: [CLI, "--help"] },
     ...[1, 10, 100].map((programs) => onChain("lint", programs)),
     ...[1, 10, 100].map((programs) => onChain("build", programs)),
-  ].map((one) => (one.command === "build" ? { ...one, words: [...one.words, "--output", join(folder, "out.o")] } : one));
+  ].map((one) =>
+    one.command === "build" ? { ...one, words: [...one.words, "--output", join(folder, "out.o")] } : one,
+  );
   const times = commands.map((): number[] => []);
   for (let round = 0; round < ROUNDS[scopeOf(options)]; round++) {
     options.progress(`round ${round + 1} of ${ROUNDS[scopeOf(options)]}`);

@@ -62,7 +62,7 @@ const of = (modes: readonly Mode[], napis: readonly Napi[]): readonly Setting[] 
   );
 
 const PLANS: Readonly<Record<"full" | "quick" | "smoke", Plan>> = {
-  full: { settings: ALL, lengths: [1, 10, 32], rounds: 7, milliseconds: 200 },
+  full: { settings: ALL, lengths: [1, 10, 32], rounds: 5, milliseconds: 150 },
   quick: { settings: of(MODES, ["threaded", "softirq"]), lengths: [1, 10], rounds: 5, milliseconds: 100 },
   smoke: { settings: of(["native"], ["softirq"]), lengths: [2], rounds: 1, milliseconds: 10 },
 };
