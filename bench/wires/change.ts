@@ -86,8 +86,8 @@ export const change: Experiment<ChangeRow> = {
       const who = `${contestant.padEnd(10)} ${what.padEnd(7)} ${`${programs}`.padStart(2)} ${kind.padEnd(6)} ${process.padEnd(7)}`;
       const { min, median, max } = milliseconds;
       const time = `${median.toFixed(1).padStart(7)}  (${min.toFixed(1)} to ${max.toFixed(1)})`;
-      const resident = memory === undefined ? "" : `  ${(memory / 1e6).toFixed(0)} MB`;
-      return `${who} ${`${calls.bpf}`.padStart(4)} bpf ${`${calls.all}`.padStart(6)} all ${time}${resident}`;
+      const size = memory === undefined ? "" : `  ${(memory / 1e6).toFixed(0)} MB`;
+      return `${who} ${`${calls.bpf}`.padStart(4)} bpf ${`${calls.all}`.padStart(6)} all ${time}${size}`;
     }),
   ],
 };

@@ -30,6 +30,7 @@ export interface Report {
 export function sectionOf<Row>(experiment: Experiment<Row>): Section<Row> {
   const { name, method, caveats } = experiment;
   return {
+    quick: true,
     async measure(options) {
       const { kernel } = options;
       experiment.prepare();

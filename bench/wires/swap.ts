@@ -12,6 +12,7 @@
  *     swapsPerSecond  one after the other, by the median
  * Rows `kind: "several"`: the same change on 16 interfaces at once, one process:
  *     linkage, programs, interfaces
+ *     together        one attachment of all, which share a dispatcher; else one each, updated at the same time
  *     milliseconds    {min, median, max} for all together
  *     swapsPerSecond  of all, by the median
  * Rows `kind: "traffic"`: swaps under traffic, as many as go:
@@ -32,7 +33,15 @@ import {
   OBJECT_LINKAGES,
   type Program,
 } from "../../src/chain/index.ts";
-import { attach, type Attachment, openKernel, openMap, thisMachine } from "../../src/loader/index.ts";
+import {
+  attach,
+  attachAll,
+  type Attachment,
+  type Attachments,
+  openKernel,
+  openMap,
+  thisMachine,
+} from "../../src/loader/index.ts";
 import { chainOf } from "../../test/support/chains.ts";
 import { compiled } from "../contest/compiled.ts";
 import { peer } from "../contest/sources.ts";
@@ -62,6 +71,7 @@ export type SwapRow =
       readonly linkage: Linkage;
       readonly programs: number;
       readonly interfaces: number;
+      readonly together: boolean;
       readonly milliseconds: Spread;
       readonly swapsPerSecond: number;
     }
@@ -128,7 +138,7 @@ export const swap: Experiment<SwapRow> = {
       }
       for (const linkage of linkagesHere()) {
         options.progress(`${plan.interfaces} interfaces at once by ${linkage}`);
-        rows.push(await several(linkage, plan));
+        for (const together of [true, false]) rows.push(await several(linkage, together, plan));
       }
       for (const linkage of OBJECT_LINKAGES.filter((one) => linkagesHere().includes(one))) {
         for (const mode of MODES) rows.push(await underTraffic(linkage, mode, plan, options));
@@ -150,7 +160,7 @@ function shown(row: SwapRow): string {
       return `${what}${showSpread(row.milliseconds, 1).padEnd(26)} ${grace}, ${row.swapsPerSecond.toFixed(0)}/s: ${steps.join(", ")}`;
     }
     case "several":
-      return `${what}${showSpread(row.milliseconds, 1).padEnd(26)} ${row.interfaces} interfaces at once, ${row.swapsPerSecond.toFixed(0)}/s`;
+      return `${what}${showSpread(row.milliseconds, 1).padEnd(26)} ${row.interfaces} interfaces ${row.together ? "together" : "at once"}, ${row.swapsPerSecond.toFixed(0)}/s`;
     case "traffic": {
       const { mode, swaps, frames, lost, between, mixed, milliseconds } = row;
       const rate = `${(swaps / (milliseconds / 1000)).toFixed(0)}/s under ${(frames / milliseconds / 1000).toFixed(2)} million frames/s`;
@@ -203,12 +213,14 @@ async function timeOf(linkage: Linkage, programs: number, { rounds }: Plan): Pro
   }
 }
 
-async function several(linkage: Linkage, { rounds, interfaces }: Plan): Promise<SwapRow> {
+async function several(linkage: Linkage, together: boolean, { rounds, interfaces }: Plan): Promise<SwapRow> {
   const wires = Array.from({ length: interfaces }, (_, k) => wire(`bs${k}`, 1, "softirq"));
   const [a, b] = pair(linkage, FEW);
-  const live: Attachment[] = [];
+  const live: (Attachment | Attachments)[] = [];
   try {
-    for (const { far } of wires) live.push(await attach(b, far));
+    const ends = wires.map(({ far }) => far);
+    if (together) live.push(await attachAll(b, ends));
+    else for (const end of ends) live.push(await attach(b, end));
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const start = performance.now();
@@ -217,7 +229,7 @@ async function several(linkage: Linkage, { rounds, interfaces }: Plan): Promise<
     }
     const milliseconds = spread(times);
     const swapsPerSecond = (1000 * interfaces) / milliseconds.median;
-    return { kind: "several", linkage, programs: FEW, interfaces, milliseconds, swapsPerSecond };
+    return { kind: "several", linkage, programs: FEW, interfaces, together, milliseconds, swapsPerSecond };
   } finally {
     for (const one of live) await one.detach();
     for (const one of wires) one[Symbol.dispose]();
@@ -226,21 +238,16 @@ async function several(linkage: Linkage, { rounds, interfaces }: Plan): Promise<
 
 /** A chain whose first and last program are of generation `number`. */
 function generation(linkage: ObjectLinkage, number: number): Chain {
-  const bytes = generationObject();
-  const between = passing(linkage, same(FEW - 2)).programs;
-  const ends = [true, false].map((first): Program => {
-    const [name, priority] = first ? ["first", -1] : ["last", FEW];
-    return {
-      name: `${name}`,
-      priority: Number(priority) + 1,
-      object: "generation.bpf.o",
-      bytes,
-      globals: { first: first ? 1 : 0, number },
-    };
+  const end = (name: "first" | "last", priority: number): Program => ({
+    name,
+    priority,
+    object: "generation.bpf.o",
+    bytes: generationObject(),
+    globals: { first: name === "first" ? 1 : 0, number },
   });
-  const [first, last] = ends as [Program, Program];
-  const middle = between.map((program, k) => ({ ...program, priority: k + 1 }));
-  return chainOf([first, ...middle, last], { name: "bench", linkage, end: "drop" });
+  const between = passing(linkage, same(FEW - 2)).programs.map((program, k) => ({ ...program, priority: k + 1 }));
+  const programs = [end("first", 0), ...between, end("last", FEW)];
+  return chainOf(programs, { name: "bench", linkage, end: "drop" });
 }
 
 async function underTraffic(linkage: ObjectLinkage, mode: Mode, plan: Plan, { progress }: Options): Promise<SwapRow> {
@@ -250,11 +257,11 @@ async function underTraffic(linkage: ObjectLinkage, mode: Mode, plan: Plan, { pr
   const live = await attach(generation(linkage, 1), ends.far, { mode });
   try {
     const dropped = ends.dropped();
-    let done = false;
-    const sending = sender.send(plan.milliseconds).finally(() => (done = true));
+    const done = new AbortController();
+    const sending = sender.send(plan.milliseconds).finally(() => done.abort());
     let swaps = 0;
     const start = performance.now();
-    while (!done) {
+    while (!done.signal.aborted) {
       await live.update(generation(linkage, (++swaps % 255) + 1), { mode });
       await setImmediate();
     }
