@@ -1,9 +1,10 @@
 /**
  * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `instructions`, `one-program`, `codegen`, `lowering`, `asm`, `btf` and `memory`; without a name, all. `--quick`
- * measures less, for each submission, and without a name only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean
- * nothing. `--kernel` and `--update-baseline` are for `instructions`: Debian's kernel in the virtual machine (6.1), and that
- * today's counts are those to hold later ones against.
+ * `dispatcher`, `instructions`, `one-program`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
+ * `latency`, `swap`, `change` and `start`; without a name, all. `--quick` measures less, for each submission, and without a name
+ * only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean nothing.
+ * `--kernel` names Debian's kernel in the virtual machine: for `instructions`, which counts there anyway (6.1), and for sections
+ * of `wires`, which else measure here. `--update-baseline` makes today's counts those that later ones are held against.
  *
  * `npm run bench -- compare A.json B.json`: whether two results of a section agree within the spread that they state.
  *

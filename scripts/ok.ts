@@ -13,6 +13,8 @@ interface Check {
   readonly guards: string;
   readonly command: readonly [string, ...string[]];
   readonly needsRoot?: boolean;
+  /** What it prints is worth reading when all is well, too. */
+  readonly shows?: boolean;
 }
 
 const bin = (name: string): string => `node_modules/.bin/${name}`;
@@ -50,6 +52,13 @@ const checks: readonly Check[] = [
     name: "cost",
     guards: "instructions that a packet costs, against bench/baseline.json",
     command: ["node", "--import", "tsx", "bench/main.ts", "instructions", "--quick"],
+  },
+  {
+    name: "frames",
+    guards: "no frame is lost on a veth pair; what chains cost there, as ratios of this machine",
+    command: ["node", "--import", "tsx", "bench/main.ts", "veth", "--quick"],
+    needsRoot: true,
+    shows: true,
   },
   {
     name: "places",
@@ -96,10 +105,9 @@ async function main(names: readonly string[]): Promise<number> {
     const { ok, output } = await runCheck(check);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     process.stdout.write(`${ok ? "ok    " : "FAILED"}  ${check.name.padEnd(10)} ${check.guards}  (${seconds} s)\n`);
-    if (!ok) {
-      failed += 1;
-      process.stdout.write(`  ${check.command.join(" ")}\n${output.replaceAll(/^/gm, "    ").trimEnd()}\n`);
-    }
+    if (!ok) failed += 1;
+    if (!ok) process.stdout.write(`  ${check.command.join(" ")}\n`);
+    if (!ok || check.shows === true) process.stdout.write(`${output.replaceAll(/^/gm, "    ").trimEnd()}\n`);
   }
   const skipped = wanted.length - chosen.length;
   const skips = skipped > 0 ? `, ${skipped} skipped` : "";

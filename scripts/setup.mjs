@@ -54,6 +54,7 @@ const tools = [
   tool("test", "gcc-bpf", "objects that clang did not make", () => command("bpf-gcc")),
   tool("test", "tcpdump", "reads frames, as a witness", () => command("tcpdump")),
   tool("test", "ethtool", "lets frames into the stack without a native program", () => command("ethtool")),
+  tool("test", "strace", "counts system calls, as a witness", () => command("strace")),
   tool("vm", "qemu-system-x86", "the virtual machine", () => command("qemu-system-x86_64")),
   tool("vm", "busybox-static", "the guest's first programs", () => command("busybox")),
   tool("vm", "kmod", "indexes a kernel's modules", () => command("depmod") && command("modprobe")),

@@ -19,6 +19,8 @@ export interface Experiment<Row> {
   prepare(): void;
   measure(options: Options): Promise<readonly Row[]> | readonly Row[];
   show(rows: readonly Row[]): readonly string[];
+  /** Why the run counts as failed; undefined where it does not. */
+  failure?(rows: readonly Row[]): string | undefined;
 }
 
 /** What a guest prints. */
@@ -42,6 +44,7 @@ export function sectionOf<Row>(experiment: Experiment<Row>): Section<Row> {
       return rows as readonly Row[];
     },
     show: (rows) => experiment.show(rows),
+    failure: (rows) => experiment.failure?.(rows),
   };
 }
 

@@ -149,6 +149,12 @@ export const swap: Experiment<SwapRow> = {
     }
   },
   show: (rows) => ["One change of a chain, in ms: median (minimum to maximum), and its steps", ...rows.map(shown)],
+  failure(rows) {
+    const wrong = rows.filter(
+      (row) => row.kind === "traffic" && (row.lost !== 0 || row.between !== 0 || row.mixed !== 0),
+    );
+    return wrong.length === 0 ? undefined : wrong.map(shown).join("\n  ");
+  },
 };
 
 function shown(row: SwapRow): string {

@@ -114,6 +114,14 @@ export const vethPair: Experiment<VethRow> = {
       );
     }),
   ],
+  failure(rows) {
+    const losing = rows.filter(({ lost }) => lost !== 0);
+    if (losing.length === 0) return undefined;
+    const lines = losing.map(
+      (row) => `${row.lost} frames lost by ${row.contestant}, ${row.programs} programs, ${describe(row)}`,
+    );
+    return lines.join("\n  ");
+  },
 };
 
 const ONE = "one program";
