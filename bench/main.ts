@@ -109,7 +109,8 @@ function runAll(names: readonly string[]): number {
 
 function compile(): boolean {
   mkdirSync(COMPILED, { recursive: true });
-  writeFileSync(`${COMPILED}/package.json`, '{ "type": "module" }\n');
+  // The command among what is compiled reads its version there.
+  writeFileSync(`${COMPILED}/package.json`, '{ "type": "module", "version": "0.0.0-bench" }\n');
   const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "bench/tsconfig.json"], { stdio: "inherit" });
   return status === 0;
 }
