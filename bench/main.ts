@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `instructions`, `one-program`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
+ * `dispatcher`, `instructions`, `one-program`, `verifier`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
  * `latency`, `swap`, `change` and `start`; without a name, all. `--quick` measures less, for each submission, and without a name
  * only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean nothing.
  * `--kernel` names Debian's kernel in the virtual machine: for `instructions`, which counts there anyway (6.1), and for sections
@@ -26,12 +26,14 @@ import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
 import { oneProgram } from "./one-program.ts";
 import { COMPILED, type Options, type Section } from "./section.ts";
+import { verifier } from "./verifier.ts";
 import { WIRES } from "./wires/index.ts";
 
 const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   dispatcher,
   instructions,
   "one-program": oneProgram,
+  verifier,
   codegen,
   lowering,
   asm,

@@ -15,7 +15,18 @@
  * jump is needed between two blocks: that is the next pass, `lower.ts`.
  */
 import { ACTIONS, type Action, actionCode } from "../../chain/chain.ts";
-import { callSymbol, exit, type Instruction, jslt32Imm, mov64Imm, R0, R7, withComment } from "../asm/index.ts";
+import {
+  callSymbol,
+  exit,
+  type Instruction,
+  jslt32Imm,
+  mov64Imm,
+  R0,
+  R10,
+  R7,
+  stDw,
+  withComment,
+} from "../asm/index.ts";
 import { type Destination, inlined, type InlinedCode } from "../link/inline.ts";
 import { identifier } from "../link/names.ts";
 import type { ReturnCodes } from "../object/returns.ts";
@@ -104,6 +115,7 @@ function nodeBlocks(
     const line = `${name}: ${formatEdges(plan, node)}`;
     const body: Instruction[] = index > 0 ? [held.giveContext] : several ? [held.keepContext] : [];
     if (index === 0 && (verdicts.has("kept-or-own") || verdicts.has("kept-or-pass"))) body.unshift(held.keepNothing);
+    if (index > 0) body.push(...clears(slots[index]!));
     const plain = enteredPlain.has(index);
     if (enteredKept.has(index)) {
       const keep = held.keepVerdict;
@@ -124,6 +136,11 @@ function nodeBlocks(
     inRow.push({ label, node: index, line, body, program, end });
   });
   return { inRow, aside };
+}
+
+/** Zeros in place of what the programs before have left, each time something else: see object/stale.ts. */
+function clears({ body }: SlotCode): readonly Instruction[] {
+  return (body?.stale ?? []).map((offset) => stDw(R10, offset, 0));
 }
 
 function programOf(

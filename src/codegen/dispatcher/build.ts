@@ -28,6 +28,7 @@ import type { Unit, UnitFunction } from "../link/unit.ts";
 import { isExtension, isLinkedProgram, isTailCalled, type ResolvedObject } from "../object/program.ts";
 import { exitWays } from "../object/returns.ts";
 import { frameSize, MAX_STACK } from "../object/frame.ts";
+import { staleSlots } from "../object/stale.ts";
 import type { Plan } from "../plan/plan.ts";
 import { checkLoaded } from "../plan/loaded.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
@@ -147,9 +148,10 @@ function bindPrograms(
 }
 
 function bodyOf({ object, main }: ResolvedObject, entry: UnitFunction): SlotBody {
-  const frame = frameSize(object, main);
+  const size = frameSize(object, main);
   // Which programs are inlined is decided before; `unknown` is not among them.
-  return { function: entry, frame: frame === "unknown" ? MAX_STACK : frame, ways: exitWays(object, main) };
+  const frame = size === "unknown" ? MAX_STACK : size;
+  return { function: entry, frame, stale: staleSlots(object, main), ways: exitWays(object, main) };
 }
 
 interface OwnFunctions {

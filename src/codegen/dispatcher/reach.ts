@@ -21,6 +21,8 @@ export interface SlotBody {
   readonly function: UnitFunction;
   /** Bytes of the function's frame. */
   readonly frame: number;
+  /** Slots of the frame through which it could see what other programs left there, as offsets from R10. */
+  readonly stale: readonly number[];
   /** What the function returns on which way; undefined where nothing may be concluded from it. */
   readonly ways: ExitWays | undefined;
 }

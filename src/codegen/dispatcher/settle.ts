@@ -24,6 +24,7 @@ import {
   type ResolvedObject,
   type ResolvedProgram,
 } from "../object/program.ts";
+import { staleSlots } from "../object/stale.ts";
 import { roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
 import type { Plan } from "../plan/plan.ts";
 
@@ -121,8 +122,9 @@ function tooLong(inlined: readonly ResolvedObject[], most: number): Met | undefi
   };
 }
 
-function lengthOf({ main }: ResolvedObject): number {
-  return main.size / 8;
+/** With the stores in front of it. */
+function lengthOf({ object, main }: ResolvedObject): number {
+  return main.size / 8 + staleSlots(object, main).length;
 }
 
 function tooDeep(programs: readonly ResolvedProgram[], stacks: ReadonlyMap<string, StackUse>): Met | undefined {

@@ -26,7 +26,8 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   it("is disassembled by llvm-objdump under the names of its functions", () => {
     const text = run("llvm-objdump", "-d", file);
     for (const name of [image.main, ...image.slots.map((slot) => slot.symbol)]) expect(text).toContain(`<${name}>:`);
-    expect(text).not.toContain("<unknown>");
+    // LLVM has names for stores of immediates since 18.
+    expect(text.match(/.*<unknown>.*/g)?.filter((line) => !/:\t7a /.test(line)) ?? []).toEqual([]);
   });
 
   it("is an object that llvm-readelf has no complaint about", () => {
