@@ -84,9 +84,9 @@ export interface Code {
 }
 
 /**
- * The code of one section. A call within it is resolved; a function pointer is a relocation against `.text` itself with
- * the function's offset as addend, the one form in which libbpf takes static functions too; all else is a relocation
- * against the symbol.
+ * The code of one section. A call within it is resolved. Elsewhere static functions are called, and all functions pointed at,
+ * by a relocation against `.text` itself with the function's place as addend: for a pointer it is the one form that libbpf
+ * takes, for a call the one that clang has and cilium/ebpf takes. All else is a relocation against the symbol.
  *
  * @param symbolIndex of symbols by name, of section symbols by the section's name
  */
@@ -109,8 +109,9 @@ export function codeOf(name: string, placed: readonly Placed[], symbolIndex: Rea
       return target ? { ...instruction, imm: target.offset } : instruction;
     }
     if (target?.section === name) return { ...instruction, imm: (target.offset - offset) / 8 - 1 };
-    relocate(R_BPF_64_32, symbol);
-    return instruction;
+    const isStatic = target?.function.linkage === "static";
+    relocate(R_BPF_64_32, isStatic ? target.section : symbol);
+    return isStatic ? { ...instruction, imm: target.offset / 8 - 1 } : instruction;
   };
   for (const { function: f, offset: start } of inSection) {
     offset = start;

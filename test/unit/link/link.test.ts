@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES, type Program } from "../../../src/chain/index.ts";
 import { decode, exit, mov64Imm, R0, slots } from "../../../src/codegen/asm/index.ts";
 import { type BtfType, decodeBtf, decodeBtfExt } from "../../../src/codegen/btf/index.ts";
-import { readElf, writeElf } from "../../../src/codegen/elf/index.ts";
+import { R_BPF_64_32, readElf, writeElf } from "../../../src/codegen/elf/index.ts";
 import { buildDispatcher, type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { bytesOf, chainOf } from "../../support/chains.ts";
 import { compile } from "../../support/objects.ts";
@@ -62,6 +62,27 @@ describe("link", () => {
     }
     expect(targets.length).toBeGreaterThan(0);
     for (const target of targets) expect(starts).toContain(target);
+  });
+
+  it("refers to static functions by their section, as clang does: cilium/ebpf takes no other call", () => {
+    const inlined = synthesise(
+      chainOf([{ name: "p", object: testObject("functions"), bytes: bytesOf(testObject("functions")) }], {
+        linkage: "inline",
+        counters: true,
+      }),
+    );
+    const { elf, section, inSection } = parts(inlined);
+    const { data, relocations } = section("xdp")!;
+    const places = new Map(inSection(".text").map((f) => [f.value, f.binding]));
+    const called = relocations.flatMap(({ offset, type, symbol }) => {
+      const { name, type: kind, binding, section: at } = elf.symbols[symbol]!;
+      if (type !== R_BPF_64_32 || typeof at !== "number") return [];
+      const [{ imm } = { imm: 0 }] = decode(data.subarray(offset, offset + 8));
+      return [kind === "section" ? places.get(8 * (imm + 1)) : `${binding} ${name}`];
+    });
+    expect(called.length).toBeGreaterThan(0);
+    expect(called).toContain("local");
+    expect(called.filter((one) => one !== "local" && !one?.startsWith("global "))).toEqual([]);
   });
 
   it("has for each function a function record of its name, and a line at its first byte", () => {
