@@ -13,6 +13,7 @@ import { setGlobals } from "../src/codegen/object/globals.ts";
 import { synthesise } from "../src/codegen/index.ts";
 import { XdpgenError } from "../src/errors.ts";
 import { loadCopy } from "../src/loader/copy.ts";
+import { openLoaded } from "../src/loader/loaded.ts";
 import { openKernel } from "../src/loader/index.ts";
 import type { MapBinder } from "../src/loader/maps.ts";
 import { chainOf } from "../test/support/chains.ts";
@@ -142,9 +143,11 @@ function loadOnce(
   const programs = chain.map(({ name, bytes, globals }, nth): Program => {
     return { name: `p${nth}`, object: `${name}.bpf.o`, bytes, globals, priority: nth };
   });
-  const image = synthesise(chainOf(programs, { linkage }));
+  const declared = chainOf(programs, { linkage });
+  const image = synthesise(declared);
+  using loaded = openLoaded(kernel, declared);
   const start = performance.now();
-  using copy = loadCopy(kernel, image, UNBOUND);
+  using copy = loadCopy(kernel, image, loaded, UNBOUND);
   const milliseconds = performance.now() - start;
   return { verified: kernel.programInfo(copy.program).verifiedInstructions, milliseconds };
 }

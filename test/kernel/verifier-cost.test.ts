@@ -4,6 +4,7 @@ import type { Program } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { loadCopy } from "../../src/loader/copy.ts";
 import { openKernel } from "../../src/loader/index.ts";
+import { openLoaded } from "../../src/loader/loaded.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { alone } from "../support/equivalence.ts";
 import { kernelMissing } from "../support/samples.ts";
@@ -33,7 +34,9 @@ it.skipIf(kernelMissing())("is the sum of the programs", (context) => {
   const programs = [1, 2].flatMap((instance) =>
     KINDS.map((kind): Program => ({ ...kind, name: `${kind.name}${instance}` })),
   );
-  using chain = loadCopy(kernel, synthesise(chainOf(programs, { linkage: "inline" })));
+  const declared = chainOf(programs, { linkage: "inline" });
+  using loaded = openLoaded(kernel, declared);
+  using chain = loadCopy(kernel, synthesise(declared), loaded);
   const sum = 2 * each.reduce((total, one) => total + one, 0);
   expect(walked(chain)).toBeGreaterThan(0.9 * sum);
   expect(walked(chain)).toBeLessThan(1.1 * sum);

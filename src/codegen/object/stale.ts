@@ -16,8 +16,19 @@ import type { ObjectFunction, XdpObject } from "./open.ts";
 
 const SLOT = 8;
 
-/** Offsets from R10, multiples of -8, from the top down. None where it is not known how much of the stack is the function's. */
+const known = new WeakMap<ObjectFunction, readonly number[]>();
+
+/**
+ * Offsets from R10, multiples of -8, from the top down. None where it is not known how much of the stack is the function's.
+ * Found once for a function: each time that a chain is weighed it is asked of every program.
+ */
 export function staleSlots(object: XdpObject, f: ObjectFunction): readonly number[] {
+  const found = known.get(f) ?? findStaleSlots(object, f);
+  known.set(f, found);
+  return found;
+}
+
+function findStaleSlots(object: XdpObject, f: ObjectFunction): readonly number[] {
   const frame = frameSize(object, f);
   if (frame === "unknown") return [];
   const code = readCode(object, f);
@@ -30,8 +41,8 @@ export function staleSlots(object: XdpObject, f: ObjectFunction): readonly numbe
     if (!step) continue;
     const { opcode, dst, off } = step.instruction;
     const whole = dst === R10 && WHOLE.has(opcode) && off % SLOT === 0 ? off : undefined;
-    const known = before.get(pc)!;
-    const after = whole === undefined || known.has(whole) ? known : new Set([...known, whole]);
+    const earlier = before.get(pc)!;
+    const after = whole === undefined || earlier.has(whole) ? earlier : new Set([...earlier, whole]);
     const { next, jump } = successors(step) ?? {};
     for (const to of [next, jump]) {
       if (to === undefined) continue;
