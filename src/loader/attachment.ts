@@ -1,15 +1,17 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
+import { adopt, folderOf } from "./adopt.ts";
 import { publicPath } from "./bpffs.ts";
 import { explainAborted, listener, noticesTo } from "./events.ts";
 import { explain } from "./explain.ts";
 import { requireInterface } from "./interface.ts";
-import type { TestRunOptions, TestRunResult } from "./kernel.ts";
-import { movedAway, readLive, readPinned } from "./live.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "./kernel.ts";
+import { findXdpLink, movedAway, readLive, readManifest, readPinned } from "./live.ts";
 import { type Holder, withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
-import { clearAll, sweep } from "./recovery.ts";
+import type { Place } from "./member.ts";
+import { clearAll, lastGeneration, sweep } from "./recovery.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
 import { attachmentDir, linkPin, removeTree } from "./store.ts";
 import { placesOf, swap, type SwapOptions, type SwapResult } from "./swap.ts";
@@ -113,25 +115,25 @@ function attachment(
 ): Attachment {
   const { kernel } = machine;
   const ifindex = requireInterface(kernel, device);
-  const dir = attachmentDir(machine, ifindex);
+  const name = (): string => nameNow(machine, { device, ifindex });
   const queue = turns(`the attachment of ${device} was disposed of: open("${device}") gives a new one`);
   return {
     device,
     ifindex,
     result,
     update: (chain, options) =>
-      queue.take(async () => (await swap(machine, chain, [device], { ...(events && { events }), ...options }))[0]!),
+      queue.take(async () => (await swap(machine, chain, [name()], { ...(events && { events }), ...options }))[0]!),
     status() {
       queue.requireOpen();
       return requireStatus(machine, device, ifindex);
     },
     async testRun(options) {
       queue.requireOpen();
-      using live = readLive(kernel, dir, ifindex);
+      using live = readLive(kernel, folderOf(machine, ifindex).dir, ifindex);
       if (!live || live.place.kind === "elsewhere") return notAttached(device);
       return await kernel.testRun(live.program.number, options);
     },
-    detach: () => queue.take(() => detach(device, { machine, ...(events && { events }) })),
+    detach: () => queue.take(() => detach(name(), { machine, ...(events && { events }) })),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
@@ -145,11 +147,12 @@ function attachments(
   const told = events && { events };
   const places = placesOf(machine, given);
   const devices = places.map(({ device }) => device);
+  const names = (): readonly string[] => places.map((place) => nameNow(machine, place));
   const queue = turns(`the attachments of ${devices.join(", ")} were disposed of: openAll gives new ones`);
   return {
     devices,
     results,
-    update: (chain, options) => queue.take(() => swap(machine, chain, devices, { ...told, ...options })),
+    update: (chain, options) => queue.take(() => swap(machine, chain, names(), { ...told, ...options })),
     status() {
       queue.requireOpen();
       return places.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
@@ -157,16 +160,21 @@ function attachments(
     detach: () =>
       queue.take(async () => {
         const detached: DetachResult[] = [];
-        for (const device of devices) detached.push(await detach(device, { machine, ...told }));
+        for (const device of names()) detached.push(await detach(device, { machine, ...told }));
         return detached;
       }),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
 
+/** A handle is of an interface: that may be renamed, and its old name be given to another. */
+function nameNow({ kernel }: Machine, { device, ifindex }: Pick<Place, "device" | "ifindex">): string {
+  return kernel.interfaceName(ifindex) ?? device;
+}
+
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
-  const found = attachmentStatus(machine, ifindex);
-  return found && !found.moved ? found : notAttached(device);
+  const found = attachmentStatus(machine, folderOf(machine, ifindex));
+  return found?.namespace.kind === "own" ? found : notAttached(device);
 }
 
 function notAttached(device: string): never {
@@ -198,7 +206,9 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
   const dir = attachmentDir(machine, ifindex);
   try {
     const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
-    const found = await withLock(kernel, dir, { timeout, waiting, signal }, async () => {
+    const lock = { timeout, waiting, signal };
+    await adopt(machine, device, ifindex, lock, report);
+    const found = await withLock(kernel, dir, lock, async () => {
       const there = await detachLink(machine, dir, ifindex);
       if (there.elsewhere !== undefined) return there;
       clearAll(dir);
@@ -231,7 +241,7 @@ async function detachLink(
   ifindex: number,
 ): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
   using pinned = readPinned(kernel, dir, ifindex);
-  if (!pinned) return { detached: false };
+  if (!pinned) return { detached: lastGeneration(kernel, dir) !== undefined || detachUnpinned(kernel, ifindex) };
   if (pinned.place.kind === "elsewhere") {
     const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
     return { detached: false, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
@@ -240,4 +250,18 @@ async function detachLink(
   // Packets that are still in the dispatcher must find its slots bound.
   await kernel.waitForPackets();
   return { detached: true };
+}
+
+/** Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one. */
+function detachUnpinned(kernel: Kernel, ifindex: number): boolean {
+  const hook = kernel.queryXdp(ifindex);
+  const chains = new Set([hook.native, hook.generic].filter((id) => id !== 0 && isDispatcher(kernel, id)));
+  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && chains.has(info.programId));
+  if (link) kernel.detachLink(link.number);
+  return link !== undefined;
+}
+
+function isDispatcher(kernel: Kernel, id: number): boolean {
+  using program = kernel.programById(id);
+  return readManifest(kernel, kernel.programInfo(program.number)) !== undefined;
 }

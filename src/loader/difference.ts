@@ -23,7 +23,7 @@ export interface MapForecast {
   readonly name: string;
   /** `lost`: the swap removes its pin, and the kernel frees it unless somebody else holds it. */
   readonly contents: "kept" | "empty" | "lost";
-  /** Of the map that is there already. */
+  /** Of the map that is there already; not known where somebody removed its pin. */
   readonly id?: number;
 }
 

@@ -1,12 +1,11 @@
 /** The XDP hook of an interface: what sits on it, creating our link, taking it over from somebody else. */
 import type { Mode } from "../chain/chain.ts";
 import { XdpgenError } from "../errors.ts";
-import { explain } from "./explain.ts";
+import { explain, refusal } from "./explain.ts";
 import { NOTHING_CHANGED } from "./interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel } from "./kernel.ts";
-import { readManifest } from "./live.ts";
+import { findXdpLink, readManifest } from "./live.ts";
 
-const LINK_TYPE_XDP = 6;
 const MODES: readonly Mode[] = ["native", "generic"];
 
 /**
@@ -132,24 +131,9 @@ function putBack(kernel: Kernel, device: string, ifindex: number, removed: reado
 
 /** Whether a link held the program on the interface; then it is detached. */
 function detachLinkOf(kernel: Kernel, ifindex: number, programId: number): boolean {
-  for (let id = kernel.nextLinkId(0); id !== undefined; id = kernel.nextLinkId(id)) {
-    let link: Fd;
-    try {
-      link = kernel.linkById(id);
-    } catch (error) {
-      if (isErrno(error, "ENOENT", "EAGAIN")) continue;
-      throw error;
-    }
-    try {
-      const info = kernel.linkInfo(link.number);
-      if (info.type !== LINK_TYPE_XDP || info.ifindex !== ifindex || info.programId !== programId) continue;
-      kernel.detachLink(link.number);
-      return true;
-    } finally {
-      link.close();
-    }
-  }
-  return false;
+  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && info.programId === programId);
+  if (link) kernel.detachLink(link.number);
+  return link !== undefined;
 }
 
 /** Errnos that are about the interface or us, not about the driver's XDP. */
@@ -181,13 +165,13 @@ export function createLink(
         wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
       throw new XdpgenError(
         "environment",
-        `${device} refuses XDP in ${wanted} mode (${error.errnoName}); ${restore()}: ${next}`,
+        `${device} refuses XDP in ${wanted} mode (${refusal(error)}); ${restore()}: ${next}`,
         { cause: error },
       );
     }
     const link = kernel.linkXdp(program, ifindex, "generic");
     report(
-      `${device} refuses XDP in native mode (${error.errnoName}): attached in generic mode, which is slower; ` +
+      `${device} refuses XDP in native mode (${refusal(error)}): attached in generic mode, which is slower; ` +
         "`mode: native` in chain.yaml would have made this an error",
     );
     return { link, mode: "generic" };

@@ -49,15 +49,11 @@ export type { MapHandle } from "./map-handle.ts";
 export { loadXdp, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
 export { type Occupant, type Present, preview, previewAll, type Preview, type PreviewOptions } from "./preview.ts";
 export { loadChain, resolveChain } from "./source.ts";
-export {
-  type AttachmentStatus,
-  type LiveFigures,
-  type MapStatus,
-  type ProgramStatus,
-  status,
-  type StatusReport,
-} from "./status.ts";
+export type { NamespaceStatus } from "./place-status.ts";
+export type { LiveFigures, MapStatus, ProgramStatus } from "./program-status.ts";
+export { type AttachmentStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";
+export type { Trouble } from "./trouble.ts";
 export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./trace.ts";
 export type { Frame, Verified, VerifiedImage, VerifiedProgram } from "./verified.ts";
 export { verifyImage } from "./verify.ts";

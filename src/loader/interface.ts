@@ -4,9 +4,12 @@ import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
 import type { Kernel } from "./kernel.ts";
 
+/** That of the calling thread: threads may differ. */
+export const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+
 /** Inode of the network namespace; together with an ifindex it names an interface on this machine. */
 export function networkNamespace(): number {
-  return statSync("/proc/self/ns/net").ino;
+  return statSync(OWN_NAMESPACE).ino;
 }
 
 /** /proc/net/dev and not /sys/class/net: sysfs shows the namespace of whoever mounted it. */
@@ -32,11 +35,6 @@ export function requireInterface(kernel: Kernel, device: string): number {
     `there is no interface ${device} in this network namespace, which has ${names.join(", ")}` +
       (hint ? `; did you mean ${hint}?` : ""),
   );
-}
-
-/** The name of an interface; undefined once it is gone. */
-export function interfaceName(kernel: Kernel, index: number): string | undefined {
-  return interfaceNames().find((name) => kernel.interfaceIndex(name) === index);
 }
 
 /** What a failure before the swap has done. */

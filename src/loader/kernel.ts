@@ -263,6 +263,10 @@ export interface Kernel {
 
   /** 0 where there is no such interface in this network namespace. */
   interfaceIndex(name: string): number;
+  /** Undefined where no interface of this network namespace has that index. */
+  interfaceName(index: number): string | undefined;
+  /** Takes the calling thread into the network namespace of an open file, until the next call. */
+  enterNetwork(namespace: number): void;
   /** Takes the exclusive lock of an open file without waiting; false where another holds it. */
   tryLock(fd: number): boolean;
   mountBpffs(path: string): void;

@@ -10,7 +10,9 @@ import type { Mode } from "../chain/chain.ts";
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "./kernel.ts";
-import { linkPin } from "./store.ts";
+import { dispatcherPin, linkPin, listGenerations } from "./store.ts";
+
+const LINK_TYPE_XDP = 6;
 
 /** Where the link of an attachment is. */
 export type Place =
@@ -29,6 +31,8 @@ export interface Identity {
 /** The link that is pinned in an attachment's folder, and the program on it, whosever that is. */
 export interface PinnedLink extends Disposable {
   readonly link: Fd;
+  /** False where somebody removed the link's pin and it lives on, by an fd of another process or another pin. */
+  readonly pinned: boolean;
   readonly place: Place;
   readonly program: Fd;
   readonly programInfo: ProgramInfo;
@@ -42,7 +46,8 @@ export interface Live extends PinnedLink {
 
 /** The link whose pin is in `dir`, the folder of interface `ifindex`; undefined where there is none. */
 export function readPinned(kernel: Kernel, dir: string, ifindex: number): PinnedLink | undefined {
-  const link = openLink(kernel, dir);
+  const pin = openLink(kernel, dir);
+  const link = pin ?? unpinnedLink(kernel, dir, ifindex);
   if (!link) return undefined;
   const owned: Fd[] = [link];
   const dispose = (): void => owned.forEach((fd) => fd.close());
@@ -52,7 +57,7 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
     owned.push(program);
     const programInfo = kernel.programInfo(program.number);
     const identity = readManifest(kernel, programInfo);
-    return { link, place, program, programInfo, identity, [Symbol.dispose]: dispose };
+    return { link, pinned: pin !== undefined, place, program, programInfo, identity, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -96,7 +101,7 @@ function locate(kernel: Kernel, link: number, ifindex: number): { readonly progr
   for (;;) {
     const { programId } = info;
     if (info.ifindex === 0) return { programId, place: { kind: "nowhere" } };
-    const mode = modeOn(hookOf(kernel, ifindex), programId);
+    const mode = info.ifindex === ifindex ? modeOf(kernel, ifindex, programId) : undefined;
     if (mode) return { programId, place: { kind: "here", mode } };
     const again: LinkInfo = kernel.linkInfo(link);
     if (again.ifindex !== 0 && again.programId === programId) return { programId, place: { kind: "elsewhere" } };
@@ -104,7 +109,9 @@ function locate(kernel: Kernel, link: number, ifindex: number): { readonly progr
   }
 }
 
-function modeOn(hook: XdpHook, programId: number): Mode | undefined {
+/** The mode in which an interface of this network namespace runs a program; undefined where it does not. */
+export function modeOf(kernel: Kernel, ifindex: number, programId: number): Mode | undefined {
+  const hook = hookOf(kernel, ifindex);
   if (hook.native === programId) return "native";
   return hook.generic === programId ? "generic" : undefined;
 }
@@ -120,13 +127,51 @@ function hookOf(kernel: Kernel, ifindex: number): XdpHook {
 }
 
 /** Only a missing pin means "nothing is attached"; any other ENOENT is a change under our eyes. */
-function openLink(kernel: Kernel, dir: string): Fd | undefined {
+export function openLink(kernel: Kernel, dir: string): Fd | undefined {
   try {
     return kernel.openPin(linkPin(dir));
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
+}
+
+/** The link that runs a dispatcher of this folder on interface `ifindex`, and whose pin somebody removed. */
+function unpinnedLink(kernel: Kernel, dir: string, ifindex: number): Fd | undefined {
+  const dispatchers = pinnedDispatchers(kernel, dir);
+  if (dispatchers.size === 0) return undefined;
+  return findXdpLink(kernel, (info) => info.ifindex === ifindex && dispatchers.has(info.programId));
+}
+
+/** Ids of the dispatchers that are pinned in an attachment's folder. */
+export function pinnedDispatchers(kernel: Kernel, dir: string): ReadonlySet<number> {
+  const ids = listGenerations(dir).flatMap((generation) => {
+    try {
+      using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
+      return kernel.programInfo(dispatcher.number).id;
+    } catch (error) {
+      if (isErrno(error, "ENOENT")) return [];
+      throw error;
+    }
+  });
+  return new Set(ids);
+}
+
+/** Of all XDP links of the kernel, in whatever network namespace, the first that is `wanted`. */
+export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean): Fd | undefined {
+  for (let id = kernel.nextLinkId(0); id !== undefined; id = kernel.nextLinkId(id)) {
+    let link: Fd;
+    try {
+      link = kernel.linkById(id);
+    } catch (error) {
+      if (isErrno(error, "ENOENT", "EAGAIN")) continue;
+      throw error;
+    }
+    const info = kernel.linkInfo(link.number);
+    if (info.type === LINK_TYPE_XDP && info.ifindex !== 0 && wanted(info)) return link;
+    link.close();
+  }
+  return undefined;
 }
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */

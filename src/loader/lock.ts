@@ -58,6 +58,20 @@ export async function lock(kernel: Kernel, dir: string, options: LockOptions = {
   }
 }
 
+/** The lock of a folder that is there and that nobody works on at this instant; undefined where that is not so. */
+export function lockIfFree(kernel: Kernel, dir: string): Disposable | undefined {
+  const fd = tryOpen(dir);
+  if (fd === undefined) return undefined;
+  try {
+    if (kernel.tryLock(fd) && isStill(dir, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
 /** Runs `critical` under the lock. See `lock` for the errors. */
 export async function withLock<T>(
   kernel: Kernel,

@@ -57,7 +57,11 @@ export function forecastMaps(
     for (const { name, pinnedByName } of object.maps) {
       // Read-only data is part of the code and is not pinned.
       if (isReadOnlyData(name)) continue;
-      note(program.name, name, pinnedMap(kernel, mapPin(dir, program, { name, shared: pinnedByName })));
+      const pin = mapPin(dir, program, { name, shared: pinnedByName });
+      // Its extension holds the map, whether somebody removed its pin or not.
+      if (!existsSync(pin) && existsSync(programPin(dir, program)))
+        found.push({ program: program.name, name: pinName(name), contents: "kept" });
+      else note(program.name, name, pinnedMap(kernel, pin));
     }
   };
 

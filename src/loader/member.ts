@@ -9,11 +9,10 @@ import { explain } from "./explain.ts";
 import { type Images, imageThat } from "./fit.ts";
 import { heldBy } from "./generation.ts";
 import type { Candidate } from "./groups.ts";
-import { requireFree } from "./hook.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import type { Machine } from "./machine.ts";
 import type { Owned } from "./owned.ts";
-import { type Predecessor, recover, slotsBound } from "./recovery.ts";
+import { isWhole, type Predecessor, recover } from "./recovery.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { runsOnlyOn } from "./sharing.ts";
 import { openJournal } from "./store.ts";
@@ -76,11 +75,10 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
     const before = resources.own(recover(kernel, dir, { ...place, ...target, report: target.steps.notice }));
     const { pinned, identity } = before;
     const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
-    if (!mode && !target.replace) requireFree(kernel, device, ifindex);
     if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);
     const live = mode && pinned?.identity;
     const runs =
-      live && slotsBound(dir, live)
+      live && isWhole(dir, live)
         ? imageThat(images, (manifest) => isNone(difference(live.manifest, manifest)))
         : undefined;
     const replaced = live && runs ? [...replacedPrograms(kernel, dir, live, loaded).keys()] : [];
@@ -95,7 +93,7 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
       replaced: replaced[0],
       journal: openJournal(kernel),
       // With one interface there is nobody to share with.
-      held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, pinned!.programInfo.id) : device),
+      held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, before.dispatcher!) : device),
       chain: live && live.manifest.chain,
       generation: identity?.generation ?? 0,
       inherits: identity !== undefined,

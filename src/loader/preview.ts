@@ -6,25 +6,22 @@ import { existsSync } from "node:fs";
 import type { Chain, Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import { findBpffs } from "./bpffs.ts";
+import { folderOf } from "./adopt.ts";
 import { difference, type Difference, isNone } from "./difference.ts";
 import { explain } from "./explain.ts";
 import { type Images, imagesOf, imageThat } from "./fit.ts";
-import { openKernel } from "./ffi/index.ts";
 import { requireFree } from "./hook.ts";
-import { networkNamespace } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { heldBy } from "./generation.ts";
 import { type Candidate, type Course, courseOf, groupsOf } from "./groups.ts";
 import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
-import type { Machine } from "./machine.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
+import { type Machine, readableMachine } from "./machine.ts";
 import { forecastMaps } from "./map-forecast.ts";
 import type { Place } from "./member.ts";
 import { type Owned, owned } from "./owned.ts";
-import { requirePrivilege } from "./privilege.ts";
 import { replacedPrograms } from "./replacement.ts";
-import { slotsBound } from "./recovery.ts";
+import { type Dispatcher, isWhole } from "./recovery.ts";
 import { runsOnlyOn } from "./sharing.ts";
 import { resolveChain } from "./source.ts";
 import { dispatcherPin, listGenerations } from "./store.ts";
@@ -42,7 +39,8 @@ export interface Occupant {
 /** What is on an interface. */
 export interface Present {
   /**
-   * Where the link is that xdpgen has pinned for it. `defunct`: the interface was removed or somebody detached the link.
+   * Where the link is that xdpgen has pinned for it. `defunct`: the interface was removed, or somebody detached the link or
+   * removed its pin.
    * `moved`: on an interface that once had this index and went to another network namespace.
    */
   readonly link: "none" | "here" | "defunct" | "moved";
@@ -68,7 +66,7 @@ export interface Preview {
   readonly generation: number;
   /** `auto`: nothing is attached, and the driver has not been asked. */
   readonly mode: Mode | "auto";
-  /** An extension of the live dispatcher has lost its link, and would be bound again. */
+  /** The link of a slot or another pin of the live generation was removed: all would be made again. */
   readonly repair: boolean;
   /** Other interfaces of the same call that would run the same dispatcher, with the same maps. */
   readonly sharedWith?: readonly string[];
@@ -101,27 +99,22 @@ export async function previewAll(
   options: PreviewOptions = {},
 ): Promise<readonly Preview[]> {
   const what = `compare chain ${chain.name} with what runs on ${devices.join(", ")}`;
-  const machine = options.machine ?? readingMachine(what);
+  const machine = options.machine ?? readableMachine(what);
   const { kernel } = machine;
   const places = placesOf(machine, devices);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using loaded = openLoaded(kernel, await resolveChain(declared));
   const images = imagesOf(kernel, loaded.chain);
-  const all = { mode: declared.mode, replace: options.replace === true, loaded, places };
+  const all = { mode: declared.mode, replace: options.replace === true, loaded };
   for (let reading = 1; ; reading++) {
     try {
-      return lookAll(machine, images, all);
+      const found = places.map((place) => ({ ...place, dir: folderOf(machine, place.ifindex).dir }));
+      return lookAll(machine, images, { ...all, places: found });
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
       if (reading === READINGS) throw alwaysChanging(what, error);
     }
   }
-}
-
-/** Mounts nothing: where there is no bpffs, nothing is pinned. */
-function readingMachine(what: string): Machine {
-  requirePrivilege(what);
-  return { kernel: openKernel(), root: `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`, netns: networkNamespace() };
 }
 
 interface Target {
@@ -155,11 +148,12 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
   const { device, dir, ifindex } = place;
   const pinned = readPinned(kernel, dir, ifindex);
   if (pinned) resources.own(pinned);
-  const identity = pinned && (pinned.identity ?? lastGeneration(kernel, dir));
+  const last = pinned?.identity ? undefined : lastGeneration(kernel, dir);
+  const identity = pinned?.identity ?? last?.identity;
   const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
   const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
   const present = presentOf(kernel, ifindex, pinned, identity);
-  const repair = identity !== undefined && !slotsBound(dir, identity);
+  const repair = identity !== undefined && !isWhole(dir, identity);
   const here = present.mode !== undefined && pinned?.identity !== undefined;
   const runs = here && same !== undefined && !repair;
   return {
@@ -171,7 +165,8 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
     replaced,
     repair,
     held:
-      identity && (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, pinned.programInfo.id) : device),
+      identity &&
+      (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, (last ?? pinned!).programInfo.id) : device),
     chain: here ? pinned.identity.manifest.chain : undefined,
     generation: identity?.generation ?? 0,
     inherits: identity !== undefined,
@@ -228,7 +223,7 @@ function presentOf(
     .map((mode): Occupant => ({ ...describe(kernel, hook[mode]), mode }));
   const links = { here: "here", nowhere: "defunct", elsewhere: "moved" } as const;
   return {
-    link: pinned ? links[pinned.place.kind] : "none",
+    link: pinned ? links[pinned.place.kind] : identity ? "defunct" : "none",
     ...(identity && { chain: identity.manifest.chain, generation: identity.generation }),
     ...(pinned?.place.kind === "here" && { mode: pinned.place.mode }),
     occupants,
@@ -242,13 +237,14 @@ function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
   return { id, name: info.name, ...(chain !== undefined && { chain }) };
 }
 
-/** What ran before somebody put a program of their own on the link: a swap builds upon that (`recovery.ts`). */
-function lastGeneration(kernel: Kernel, dir: string): Identity | undefined {
+/** What ran before somebody put a program of their own on the link, or took the link away: a swap builds upon that. */
+function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
   const pinned = listGenerations(dir).filter((generation) => existsSync(dispatcherPin(dir, generation)));
   if (pinned.length === 0) return undefined;
-  const last = Math.max(...pinned);
-  using dispatcher = kernel.openPin(dispatcherPin(dir, last));
-  return readManifest(kernel, kernel.programInfo(dispatcher.number));
+  using dispatcher = kernel.openPin(dispatcherPin(dir, Math.max(...pinned)));
+  const programInfo = kernel.programInfo(dispatcher.number);
+  const identity = readManifest(kernel, programInfo);
+  return identity && { identity, programInfo };
 }
 
 /** What a swap would refuse, in its order and, where it can be asked, in its words. */

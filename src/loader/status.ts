@@ -1,88 +1,35 @@
-/** What runs, as a person wants to see it: read from the kernel, changed by nothing. */
-import { existsSync, readFileSync } from "node:fs";
-import type { Action, Edge, Linkage, Mode } from "../chain/chain.ts";
-import type { Counts, ManifestProgram } from "../codegen/index.ts";
-import { findBpffs, publicPath } from "./bpffs.ts";
-import { countsOf } from "./counters.ts";
-import { openKernel } from "./ffi/index.ts";
-import { interfaceName, networkNamespace, requireInterface } from "./interface.ts";
-import type { Kernel, ProgramInfo } from "./kernel.ts";
-import { isErrno } from "./kernel.ts";
-import { readLive } from "./live.ts";
-import type { Machine } from "./machine.ts";
-import { programInSlot } from "./replacement.ts";
-import { requirePrivilege } from "./privilege.ts";
-import { sharers } from "./sharing.ts";
-import { attachmentDir, list, listAttachments, MAP_FOLDERS, mapsDir, programPin } from "./store.ts";
-
-export interface MapStatus {
-  /** As pinned: a C name, or `section-bss`. */
-  readonly name: string;
-  readonly id: number;
-  /** Path in bpffs. */
-  readonly pin: string;
-}
-
 /**
- * What the kernel keeps of a loaded program (`struct bpf_prog_info`, include/uapi/linux/bpf.h). How long the verifier took and
- * how much stack the functions have it says when the program is loaded, and then no more: see `SwapResult`.
+ * What runs, as a person wants to see it: read from the kernel, changed by nothing.
+ *
+ * Others go on meanwhile, so what was read is looked at again: an attachment whose link runs another program at the end of its
+ * reading than at the beginning is read anew. What a swap takes away it takes away after that change. So a report is of one
+ * generation, and nothing that vanishes is an error.
  */
-export interface LiveFigures {
-  /** Instructions that the verifier walked, of a million at most; left out before Linux 5.16, which does not count for us. */
-  readonly verifiedInstructions?: number;
-  /** Functions, the main one with them, of 256. What the verifier found never called is gone. */
-  readonly functions: number;
-  /** Maps that the code uses, of 64; and the read-only data of its object, which libbpf binds to it: the manifest is such. */
-  readonly maps: number;
-  /** Bytes of the instructions as the verifier left them. */
-  readonly translatedBytes: number;
-  /** Bytes of machine code, of all functions together; 0 where the program is interpreted. */
-  readonly jitedBytes: number;
-  /** Bytes that the kernel holds for the program beside its machine code, in whole pages (`memlock` of its fdinfo). */
-  readonly memoryBytes: number;
-}
+import { existsSync, readFileSync } from "node:fs";
+import type { Action } from "../chain/chain.ts";
+import { publicPath } from "./bpffs.ts";
+import { countsOf } from "./counters.ts";
+import { requireInterface } from "./interface.ts";
+import type { Kernel } from "./kernel.ts";
+import { findXdpLink, openLink, readManifest, readPinned } from "./live.ts";
+import { lockIfFree } from "./lock.ts";
+import { type Machine, readableMachine } from "./machine.ts";
+import { type Namespaces, networkNamespaces } from "./namespaces.ts";
+import { type PlaceStatus, placeStatus } from "./place-status.ts";
+import { type LiveFigures, liveFigures, type ProgramStatus, programStatus } from "./program-status.ts";
+import { type Dispatcher, lastGeneration } from "./recovery.ts";
+import { CHANGED, untilSettled } from "./settle.ts";
+import { sharers } from "./sharing.ts";
+import { attachmentDir, type AttachmentName, listAttachments } from "./store.ts";
+import { removedPins, type Trouble, unpinnedMaps } from "./trouble.ts";
+import { isSame, type Whereabouts, whereabouts } from "./whereabouts.ts";
 
-export interface ProgramStatus {
-  /** 1 sees each packet. Edges lead to later programs. */
-  readonly order: number;
-  readonly name: string;
-  /** Neither it nor a function is known of a program that was loaded already. */
-  readonly object?: string;
-  readonly function?: string;
-  readonly priority: number | "none";
-  /** Where actions lead, and 31 (`no-verdict`), in the words of chain.yaml. What is not named is `return`. */
-  readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
-  readonly linkage: Linkage;
-  /** Why it is not the linkage that was preferred; a clause. */
-  readonly because?: string;
-  readonly hash: string;
-  /** `freplace` and `tail`: a linked program is part of the dispatcher. */
-  readonly id?: number;
-  readonly tag?: string;
-  /** `tail`: the loaded program's name in the kernel; absent where its slot is empty, and returns 31. */
-  readonly loaded?: string;
-  /** Of a program that has an id of its own. */
-  readonly figures?: LiveFigures;
-  readonly maps: readonly MapStatus[];
-  /** With `counters: true`: how often the program returned what since the dispatcher was loaded, on all CPUs together. */
-  readonly counts?: Counts;
-}
-
-export interface AttachmentStatus {
-  /** Undefined when the interface is gone or was moved. */
-  readonly interface?: string;
-  readonly ifindex: number;
+export interface AttachmentStatus extends PlaceStatus {
   readonly chain: string;
   readonly end: "verdict" | Action;
-  /** Undefined where the link is not on the interface. */
-  readonly mode?: Mode;
   readonly generation: number;
   /** When the dispatcher was loaded. */
   readonly since: Date;
-  /** The interface was removed, or somebody detached the link: the chain runs no more. */
-  readonly defunct: boolean;
-  /** The chain runs on an interface that was moved to another network namespace; `ifindex` is what it had in this one. */
-  readonly moved: boolean;
   readonly dispatcher: {
     readonly id: number;
     readonly tag: string;
@@ -90,154 +37,205 @@ export interface AttachmentStatus {
     /** With all that is linked in. */
     readonly figures: LiveFigures;
   };
-  /** Other interfaces of this network namespace that run the same dispatcher: its maps and counts are theirs too. */
+  /** Other interfaces of its network namespace that run the same dispatcher: its maps and counts are theirs too. */
   readonly sharedWith: readonly string[];
   /** In the order in which they run. */
   readonly programs: readonly ProgramStatus[];
+  /** Path of its folder in bpffs; undefined where its pins are out of reach. */
+  readonly pins?: string;
+  /** What is not as xdpgen left it. */
+  readonly troubles: readonly Trouble[];
 }
 
-/** All attachments of this network namespace, or the one of an interface. */
+/** All attachments whose pins are in this bpffs, and chains on any interface whose pins are elsewhere; or those of an interface. */
 export type StatusReport = readonly AttachmentStatus[];
 
 /**
- * @param device only this interface; the report is empty where xdpgen has nothing on it
+ * @param device only this interface of this network namespace; the report is empty where xdpgen has nothing on it
  * @throws XdpgenError `environment` without privilege, `interface-missing`
  */
-export function status(device?: string, machine: Machine | undefined = readableMachine()): StatusReport {
-  if (!machine) return [];
-  const { kernel, root, netns } = machine;
-  const only = device === undefined ? undefined : requireInterface(kernel, device);
-  return listAttachments(root)
-    .filter((a) => a.netns === netns && (only === undefined || a.ifindex === only))
-    .flatMap((a) => attachmentStatus(machine, a.ifindex) ?? [])
-    .filter((a) => only === undefined || !a.moved)
-    .toSorted((a, b) => a.ifindex - b.ifindex);
+export function status(device?: string, machine: Machine = readableMachine("read what runs")): StatusReport {
+  const only = device === undefined ? undefined : requireInterface(machine.kernel, device);
+  const found = untilSettled("the attachments", () => readAll(machine));
+  return found
+    .filter(({ namespace, ifindex }) => only === undefined || (namespace.kind === "own" && ifindex === only))
+    .toSorted((a, b) => rank(a) - rank(b) || a.ifindex - b.ifindex);
 }
 
-/** Reading needs privilege, and mounts nothing: undefined where there is no bpffs, so nothing can be attached. */
-function readableMachine(): Machine | undefined {
-  requirePrivilege("read what runs");
-  const kernel = openKernel();
-  const bpffs = findBpffs();
-  return bpffs === undefined ? undefined : { kernel, root: `${bpffs}/xdpgen`, netns: networkNamespace() };
-}
+/** Own namespace first. */
+const rank = ({ namespace: { kind, inode = Infinity } }: AttachmentStatus): number => (kind === "own" ? 0 : inode);
 
-export function attachmentStatus(machine: Machine, ifindex: number): AttachmentStatus | undefined {
+/** The attachment with this folder; undefined where there is none. */
+export function attachmentStatus(machine: Machine, name: AttachmentName): AttachmentStatus | undefined {
+  const found = untilSettled(name.dir, () => readAttachment(machine, name))?.status;
+  if (!found) return undefined;
   const { kernel } = machine;
-  const dir = attachmentDir(machine, ifindex);
-  using live = readLive(kernel, dir, ifindex);
-  if (!live) return undefined;
-  const { place, identity } = live;
-  const { id, tag, name, loadTime } = live.programInfo;
-  const { programs, counters } = identity.manifest;
-  const counts = counters && countsOf(kernel, live.programInfo, programs.length);
-  const moved = place.kind === "elsewhere";
-  const device = moved ? undefined : interfaceName(kernel, ifindex);
+  const others = untilSettled(name.dir, () => sharers(machine, found.ifindex, found.dispatcher.id));
+  return { ...found, sharedWith: others.map((other) => kernel.interfaceName(other) ?? `interface ${other}`) };
+}
+
+/** An attachment, as long as nobody has looked at the others. */
+type Alone = Omit<AttachmentStatus, "sharedWith">;
+
+function together(all: readonly Alone[]): readonly AttachmentStatus[] {
+  const runsWith = (one: Alone, other: Alone): boolean =>
+    other !== one &&
+    other.namespace.inode === one.namespace.inode &&
+    other.dispatcher.id === one.dispatcher.id &&
+    other.mode !== undefined;
+  return all.map((one) => {
+    const others = all.filter((other) => runsWith(one, other)).toSorted((a, b) => a.ifindex - b.ifindex);
+    return { ...one, sharedWith: others.map((other) => other.interface ?? `interface ${other.ifindex}`) };
+  });
+}
+
+interface Reading {
+  /** Id of the link; 0 where there is none. */
+  readonly link: number;
+  readonly status: Alone;
+}
+
+function readAll(machine: Machine): readonly AttachmentStatus[] | typeof CHANGED {
+  let seen: Namespaces | undefined;
+  const remembering: Machine = { ...machine, namespaces: () => (seen ??= (machine.namespaces ?? networkNamespaces)()) };
+  const names = listAttachments(machine.root);
+  const found = names.flatMap((name) => untilSettled(name.dir, () => readAttachment(remembering, name)) ?? []);
+  const others = readOthers(remembering, new Set(found.map(({ link }) => link)));
+  // A folder goes to another name with its interface; one that came meanwhile may have the link of a chain that seemed to have none.
+  const again = listAttachments(machine.root);
+  if (!isSameList(names, again) || others === CHANGED) return CHANGED;
+  return together([...found.map(({ status: one }) => one), ...others]);
+}
+
+function isSameList(a: readonly AttachmentName[], b: readonly AttachmentName[]): boolean {
+  const dirs = new Set(a.map(({ dir }) => dir));
+  return a.length === b.length && b.every(({ dir }) => dirs.has(dir));
+}
+
+function readAttachment(machine: Machine, name: AttachmentName): Reading | undefined | typeof CHANGED {
+  const { kernel } = machine;
+  const { dir } = name;
+  using live = readPinned(kernel, dir, name.ifindex);
+  if (!live) return readStopped(machine, name);
+  const id = kernel.linkInfo(live.link.number).id;
+  const where = whereabouts(machine, live.link.number, name.netns);
+  const last = live.identity ? { identity: live.identity, programInfo: live.programInfo } : lastGeneration(kernel, dir);
+  if (!where) return CHANGED;
+  if ((where.kind === "nowhere" || !live.pinned) && !isAtRest(kernel, dir)) return undefined;
+  // Nothing that is left here is xdpgen's but the link.
+  if (!last) return undefined;
+  const { programInfo: foreign } = live;
+  const troubles: readonly Trouble[] = live.identity
+    ? []
+    : [{ kind: "foreign-program", id: foreign.id, name: foreign.name }];
+  const read = attachmentOf(machine, name, where, last, troubles);
+  using pin = openLink(kernel, dir);
+  const now = kernel.linkInfo(live.link.number);
+  const same =
+    (pin === undefined ? !live.pinned : live.pinned && kernel.linkInfo(pin.number).id === id) &&
+    isSame(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
+  return same ? { link: id, status: read } : CHANGED;
+}
+
+/** Whether nobody works on an attachment: else a link that is defunct or has no pin is on its way out, or about to get one. */
+function isAtRest(kernel: Kernel, dir: string): boolean {
+  using lock = lockIfFree(kernel, dir);
+  return lock !== undefined;
+}
+
+/** A chain without a link, read under the lock: who holds it is making the attachment, or taking it off. */
+function readStopped(machine: Machine, name: AttachmentName): Reading | undefined | typeof CHANGED {
+  const { kernel } = machine;
+  using lock = lockIfFree(kernel, name.dir);
+  if (!lock) return undefined;
+  using link = openLink(kernel, name.dir);
+  if (link) return CHANGED;
+  const last = lastGeneration(kernel, name.dir);
+  return last && { link: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
+}
+
+function attachmentOf(
+  machine: Machine,
+  name: AttachmentName,
+  where: Whereabouts,
+  dispatcher: Dispatcher,
+  others: readonly Trouble[],
+): Alone {
+  const { kernel } = machine;
+  const { dir } = name;
+  const { identity, programInfo } = dispatcher;
+  const read = identity.manifest.programs.map((program, index) =>
+    programStatus(kernel, dir, identity.generation, program, index + 1),
+  );
+  const pinned = new Set(read.flatMap(({ status: { maps } }) => maps.map(({ id }) => id)));
+  const loaded = [programInfo, ...read.flatMap(({ extension }) => extension ?? [])];
   return {
-    ...(device === undefined ? {} : { interface: device }),
-    ifindex,
-    chain: identity.manifest.chain,
-    end: identity.manifest.end,
-    ...(place.kind === "here" ? { mode: place.mode } : {}),
-    generation: identity.generation,
+    ...placeStatus(machine, where, name),
+    ...chainOf(
+      kernel,
+      dispatcher,
+      read.map(({ status: one }) => one),
+    ),
+    pins: publicPath(dir),
+    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, loaded, pinned)],
+  };
+}
+
+/** What a dispatcher tells, wherever its pins are. */
+function chainOf(
+  kernel: Kernel,
+  { identity: { manifest, generation }, programInfo }: Dispatcher,
+  programs: readonly ProgramStatus[],
+): Pick<AttachmentStatus, "chain" | "end" | "generation" | "since" | "dispatcher" | "programs"> {
+  const { id, tag, name, loadTime } = programInfo;
+  using program = kernel.programById(id);
+  const counts = manifest.counters && countsOf(kernel, programInfo, programs.length);
+  return {
+    chain: manifest.chain,
+    end: manifest.end,
+    generation,
     since: sinceBoot(loadTime),
-    defunct: place.kind === "nowhere",
-    moved,
-    dispatcher: { id, tag, name, figures: liveFigures(kernel, live.program.number, live.programInfo) },
-    sharedWith: sharers(machine, ifindex, id).map((other) => interfaceName(kernel, other) ?? `interface ${other}`),
-    programs: programs.map((program, index) => ({
-      ...programStatus(kernel, dir, identity.generation, program, index + 1),
-      ...(counts && { counts: counts[index]! }),
-    })),
+    dispatcher: { id, tag, name, figures: liveFigures(kernel, program.number, programInfo) },
+    programs: programs.map((program, index) => ({ ...program, ...(counts && { counts: counts[index]! }) })),
   };
 }
 
-function liveFigures(kernel: Kernel, program: number, info: ProgramInfo): LiveFigures {
-  const { verifiedInstructions, functions, mapIds, translatedBytes, jitedBytes } = info;
-  return {
-    ...(verifiedInstructions > 0 && { verifiedInstructions }),
-    functions,
-    maps: mapIds.length,
-    translatedBytes,
-    jitedBytes,
-    memoryBytes: kernel.programMemory(program),
-  };
-}
-
-function programStatus(
-  kernel: Kernel,
-  dir: string,
-  generation: number,
-  program: ManifestProgram,
-  order: number,
-): ProgramStatus {
-  const own = ownProgram(kernel, dir, generation, program);
-  const maps = MAP_FOLDERS.flatMap((folder) => {
-    const path = mapsDir(dir, program, folder);
-    return list(path).flatMap((name): MapStatus[] => {
-      const file = `${path}/${name}`;
-      const info = withPin(kernel, file, (fd) => kernel.mapInfo(fd));
-      return info ? [{ name, id: info.id, pin: publicPath(file) }] : [];
+/** Chains that run by links that no attachment of this bpffs has. */
+function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alone[] | typeof CHANGED {
+  const { kernel, root } = machine;
+  const found: Alone[] = [];
+  const passed = new Set(known);
+  for (;;) {
+    using link = findXdpLink(kernel, ({ id }) => !passed.has(id));
+    if (!link) return found;
+    const { id, programId } = kernel.linkInfo(link.number);
+    passed.add(id);
+    using program = kernel.programById(programId);
+    const programInfo = kernel.programInfo(program.number);
+    const identity = readManifest(kernel, programInfo);
+    if (!identity) continue;
+    const where = whereabouts(machine, link.number, machine.netns);
+    if (!where) return CHANGED;
+    if (where.kind === "nowhere") continue;
+    const dir = where.kind === "on" ? attachmentDir({ root, netns: where.netns }, where.ifindex) : undefined;
+    if (dir !== undefined) {
+      // Between the call that makes a link and the one that pins it there is an instant, and a lock.
+      using lock = lockIfFree(kernel, dir);
+      if (!lock && existsSync(dir)) continue;
+      if (isPinnedAs(kernel, dir, id)) return CHANGED;
+    }
+    const programs = identity.manifest.programs.map((one, index) => ({ order: index + 1, ...one, maps: [] }));
+    found.push({
+      ...placeStatus(machine, where, undefined),
+      ...chainOf(kernel, { identity, programInfo }, programs),
+      troubles: [{ kind: "pins-out-of-reach" }],
     });
-  });
-  return {
-    order,
-    ...program,
-    ...(own && {
-      id: own.id,
-      tag: own.tag,
-      ...(program.linkage === "tail" && { loaded: own.name }),
-      figures: own.figures,
-    }),
-    maps: maps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-  };
-}
-
-/** The program behind a slot that is a program of its own. */
-function ownProgram(
-  kernel: Kernel,
-  dir: string,
-  generation: number,
-  program: ManifestProgram,
-): (ProgramInfo & { readonly figures: LiveFigures }) | undefined {
-  const known = (fd: number) => {
-    const info = kernel.programInfo(fd);
-    return { ...info, figures: liveFigures(kernel, fd, info) };
-  };
-  switch (program.linkage) {
-    case "freplace": {
-      const pin = programPin(dir, program);
-      return existsSync(pin) ? withPin(kernel, pin, known) : undefined;
-    }
-    case "tail": {
-      const id = programInSlot(kernel, dir, generation, program.name);
-      if (id === undefined) return undefined;
-      return unlessGone(() => {
-        using loaded = kernel.programById(id);
-        return known(loaded.number);
-      });
-    }
-    case "call":
-    case "inline":
-      return undefined;
   }
 }
 
-/** A swap may take a pin away while we read. */
-function withPin<T>(kernel: Kernel, path: string, read: (fd: number) => T): T | undefined {
-  return unlessGone(() => {
-    using fd = kernel.openPin(path);
-    return read(fd.number);
-  });
-}
-
-function unlessGone<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+function isPinnedAs(kernel: Kernel, dir: string, id: number): boolean {
+  using pin = openLink(kernel, dir);
+  return pin !== undefined && kernel.linkInfo(pin.number).id === id;
 }
 
 /** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */

@@ -13,6 +13,7 @@ import { rmdirSync } from "node:fs";
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { adopt } from "./adopt.ts";
 import { clear, undo } from "./aftermath.ts";
 import { commit, LostRace } from "./commit.ts";
 import { openSteps, type SwapListener } from "./events.ts";
@@ -87,6 +88,10 @@ export async function swap(
   const target = { what, places: inOrder(places), loaded, images, mode, replace: options.replace === true, steps };
   try {
     sweep(machine, steps.notice);
+    const { lockTimeout: timeout } = options;
+    for (const { device, ifindex } of target.places) {
+      await adopt(machine, device, ifindex, { timeout, signal: steps.signal }, steps.notice);
+    }
     const results = await locked(kernel, target, options.lockTimeout, () => attempts(machine, target));
     return names.map((name) => results.find((result) => result.interface === name)!);
   } catch (error) {

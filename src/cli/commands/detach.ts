@@ -1,6 +1,6 @@
 /** `xdpgen detach`: takes chains off interfaces and removes their pins. */
 import { XdpgenError } from "../../errors.ts";
-import type { SwapEvent } from "../../loader/index.ts";
+import type { AttachmentStatus, SwapEvent } from "../../loader/index.ts";
 import { command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
 import { noteText } from "../render/events.ts";
 
@@ -40,8 +40,8 @@ export const detachCommand: MakeCommand = (io) =>
     });
 
 async function attached(library: {
-  status(): Promise<readonly { readonly interface?: string }[]>;
+  status(): Promise<readonly Pick<AttachmentStatus, "interface" | "namespace">[]>;
 }): Promise<readonly string[]> {
   const report = await library.status();
-  return report.flatMap((attachment) => attachment.interface ?? []);
+  return report.flatMap(({ interface: device, namespace }) => (namespace.kind === "own" ? (device ?? []) : []));
 }

@@ -5,11 +5,15 @@ import { renderStatus } from "../render/status.ts";
 import { style } from "../render/style.ts";
 
 export const statusCommand: MakeCommand = (io) =>
-  command("status", "Shows the chains that run on this machine's interfaces, or on one.", [
-    ["xdpgen status", "every chain of this network namespace"],
-    ["xdpgen status eth0", "one interface; exit status 1 when xdpgen has nothing on it"],
-    ["xdpgen status --json | jq '.[].programs[].name'", "the names of all programs, for a script"],
-  ])
+  command(
+    "status",
+    "Shows the chains that run, in every network namespace that shares this bpffs, or on one interface.",
+    [
+      ["xdpgen status", "every chain; those of other network namespaces are named with theirs"],
+      ["xdpgen status eth0", "one interface; exit status 1 when xdpgen has nothing on it"],
+      ["xdpgen status --json | jq '.[].programs[].name'", "the names of all programs, for a script"],
+    ],
+  )
     .argument("[interface]", "only this interface")
     .action(async (device: string | undefined, options: CommonOptions) => {
       const report = await io.library.status(device);

@@ -38,7 +38,9 @@ function presentText({ present }: Preview): string {
   const what = {
     none: [],
     here: [here],
-    defunct: [`${ours} ran here and is defunct: the interface was removed, or somebody detached the link`],
+    defunct: [
+      `${ours} ran here and is defunct: the interface was removed, or somebody detached the link or removed its pin`,
+    ],
     moved: [`${ours} runs on an interface that had this index and was moved to another network namespace`],
   }[link];
   return [...what, ...others].join("; ") || "no XDP program runs here";
@@ -70,7 +72,7 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
     ...(end ? [`  ${paint.yellow("~")} end: ${arrow(end)}`] : []),
     ...(counters ? [`  ${paint.yellow("~")} counters: ${arrow(counters)}`] : []),
     ...(code && bare ? [`  ${paint.yellow("~")} the dispatcher's own code: another xdpgen made what runs`] : []),
-    ...(repair ? [`  ${paint.yellow("~")} a slot has lost its pin and is bound again`] : []),
+    ...(repair ? [`  ${paint.yellow("~")} somebody removed a pin: all are made again`] : []),
     ...others.flatMap((program) => programLines(program, view)),
     ...(unchanged.length > 0 ? unchangedLines(unchanged, view) : []),
     ...reach("no action leads to", unreachable, paint.red, view),

@@ -8,6 +8,7 @@ import { edgesByTarget, renderFlow } from "./flow.ts";
 import { linkageReasons } from "./linkages.ts";
 import { livePicture } from "./picture.ts";
 import type { Style } from "./style.ts";
+import { troubleTexts } from "./trouble.ts";
 import { type Column, renderTable, tableWidth, wrap } from "./table.ts";
 
 export interface StatusView {
@@ -18,7 +19,7 @@ export interface StatusView {
 
 /** Ends with a line feed. */
 export function renderStatus(report: readonly AttachmentStatus[], view: StatusView): string {
-  if (report.length === 0) return "xdpgen has nothing on any interface of this network namespace\n";
+  if (report.length === 0) return "xdpgen has nothing on any interface\n";
   const blocks = report.map((attachment) =>
     [
       ...header(attachment, view),
@@ -31,24 +32,34 @@ export function renderStatus(report: readonly AttachmentStatus[], view: StatusVi
   return `${blocks.join("\n\n\n")}\n`;
 }
 
-function header(attachment: AttachmentStatus, { now, paint }: StatusView): readonly string[] {
-  const { chain, generation, mode, since, dispatcher, sharedWith, defunct, moved } = attachment;
-  const device =
-    attachment.interface ??
-    `interface ${attachment.ifindex} (${moved ? "moved to another network namespace" : "gone"})`;
+function header(attachment: AttachmentStatus, { now, columns, paint }: StatusView): readonly string[] {
+  const { chain, generation, mode, since, dispatcher, sharedWith } = attachment;
   const age = formatAge(now.getTime() - since.getTime());
-  const lines = [
-    `${paint.bold(device)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
+  const troubles = troubleTexts(attachment).flatMap((text) => wrap(text, columns - INDENT.length));
+  return [
+    `${place(attachment, paint)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
     `  since ${formatTime(since)} (${age} ago)`,
     `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
     `  ${liveFigures(dispatcher.figures)}`,
     ...(sharedWith.length > 0 ? [`  shared with ${sharedWith.join(", ")}, and so are its maps`] : []),
+    ...indent(troubles.map(paint.red)),
   ];
-  if (defunct)
-    lines.push(
-      paint.red("  NOT RUNNING: the interface was removed, or somebody detached the link; apply the chain again"),
-    );
-  return lines;
+}
+
+/** `eth0`, `eth0 in network namespace blue (4026532300)`. */
+function place({ interface: device, ifindex, namespace, defunct }: AttachmentStatus, paint: Style): string {
+  const gone = defunct ? " (gone)" : "";
+  const what = device === undefined ? `interface ${ifindex}${gone}` : device;
+  return `${paint.bold(what)}${namespaceText(namespace)}`;
+}
+
+function namespaceText({ kind, inode, name, pid }: AttachmentStatus["namespace"]): string {
+  if (kind === "own") return "";
+  if (kind === "gone") return ` in network namespace ${inode}, which is gone`;
+  if (kind === "unseen")
+    return ` in ${inode === undefined ? "a network namespace" : `network namespace ${inode}`} that cannot be seen from here`;
+  const known = name ?? (pid === undefined ? undefined : `of process ${pid}`);
+  return ` in network namespace ${known === undefined ? inode : `${known} (${inode})`}`;
 }
 
 /** Programs that a picture can hold and still be one. */

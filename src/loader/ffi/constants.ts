@@ -1,4 +1,4 @@
-/** Constants of the kernel's user-space interface (include/uapi/linux/bpf.h, if_link.h, sys/file.h) that calls need. */
+/** Constants of the kernel's user-space interface (include/uapi/linux/bpf.h, if_link.h, if.h, sched.h, sys/file.h) that calls need. */
 
 export const BPF_PROG_TYPE_XDP = 6;
 export const BPF_PROG_TYPE_EXT = 28;
@@ -15,6 +15,10 @@ export const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
 
 export const XDP_FLAGS_SKB_MODE = 2;
 export const XDP_FLAGS_DRV_MODE = 4;
+
+/** Bytes of an interface's name, the zero at its end included. */
+export const IFNAMSIZ = 16;
+export const CLONE_NEWNET = 0x4000_0000;
 
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;

@@ -10,7 +10,7 @@ import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
 import { addressOf } from "./declare.ts";
 import { btfBytes, linkInfo, mapInfo, programCode, programInfo, programMemory } from "./info.ts";
-import { flock, if_nametoindex, mount, syscall } from "./libc.ts";
+import { flock, if_indextoname, if_nametoindex, mount, setns, syscall } from "./libc.ts";
 import { libbpf } from "./libbpf.ts";
 import { openObject } from "./object.ts";
 import { loadProgram, verify } from "./raw-program.ts";
@@ -101,6 +101,11 @@ function throughLibbpf(): Kernel {
     waitForPackets,
     testRun,
     interfaceIndex: (name) => if_nametoindex(name),
+    interfaceName(index) {
+      const name = new Uint8Array(K.IFNAMSIZ);
+      return if_indextoname(index, name) === null ? undefined : S.text(name, 0, name.length);
+    },
+    enterNetwork: (namespace) => void check("setns", setns(namespace, K.CLONE_NEWNET)),
     tryLock(fd) {
       try {
         check("flock", flock(fd, K.LOCK_EX | K.LOCK_NB));

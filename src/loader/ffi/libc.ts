@@ -10,6 +10,11 @@ export const if_nametoindex = declare<(name: string) => number>(
   libc,
   "unsigned int if_nametoindex(const char *ifname)",
 );
+export const if_indextoname = declare<(index: number, name: Uint8Array) => bigint | null>(
+  libc,
+  "void *if_indextoname(unsigned int ifindex, void *ifname)",
+);
+export const setns = declare<(fd: number, nstype: number) => number>(libc, "int setns(int fd, int nstype)");
 export const mount = declare<(source: string, target: string, type: string, flags: number, data: Memory) => number>(
   libc,
   "int mount(const char *source, const char *target, const char *filesystemtype, unsigned long mountflags, const void *data)",

@@ -21,7 +21,7 @@ const LINK_TYPE_XDP = 6;
 const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** A NUL-terminated string in a fixed field. */
-function text(bytes: Uint8Array, offset: number, size: number): string {
+export function text(bytes: Uint8Array, offset: number, size: number): string {
   const field = bytes.subarray(offset, offset + size);
   const end = field.indexOf(0);
   return new TextDecoder().decode(end < 0 ? field : field.subarray(0, end));

@@ -12,7 +12,7 @@ import { type AttachmentStatus, open, openKernel } from "../../../src/loader/ind
 import { commandLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
-import { expectRefusal, json, run, spawn, spawnAll, XDPGEN } from "./command.ts";
+import { type Ended, expectRefusal, json, run, spawn, spawnAll, XDPGEN } from "./command.ts";
 import {
   attachmentFolder,
   bpfFds,
@@ -253,18 +253,37 @@ describe("in a network namespace of its own", () => {
     }),
   );
 
-  it("an interface that moved in brings its chain along, which is named there and can be taken over", async () => {
-    const path = numberedChain(here, "chain", [1]);
-    await apply(path);
-    const index = openKernel().interfaceIndex(pair.far);
+  it("an interface that moved in brings its chain along, and its pins follow with the next command there", async () => {
+    const counting = here.write(
+      "counting.yaml",
+      `chain: xe\nprograms: [{ name: counter, object: ${here.object("counter")} }]\n`,
+    );
+    await apply(counting);
+    const [old] = await statusOf(pair.far);
     execFileSync("ip", ["link", "set", pair.far, "netns", NAMESPACE]);
-    expect((await run(["status"])).out).toContain(`interface ${index} (moved to another network namespace): chain xe`);
-    const argv = ["apply", path, "--dev", pair.far];
-    const commands = [argv, [...argv, "--replace"], ["detach", pair.far]];
-    const [refused, taken, detached] = spawnAll(commands, ["ip", "netns", "exec", NAMESPACE]);
-    expectRefusal(refused!, 1, "which is chain xe of xdpgen", "--replace");
-    expect(taken!.out).toContain("attached chain xe, generation 1");
-    expect(detached).toMatchObject({ status: 0 });
+    expect((await run(["status"])).out).toMatch(
+      new RegExp(`${pair.far} in network namespace ${NAMESPACE} \\(\\d+\\): chain xe, generation 1`),
+    );
+    const more = numberedChain(here, "more", [1, 2]);
+    const own = ["ip", "netns", "exec", NAMESPACE];
+    const commands = [
+      ["status", pair.far, "--json"],
+      ["plan", counting, "--dev", pair.far],
+      ["apply", counting, "--dev", pair.far],
+      ["status", pair.far, "--json"],
+      ["apply", more, "--dev", pair.far, "--json"],
+      ["detach", pair.far],
+    ];
+    const [before1, planned, same, after1, swapped, detached] = spawnAll(commands, own);
+    const maps = (ended: Ended) => (json(ended) as AttachmentStatus[])[0]!.programs[0]!.maps.map(({ id }) => id);
+    expect(json(before1!)).toMatchObject([{ interface: pair.far, moved: true, namespace: { kind: "own" } }]);
+    expect(planned!.out).toContain("nothing to change");
+    expect(same!.out).toMatch(/nothing to change: chain xe, generation 1/);
+    expect(same!.err).toMatch(/came from another network namespace \(\d+, index \d+\) with its chain: its pins are in/);
+    expect(json(after1!)).toMatchObject([{ moved: false, troubles: [] }]);
+    expect(maps(after1!)).toEqual(old!.programs[0]!.maps.map(({ id }) => id));
+    expect(json(swapped!)).toMatchObject({ applied: [{ outcome: "swapped", generation: 2 }] });
+    expect(detached).toMatchObject({ status: 0, out: `detached the chain from ${pair.far}\n` });
     expect(snapshot().pins).toEqual(before.pins);
   });
 

@@ -23,8 +23,11 @@ const NO_LIBBPF = [
   "sh",
 ];
 
+/** Whatever is mounted there, one over the other. */
+const UNMOUNT = "while umount -l /sys/fs/bpf 2> /dev/null; do :; done";
+
 /** A container: process ids and mounts of its own, so that no bpffs of a process around it can be found. */
-const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", 'umount -l /sys/fs/bpf; "$@"', "sh"];
+const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", `${UNMOUNT}; "$@"`, "sh"];
 
 /** In such a container, a process in a mount namespace that ends with it. */
 const NO_LASTING_BPFFS = [...NO_BPFFS, "unshare", "-m"];
@@ -111,11 +114,9 @@ it(
       [["status"], ["doctor"], ["apply", chain, "--dev", free], ["apply", chain, "--dev", free], ["detach", free]],
       NO_BPFFS,
     );
-    expect(none).toEqual({
-      status: 0,
-      out: "xdpgen has nothing on any interface of this network namespace\n",
-      err: "",
-    });
+    // The chain on the other end has its pins outside, where this container cannot look.
+    expect(none).toMatchObject({ status: 0, err: "" });
+    expect(none!.out).toMatch(new RegExp(`^${pair.far}: chain xe, [^]*its pins are out of reach, in another bpffs`));
     expect(doctor!.out).toMatch(
       /! bpffs +not mounted\n.*`xdpgen apply` mounts it.*\n.*mount -t bpf bpf \/sys\/fs\/bpf/,
     );
@@ -143,7 +144,7 @@ it(
 it(
   "in a mount namespace without bpffs the chain is pinned in the bpffs outside",
   hostOnly(MOUNTS, async () => {
-    const own = ["unshare", "-m", "sh", "-ec", 'umount -l /sys/fs/bpf; exec "$@"', "sh"];
+    const own = ["unshare", "-m", "sh", "-ec", `${UNMOUNT}; exec "$@"`, "sh"];
     const [ended, status] = spawnAll([["apply", chain, "--dev", pair.near, "--json"], ["status"]], own);
     expect(json(ended!)).toMatchObject({ applied: [{ interface: pair.near, outcome: "created" }] });
     expect(status!.out).toContain(`${pair.near}: chain xe, generation 1`);

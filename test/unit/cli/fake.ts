@@ -73,6 +73,7 @@ const liveFigures: LiveFigures = {
 export const attachment: AttachmentStatus = {
   interface: "eth0",
   ifindex: 2,
+  namespace: { inode: 4026531833, kind: "own" },
   chain: "edge",
   end: "verdict",
   mode: "native",
@@ -80,6 +81,8 @@ export const attachment: AttachmentStatus = {
   since: new Date("2026-11-22T10:00:00"),
   defunct: false,
   moved: false,
+  pins: "/sys/fs/bpf/xdpgen/4026531833-2",
+  troubles: [],
   dispatcher: { id: 812, tag: "3043a46d948c6021", name: "xdpgen_edge", figures: liveFigures },
   sharedWith: [],
   programs: [

@@ -141,7 +141,7 @@ describe("the picture of a difference", () => {
     );
     const counts = { ...none.difference, code: true, counters: { from: true, to: false } };
     expect(text({ ...none, difference: counts })).not.toContain("another xdpgen");
-    expect(text({ ...none, repair: true })).toContain("a slot has lost its pin");
+    expect(text({ ...none, repair: true })).toContain("somebody removed a pin: all are made again");
   });
 
   const present = (rest: Partial<Preview["present"]>): string =>

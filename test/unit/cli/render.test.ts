@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { pictureOfPrograms } from "../../../src/codegen/index.ts";
+import type { AttachmentStatus } from "../../../src/loader/index.ts";
 import { formatAge } from "../../../src/cli/render/age.ts";
 import { renderDoctor } from "../../../src/cli/render/doctor.ts";
 import { renderFlow } from "../../../src/cli/render/flow.ts";
@@ -88,9 +89,42 @@ describe("status", () => {
 
 it("says of a chain that moved away where it runs, and no mode", () => {
   const { interface: _, mode: __, ...rest } = attachment;
-  const shown = renderStatus([{ ...rest, moved: true }], view);
-  expect(shown).toContain("interface 2 (moved to another network namespace): chain edge, generation 3\n");
-  expect(shown).not.toContain("NOT RUNNING");
+  const to = (namespace: AttachmentStatus["namespace"], device?: string): string =>
+    renderStatus([{ ...rest, ...(device && { interface: device }), namespace, moved: true }], view);
+  const unseen = to({ kind: "unseen" });
+  expect(unseen).toContain(
+    "interface 2 in a network namespace that cannot be seen from here: chain edge, generation 3\n",
+  );
+  expect(unseen).not.toContain("NOT RUNNING");
+  const blue = { inode: 4026532300, kind: "other" } as const;
+  expect(to({ ...blue, name: "blue", pid: 7 }, "eth1")).toMatch(
+    /^eth1 in network namespace blue \(4026532300\): chain edge[^]*`xdpgen detach` there find it/,
+  );
+  expect(to({ ...blue, pid: 7 }, "eth1")).toMatch(/^eth1 in network namespace of process 7 \(4026532300\): /);
+  expect(to(blue, "eth1")).toMatch(/^eth1 in network namespace 4026532300: /);
+});
+
+it("says of each trouble what is wrong and what mends it", () => {
+  const troubles: AttachmentStatus["troubles"] = [
+    { kind: "unbound", program: "denylist" },
+    { kind: "pin-removed", what: "link", pin: "/sys/fs/bpf/xdpgen/1-2/link" },
+    { kind: "pin-removed", what: "dispatcher", pin: "/sys/fs/bpf/xdpgen/1-2/gen-3/dispatcher" },
+    { kind: "map-unpinned", name: "totals", id: 12 },
+    { kind: "foreign-program", id: 9, name: "theirs" },
+    { kind: "pins-out-of-reach" },
+  ];
+  const shown = renderStatus([{ ...attachment, troubles }], view);
+  expect(shown.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  const text = shown.replaceAll(/\n +/g, " ");
+  for (const words of [
+    "NOT BOUND: denylist: somebody removed its slot's pin, and packets run past it; apply the chain again",
+    "the link has lost its pin /sys/fs/bpf/xdpgen/1-2/link: the chain ends when the process that holds it does; apply the",
+    "somebody removed the dispatcher's pin /sys/fs/bpf/xdpgen/1-2/gen-3/dispatcher: packets notice nothing; apply the",
+    "`bpftool map pin id 12 /sys/fs/bpf/xdpgen/4026531833-2/programs/NAME-HASH/maps/totals` keeps it",
+    "NOT RUNNING: program 9 (theirs) of somebody else is on xdpgen's link: `xdpgen apply --replace` takes it off",
+    "`xdpgen apply --replace` takes eth0 over, `xdpgen detach eth0` takes the chain off",
+  ])
+    expect(text).toContain(words);
 });
 
 describe("flow", () => {

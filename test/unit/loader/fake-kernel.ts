@@ -99,6 +99,7 @@ const alikeOf = ({
   readonly attachType?: string;
 }): string => (frags ? `${attachType} with frags` : attachType);
 
+const BPF_F_RDONLY_PROG = 0x80;
 const DEFINITION: MapDefinition = { type: 1, keySize: 4, valueSize: 8, maxEntries: 16, flags: 0 };
 
 export class FakeKernel implements Kernel {
@@ -237,6 +238,7 @@ export class FakeKernel implements Kernel {
       return {
         ...DEFINITION,
         valueSize: size,
+        flags: name.startsWith(".rodata") ? BPF_F_RDONLY_PROG : DEFINITION.flags,
         ...array,
         ...definition,
         name,
@@ -405,6 +407,8 @@ export class FakeKernel implements Kernel {
   waitForPackets = (): Promise<void> => Promise.resolve();
   testRun = () => Promise.resolve({ retval: 2, dataOut: new Uint8Array(), duration: 0 });
   interfaceIndex = (name: string): number => this.interfaces.get(name) ?? 0;
+  interfaceName = (index: number): string | undefined => [...this.interfaces].find(([, known]) => known === index)?.[0];
+  enterNetwork = (): void => {};
   tryLock = (): boolean => true;
   mountBpffs = (): void => {};
 

@@ -128,7 +128,7 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(calls).not.toContain("load");
     const shared = status(undefined, machine).map(({ ifindex, sharedWith }) => [ifindex, sharedWith]);
     expect(shared).toEqual([
-      [1, ["interface 2000002"]],
+      [1, ["b"]],
       [2_000_002, ["lo"]],
     ]);
     expect(running(w)[0]).toBe(running(w)[1]);

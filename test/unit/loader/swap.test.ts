@@ -293,7 +293,8 @@ describe("leftovers", () => {
     using w = world();
     for (const folder of ["42-2000000", "41-1"]) {
       mkdirSync(`${w.root}/${folder}/gen-1`, { recursive: true });
-      writeFileSync(`${w.root}/${folder}/gen-1/dispatcher`, "99");
+      using dispatcher = w.kernel.foreign("never_attached");
+      w.kernel.pin(dispatcher.number, `${w.root}/${folder}/gen-1/dispatcher`);
     }
     await detach("lo", { machine: w.machine() });
     expect(w.pins()).toEqual([]);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Chain, Linkage, Program } from "../../../src/chain/chain.ts";
 import type { SwapListener } from "../../../src/loader/events.ts";
 import type { Machine } from "../../../src/loader/machine.ts";
+import type { Namespaces } from "../../../src/loader/namespaces.ts";
 import type { Kernel } from "../../../src/loader/kernel.ts";
 import { compile } from "../../support/objects.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
@@ -34,10 +35,11 @@ export function world(options: FakeOptions = {}): World {
     }
   };
   const files = (): string[] => walk(root).toSorted();
+  const seen: Namespaces = { byInode: new Map(), complete: true };
   return {
     kernel,
     root,
-    machine: (other = kernel) => ({ kernel: other, root, netns: 42 }),
+    machine: (other = kernel) => ({ kernel: other, root, netns: 42, namespaces: () => seen }),
     pins: () => files().map((path) => path.slice(root.length + 1)),
     snapshot: () => ({
       pins: files().map((path) => [path, readFileSync(path, "utf8")]),

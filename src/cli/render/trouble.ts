@@ -1,0 +1,50 @@
+/** What is wrong with an attachment and what mends it, a sentence each. */
+import type { AttachmentStatus, Trouble } from "../../loader/index.ts";
+
+/** The worst first: what packets notice. */
+export function troubleTexts(attachment: AttachmentStatus): readonly string[] {
+  const { defunct, moved, namespace, troubles } = attachment;
+  return [
+    ...(defunct ? [defunctText(attachment)] : []),
+    ...troubles.map((trouble) => troubleText(trouble, attachment)),
+    ...(moved && namespace.kind === "other"
+      ? [
+          "its interface was moved there from another network namespace: `xdpgen apply` and `xdpgen detach` there find it",
+        ]
+      : []),
+  ];
+}
+
+function defunctText({ interface: device, namespace, ifindex }: AttachmentStatus): string {
+  if (device !== undefined)
+    return "NOT RUNNING: somebody detached the link or removed its pin, or another interface had this index; apply the chain again";
+  const what =
+    namespace.kind === "gone" ? "its network namespace is gone" : `the interface (index ${ifindex}) was removed`;
+  return `NOT RUNNING: ${what}; the next \`xdpgen apply\` or \`xdpgen detach\` of any interface clears what is left`;
+}
+
+function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }: AttachmentStatus): string {
+  switch (trouble.kind) {
+    case "unbound":
+      return `NOT BOUND: ${trouble.program}: somebody removed its slot's pin, and packets run past it; apply the chain again`;
+    case "foreign-program":
+      return (
+        `NOT RUNNING: program ${trouble.id} (${trouble.name}) of somebody else is on xdpgen's link: ` +
+        `\`xdpgen apply --replace\` takes it off, \`xdpgen detach ${device}\` leaves the interface without one`
+      );
+    case "pin-removed":
+      return trouble.what === "link"
+        ? `the link has lost its pin ${trouble.pin}: the chain ends when the process that holds it does; apply the chain again`
+        : `somebody removed the ${trouble.what}'s pin ${trouble.pin}: packets notice nothing; apply the chain again`;
+    case "map-unpinned":
+      return (
+        `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +
+        `\`bpftool map pin id ${trouble.id} ${pins ?? ""}/programs/NAME-HASH/maps/${trouble.name}\` keeps it`
+      );
+    case "pins-out-of-reach":
+      return (
+        "its pins are out of reach, in another bpffs: as long as that is mounted the chain runs; " +
+        `\`xdpgen apply --replace\` takes ${device} over, \`xdpgen detach ${device}\` takes the chain off`
+      );
+  }
+}
