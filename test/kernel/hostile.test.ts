@@ -1,0 +1,524 @@
+/**
+ * What others may do to a running chain: pins removed by hand, `xdp off`, bpffs gone, interfaces that go down or whose MTU grows,
+ * namespaces that end. Each has one answer, which docs/recovery.md tells: what packets meet, what status says, what mends it.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Linkage } from "../../src/chain/index.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import {
+  attach,
+  type AttachmentStatus,
+  clearDefunct,
+  detach,
+  open,
+  openKernel,
+  openMap,
+  preview,
+  status,
+} from "../../src/loader/index.ts";
+import { networkNamespace } from "../../src/loader/interface.ts";
+import type { Machine } from "../../src/loader/machine.ts";
+import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
+import { commandLinkages } from "../support/linkages.ts";
+import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { type Veth, veth } from "../support/veth.ts";
+import { numbered } from "../unit/loader/world.ts";
+import { run } from "./cli/run.ts";
+import { attachmentFolder, tree } from "./cli/world.ts";
+
+const NAMESPACE = `xh-${process.pid}`;
+
+let pair: Veth;
+beforeAll(async () => {
+  requireBpffs(openKernel(), () => {});
+  // Threads stay in the namespace in which they were made: all are made here.
+  await readFile("/proc/self/status");
+});
+beforeEach(() => {
+  pair = veth("xh");
+});
+afterEach(async () => {
+  if (openKernel().interfaceIndex(pair.far) !== 0) {
+    await detach(pair.far);
+    expect(tree(folder())).toEqual([]);
+  }
+  // The other end may be in a namespace that is on its way out, and take this one along.
+  spawnSync("ip", ["link", "del", pair.far]);
+});
+
+const chain = (linkage: Linkage, ...programs: readonly number[]) =>
+  chainOf(
+    programs.map((k) => numbered(k)),
+    { linkage },
+  );
+/** Counts, so that a map can be told from an empty one. */
+const counting = (linkage: Linkage, ...programs: readonly number[]) =>
+  chainOf([{ ...sampleProgram("counter"), priority: 0 }, ...programs.map((k) => numbered(k))], { linkage });
+
+const folder = (): string => attachmentFolder(openKernel().interfaceIndex(pair.far));
+const ofFar = (): AttachmentStatus => status(pair.far)[0]!;
+const shown = async (): Promise<string> => (await run(["status", pair.far], { columns: 1000 })).out;
+const ip = (...args: readonly string[]): string => execFileSync("ip", args, { encoding: "utf8" });
+/** The id of the program that the interface itself says that it runs; 0 for none. */
+function hook(device = pair.far): number {
+  const { native, generic } = openKernel().queryXdp(openKernel().interfaceIndex(device));
+  return native || generic;
+}
+
+/** Which programs a packet meets, by the live dispatcher's own doing. */
+async function running(): Promise<readonly number[]> {
+  await using live = await open(pair.far);
+  const { dataOut } = await live.testRun({ data: verdictPacket([2, 2, 2, 2, 2, 2]) });
+  return visited(dataOut);
+}
+
+/** Sends one packet through a chain that counts; the count is kept with its map. */
+async function count(): Promise<void> {
+  await using live = await open(pair.far);
+  await live.testRun({ data: new Uint8Array(64) });
+}
+
+function counted(): string {
+  const { pin } = ofFar().programs[0]!.maps.find(({ name }) => name === "totals")!;
+  using map = openMap(pin);
+  return Buffer.from(map.lookup(new Uint8Array(4))).toString("hex");
+}
+
+describe.each(commandLinkages)("linkage %s", (linkage) => {
+  describe("a pin is removed by hand", () => {
+    it("the link's: the chain ends, and the next apply attaches it with its maps", async () => {
+      await attach(counting(linkage, 1), pair.far);
+      await count();
+      const before = counted();
+      unlinkSync(`${folder()}/link`);
+      await eventually(() => hook() === 0 || undefined);
+      expect(ofFar()).toMatchObject({ defunct: true, chain: "test", generation: 1 });
+      expect(await shown()).toMatch(/NOT RUNNING: somebody detached the link or removed its pin/);
+      expect(await preview(counting(linkage, 1), pair.far)).toMatchObject({
+        outcome: "created",
+        generation: 2,
+        present: { link: "defunct", chain: "test" },
+      });
+      expect((await attach(counting(linkage, 1), pair.far)).result).toMatchObject({
+        outcome: "created",
+        generation: 2,
+      });
+      expect(counted()).toBe(before);
+      expect(ofFar()).toMatchObject({ defunct: false, troubles: [] });
+    });
+
+    it("the link's, and nobody applies: detach clears the rest", async () => {
+      await attach(chain(linkage, 1), pair.far);
+      unlinkSync(`${folder()}/link`);
+      await eventually(() => hook() === 0 || undefined);
+      expect(await detach(pair.far)).toEqual({ detached: true });
+      expect(tree(folder())).toEqual([]);
+      expect(await detach(pair.far)).toEqual({ detached: false });
+    });
+
+    it("the link's, while a process holds the link: the chain runs on, nothing is cleared under it, and apply pins it", async () => {
+      await attach(chain(linkage, 1, 2), pair.far);
+      using link = openKernel().openPin(`${folder()}/link`);
+      unlinkSync(`${folder()}/link`);
+      const left = tree(folder());
+      const pin = { kind: "pin-removed", what: "link", pin: `${folder()}/link` };
+      expect(ofFar()).toMatchObject({ defunct: false, mode: "native", troubles: [pin] });
+      expect(await shown()).toContain("the chain ends when the process that holds it does; apply the chain again");
+      // From another namespace the interface cannot be seen; here another command clears what it may.
+      elsewhere(() => clearDefunct());
+      clearDefunct();
+      expect(tree(folder())).toEqual(left);
+      expect(await running()).toEqual([1, 2]);
+      expect((await attach(chain(linkage, 1, 2), pair.far)).result).toMatchObject({ outcome: "unchanged" });
+      expect(ofFar()).toMatchObject({ defunct: false, troubles: [] });
+      link.close();
+      expect(await running()).toEqual([1, 2]);
+    });
+
+    it("the dispatcher's: packets notice nothing, and the next apply makes a new generation with all pins", async () => {
+      await attach(chain(linkage, 1, 2), pair.far);
+      unlinkSync(`${folder()}/gen-1/dispatcher`);
+      expect(await running()).toEqual([1, 2]);
+      expect(ofFar().troubles).toEqual([
+        { kind: "pin-removed", what: "dispatcher", pin: `${folder()}/gen-1/dispatcher` },
+      ]);
+      expect(await preview(chain(linkage, 1, 2), pair.far)).toMatchObject({ outcome: "swapped", repair: true });
+      await attach(chain(linkage, 1, 2), pair.far);
+      expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
+    });
+
+    it("a map's: the chain keeps the map, status says how to pin it, and then a swap keeps it too", async () => {
+      await attach(counting(linkage, 1), pair.far);
+      await count();
+      const before = counted();
+      const { pin, id } = ofFar().programs[0]!.maps.find(({ name }) => name === "totals")!;
+      unlinkSync(pin);
+      expect(ofFar().troubles).toEqual([{ kind: "map-unpinned", name: "totals", id }]);
+      expect(await shown()).toContain(
+        `\`bpftool map pin id ${id} ${folder()}/programs/NAME-HASH/maps/totals\` keeps it`,
+      );
+      const planned = await preview(counting(linkage, 1, 2), pair.far);
+      // An extension that stays keeps its maps by itself.
+      const contents = linkage === "freplace" ? "kept" : "empty";
+      expect(planned.difference.programs[0]!.maps).toContainEqual({ program: "counter", name: "totals", contents });
+      execFileSync("bpftool", ["map", "pin", "id", `${id}`, pin]);
+      await attach(counting(linkage, 1, 2), pair.far);
+      expect(counted()).toBe(before);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
+    it("a map's, and nobody pins it: plan says that a swap that loads its program anew empties it", async () => {
+      await attach(counting(linkage, 1), pair.far);
+      await count();
+      unlinkSync(ofFar().programs[0]!.maps.find(({ name }) => name === "totals")!.pin);
+      const other = linkage === "call" ? "inline" : "call";
+      const planned = await preview(counting(other, 1, 2), pair.far);
+      const [counter] = planned.difference.programs;
+      expect(counter!.maps).toContainEqual({ program: "counter", name: "totals", contents: "empty" });
+      await attach(counting(other, 1, 2), pair.far);
+      expect(counted()).toMatch(/^0+$/);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
+    it.runIf(linkage === "freplace")("a slot's link: packets run past its program until the next apply", async () => {
+      await attach(chain(linkage, 1, 2), pair.far);
+      unlinkSync(`${folder()}/gen-1/slot-p1`);
+      await openKernel().waitForPackets();
+      expect(await running()).toEqual([2]);
+      expect(ofFar().troubles).toEqual([{ kind: "unbound", program: "p1" }]);
+      expect(await shown()).toContain("NOT BOUND: p1");
+      expect(await preview(chain(linkage, 1, 2), pair.far)).toMatchObject({ outcome: "swapped", repair: true });
+      await attach(chain(linkage, 1, 2), pair.far);
+      expect(await running()).toEqual([1, 2]);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
+    it.runIf(linkage === "freplace")(
+      "a program's: packets notice nothing, and the next apply pins one again",
+      async () => {
+        await attach(chain(linkage, 1, 2), pair.far);
+        const pin = tree(folder()).find((path) => /p1-\w+\/program$/.test(path))!;
+        unlinkSync(pin);
+        expect(await running()).toEqual([1, 2]);
+        const { programs, troubles } = ofFar();
+        expect(troubles).toEqual([{ kind: "pin-removed", what: "program", pin }]);
+        expect(programs.every(({ id }) => id !== undefined)).toBe(true);
+        await attach(chain(linkage, 1, 2), pair.far);
+        expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
+        expect(await running()).toEqual([1, 2]);
+      },
+    );
+  });
+
+  it("an interface that is down keeps its chain, takes another, and runs that when it is up again", async () => {
+    await attach(chain(linkage, 1), pair.far);
+    ip("link", "set", pair.far, "down");
+    expect(ofFar()).toMatchObject({ defunct: false, mode: "native", troubles: [] });
+    expect((await attach(chain(linkage, 2), pair.far)).result).toMatchObject({ outcome: "swapped" });
+    ip("link", "set", pair.far, "up");
+    expect(hook()).toBe(ofFar().dispatcher.id);
+    expect(await running()).toEqual([2]);
+  });
+
+  it("bpffs is unmounted: with its last mount the chain ends, and nothing is left of it", async () => {
+    using other = bpffs();
+    await attach(chain(linkage, 1, 2), pair.far, { machine: other.machine });
+    expect(hook()).not.toBe(0);
+    execFileSync("umount", [other.path]);
+    await eventually(() => hook() === 0 || undefined);
+    expect(status(undefined, other.machine)).toEqual([]);
+    expect((await attach(chain(linkage, 1), pair.far)).result).toMatchObject({ outcome: "created", generation: 1 });
+  });
+
+  it("bpffs is unmounted here and mounted elsewhere: the chain runs, is shown, refused, and detached", async () => {
+    using other = bpffs();
+    await attach(chain(linkage, 1, 2), pair.far, { machine: other.machine });
+    const { dispatcher } = status(pair.far, other.machine)[0]!;
+    expect(ofFar()).toMatchObject({
+      chain: "test",
+      dispatcher,
+      mode: "native",
+      troubles: [{ kind: "pins-out-of-reach" }],
+    });
+    expect(ofFar().pins).toBeUndefined();
+    expect(await shown()).toMatch(/its pins are out of reach, in another bpffs/);
+    const attempt = attach(chain(linkage, 3), pair.far);
+    await expect(attempt).rejects.toMatchObject({ code: "interface-occupied" });
+    await expect(attempt).rejects.toThrow(/chain test of xdpgen, with its pins out of reach[^]*nothing was changed/);
+    expect(hook()).toBe(dispatcher.id);
+    expect(await detach(pair.far)).toEqual({ detached: true });
+    expect(hook()).toBe(0);
+    expect(status(pair.far, other.machine)).toMatchObject([{ defunct: true }]);
+    await detach(pair.far, { machine: other.machine });
+    expect(tree(other.machine.root)).toEqual([]);
+  });
+
+  it("what a process is building is neither cleared nor shown, from another network namespace either", async () => {
+    const swept: number[] = [];
+    const shownMeanwhile: AttachmentStatus[] = [];
+    const kernel = openKernel();
+    // Before each call that a first attachment makes, everybody clears.
+    const busy = new Proxy(kernel, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target);
+        if (typeof value !== "function" || !["pin", "linkXdp", "linkExtension"].includes(String(key))) return value;
+        return (...args: unknown[]): unknown => {
+          swept.push(
+            clearDefunct(),
+            elsewhere(() => clearDefunct()),
+          );
+          shownMeanwhile.push(...status(pair.far));
+          return (value as (...a: unknown[]) => unknown).apply(target, args);
+        };
+      },
+    });
+    const machine: Machine = { ...own(), kernel: busy };
+    await attach(chain(linkage, 1, 2), pair.far, { machine });
+    // Not before its link is pinned is it an attachment.
+    expect(shownMeanwhile).toEqual([]);
+    expect(swept.length).toBeGreaterThan(3);
+    expect(swept.every((cleared) => cleared === 0)).toBe(true);
+    expect(await running()).toEqual([1, 2]);
+    expect(ofFar().troubles).toEqual([]);
+  });
+});
+
+it("`xdp off`, bpftool and xdp-loader are refused by the kernel: the link holds its place", async () => {
+  await attach(chain("call", 1), pair.far);
+  const { dispatcher } = ofFar();
+  const pins = tree(folder());
+  const off = [
+    ["ip", "link", "set", "dev", pair.far, "xdp", "off"],
+    ["ip", "link", "set", "dev", pair.far, "xdpdrv", "off"],
+    ["bpftool", "net", "detach", "xdp", "dev", pair.far],
+    ["xdp-loader", "unload", pair.far, "--all"],
+  ];
+  for (const [command = "", ...args] of off) {
+    const { status: code, stderr } = spawnSync(command, args, { encoding: "utf8" });
+    expect({ command, refused: code !== 0, stderr }).toEqual({
+      command,
+      refused: true,
+      stderr: expect.stringMatching(/Can't replace active BPF XDP link|Device or resource busy/i) as string,
+    });
+  }
+  // In the other mode there is nothing to take off.
+  spawnSync("ip", ["link", "set", "dev", pair.far, "xdpgeneric", "off"]);
+  expect(hook()).toBe(dispatcher.id);
+  expect(tree(folder())).toEqual(pins);
+  expect(ofFar()).toMatchObject({ dispatcher, troubles: [] });
+});
+
+it("somebody else's program on xdpgen's link is shown, and no other attachment is hidden by it", async () => {
+  const kernel = openKernel();
+  await attach(chain("call", 1), pair.far);
+  await attach(chain("call", 2), pair.near);
+  using object = kernel.openObject(verdictObject(9), "theirs");
+  object.programs[0]!.makeXdp();
+  object.load();
+  using link = kernel.openPin(`${folder()}/link`);
+  using ours = kernel.programById(kernel.linkInfo(link.number).programId);
+  kernel.updateLink(link.number, object.programs[0]!.fd(), ours.number);
+  expect(status().filter(({ interface: name }) => name === pair.near || name === pair.far)).toHaveLength(2);
+  expect(ofFar()).toMatchObject({ chain: "test", troubles: [{ kind: "foreign-program", name: "verdict_9" }] });
+  expect(await shown()).toMatch(/NOT RUNNING: program \d+ \(verdict_9\) of somebody else is on xdpgen's link/);
+  await attach(chain("call", 1), pair.far, { replace: true });
+  expect(ofFar().troubles).toEqual([]);
+  await detach(pair.near);
+});
+
+describe("an MTU that is larger than a chain without frags may see", () => {
+  it("is refused by the kernel while the chain runs", async () => {
+    await attach(chain("call", 1), pair.far);
+    const { status: code, stderr } = spawnSync("ip", ["link", "set", pair.near, "mtu", "9000"], { encoding: "utf8" });
+    expect(code).not.toBe(0);
+    expect(stderr).toMatch(/mtu greater than device maximum/i);
+    expect(ofFar()).toMatchObject({ mode: "native", troubles: [] });
+  });
+
+  it("that is there before the chain: native mode is refused with the reason, auto is generic", async () => {
+    ip("link", "set", pair.near, "mtu", "9000");
+    const native = attach(chain("call", 1), pair.far, { mode: "native" });
+    await expect(native).rejects.toMatchObject({ code: "environment" });
+    await expect(native).rejects.toThrow(/\(ERANGE: its MTU, or that of its peer,[^]*xdp\.frags/);
+    const lines: string[] = [];
+    const live = await attach(chain("call", 1), pair.far, { report: (line) => lines.push(line) });
+    expect(live.status().mode).toBe("generic");
+    expect(lines.join("\n")).toMatch(/\(ERANGE: its MTU/);
+  });
+
+  it("a chain with frags is not swapped for one without: the old one runs on", async () => {
+    const frags = chainOf([{ ...testProgram("frags"), function: "xdp_frags" }], { linkage: "call" });
+    await attach(frags, pair.far, { mode: "native" });
+    ip("link", "set", pair.near, "mtu", "9000");
+    const { dispatcher } = ofFar();
+    const pins = tree(folder());
+    const attempt = attach(chain("call", 1), pair.far);
+    await expect(attempt).rejects.toThrow(/ERANGE[^]*MTU[^]*xdp\.frags[^]*nothing was changed/);
+    expect(ofFar()).toMatchObject({ dispatcher, generation: 1, troubles: [] });
+    expect(tree(folder())).toEqual(pins);
+    ip("link", "set", pair.near, "mtu", "1500");
+    expect((await attach(chain("call", 1), pair.far)).result).toMatchObject({ outcome: "swapped" });
+  });
+});
+
+describe("other network namespaces on the same bpffs", () => {
+  beforeEach(() => void ip("netns", "add", NAMESPACE));
+  afterEach(() => {
+    if (existsSync(`/run/netns/${NAMESPACE}`)) ip("netns", "del", NAMESPACE);
+    clearDefunct();
+  });
+
+  it("are shown with their name, and by the process that is in them; what runs here is not theirs", async () => {
+    ip("link", "set", pair.near, "netns", NAMESPACE);
+    await attach(chain("call", 1), pair.far);
+    await elsewhereAsync(() => attach(chain("call", 2), pair.near, { machine: own() }));
+    const there = status().find(({ interface: name }) => name === pair.near)!;
+    expect(there).toMatchObject({ moved: false, defunct: false, mode: "native", troubles: [] });
+    expect(there.namespace).toMatchObject({ kind: "other", name: NAMESPACE });
+    expect(status(pair.far)).toHaveLength(1);
+    expect((await run(["status"])).out).toMatch(
+      new RegExp(`^${pair.near} in network namespace ${NAMESPACE} \\(\\d+\\): chain test`, "m"),
+    );
+    const listed = JSON.parse((await run(["status", "--json"])).out) as AttachmentStatus[];
+    expect(listed.map(({ namespace }) => namespace.kind)).toEqual(["own", "other"]);
+    // All of this namespace is not all of the machine.
+    await run(["detach", "--all"]);
+    expect(status()).toMatchObject([{ interface: pair.near, defunct: false }]);
+  });
+
+  it("one that ends takes its interfaces along: told, and cleared by the next command", async () => {
+    ip("link", "set", pair.near, "netns", NAMESPACE);
+    await elsewhereAsync(() => attach(chain("call", 2), pair.near, { machine: own() }));
+    const { namespace } = status().find(({ interface: name }) => name === pair.near)!;
+    ip("netns", "del", NAMESPACE);
+    const gone = await eventually(() => status().find((one) => one.namespace.inode === namespace.inode && one.defunct));
+    expect(gone).toMatchObject({ namespace: { kind: "gone" } });
+    expect((await run(["status"], { columns: 1000 })).out).toMatch(
+      /^interface \d+ \(gone\) in network namespace \d+, which is gone: chain test[^]*NOT RUNNING: its network namespace is gone/m,
+    );
+    clearDefunct();
+    expect(status().some((one) => one.namespace.inode === namespace.inode)).toBe(false);
+  });
+
+  it("clear nothing of an interface that exists, whatever became of its link", async () => {
+    await attach(counting("call", 1), pair.far);
+    await count();
+    const before = counted();
+    execFileSync("bpftool", ["link", "detach", "pinned", `${folder()}/link`]);
+    const left = tree(folder());
+    elsewhere(() => clearDefunct());
+    expect(tree(folder())).toEqual(left);
+    await attach(counting("call", 1), pair.far);
+    expect(counted()).toBe(before);
+  });
+
+  it("an interface that comes back finds its chain and its pins", async () => {
+    await attach(counting("call", 1), pair.far);
+    await count();
+    const before = counted();
+    ip("link", "set", pair.far, "netns", NAMESPACE);
+    expect(status().find(({ chain: name }) => name === "test")).toMatchObject({
+      interface: pair.far,
+      moved: true,
+      namespace: { kind: "other", name: NAMESPACE },
+    });
+    expect(
+      (await elsewhereAsync(() => attach(counting("call", 1), pair.far, { machine: own() }))).result,
+    ).toMatchObject({
+      outcome: "unchanged",
+    });
+    ip("-n", NAMESPACE, "link", "set", pair.far, "netns", `${process.pid}`);
+    expect((await attach(counting("call", 1, 2), pair.far)).result).toMatchObject({
+      outcome: "swapped",
+      generation: 2,
+    });
+    expect(counted()).toBe(before);
+  });
+});
+
+it("a handle follows its interface when it is renamed, and not the name", async () => {
+  const live = await attach(chain("call", 1), pair.far);
+  ip("link", "set", pair.far, "down");
+  ip("link", "set", pair.far, "name", "xh-renamed");
+  ip("link", "set", pair.near, "down");
+  ip("link", "set", pair.near, "name", pair.far);
+  try {
+    expect(live.status()).toMatchObject({ interface: "xh-renamed", generation: 1 });
+    expect(await live.update(chain("call", 2))).toMatchObject({ outcome: "swapped" });
+    expect(live.status()).toMatchObject({ interface: "xh-renamed", generation: 2 });
+    expect(hook(pair.far)).toBe(0);
+    expect(await live.detach()).toEqual({ detached: true });
+  } finally {
+    ip("link", "set", pair.far, "name", pair.near);
+    ip("link", "set", "xh-renamed", "name", pair.far);
+  }
+});
+
+const own = (): Machine => ({ kernel: openKernel(), root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() });
+
+/** Runs in another network namespace, which is made for it where there is none; the bpffs is the same. */
+function elsewhere<T>(work: () => T): T {
+  const made = !existsSync(`/run/netns/${NAMESPACE}`);
+  if (made) ip("netns", "add", NAMESPACE);
+  try {
+    const back = enter(`/run/netns/${NAMESPACE}`);
+    try {
+      return work();
+    } finally {
+      back();
+    }
+  } finally {
+    if (made) ip("netns", "del", NAMESPACE);
+  }
+}
+
+/** The same for what waits; nothing else goes on in this process meanwhile. */
+async function elsewhereAsync<T>(work: () => Promise<T>): Promise<T> {
+  const back = enter(`/run/netns/${NAMESPACE}`);
+  try {
+    return await work();
+  } finally {
+    back();
+  }
+}
+
+function enter(path: string): () => void {
+  const [home, there] = ["/proc/thread-self/ns/net", path].map((file) => openSync(file, "r")) as [number, number];
+  openKernel().enterNetwork(there);
+  return () => {
+    openKernel().enterNetwork(home);
+    closeSync(home);
+    closeSync(there);
+  };
+}
+
+/** A bpffs of its own, which is unmounted in the end. */
+function bpffs(): { readonly path: string; readonly machine: Machine } & Disposable {
+  const path = mkdtempSync(join(tmpdir(), "xdpgen-bpffs-"));
+  execFileSync("mount", ["-t", "bpf", "bpf", path]);
+  mkdirSync(`${path}/xdpgen`);
+  return {
+    path,
+    machine: { ...own(), root: `${path}/xdpgen` },
+    [Symbol.dispose]: () => {
+      spawnSync("umount", [path]);
+      rmdirSync(path);
+    },
+  };
+}
+
+/** What the kernel does a little later, such as taking down a namespace. */
+async function eventually<T>(look: () => T | undefined): Promise<T> {
+  for (let tries = 0; ; tries++) {
+    const found = look();
+    if (found !== undefined) return found;
+    if (tries === 200) throw new Error("it did not come to pass in ten seconds");
+    await setTimeout(50);
+  }
+}
