@@ -347,7 +347,9 @@ describe("an MTU that is larger than a chain without frags may see", () => {
     await expect(native).rejects.toMatchObject({ code: "environment" });
     await expect(native).rejects.toThrow(/\(ERANGE: its MTU, or that of its peer,[^]*xdp\.frags/);
     const lines: string[] = [];
-    const live = await attach(chain("call", 1), pair.far, { report: (line) => lines.push(line) });
+    const live = await attach(chain("call", 1), pair.far, {
+      events: (event) => event.kind === "notice" && lines.push(event.message),
+    });
     expect(live.status().mode).toBe("generic");
     expect(lines.join("\n")).toMatch(/\(ERANGE: its MTU/);
   });

@@ -1,7 +1,7 @@
 /** Which network namespaces are seen, and what is cleared of an attachment whose namespace is or is not. */
 import { mkdirSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { attach, clearDefunct } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, clearDefunct } from "../../../src/loader/attachment.ts";
 import { networkNamespace } from "../../../src/loader/interface.ts";
 import {
   mountedNamespaces,
@@ -10,6 +10,7 @@ import {
   networkNamespaces,
 } from "../../../src/loader/namespaces.ts";
 import { CHANGED, untilSettled } from "../../../src/loader/settle.ts";
+import { status } from "../../../src/loader/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, world } from "./world.ts";
 
@@ -82,6 +83,19 @@ describe("an attachment of another namespace that runs nothing", () => {
     expect(cleared(2, none(false))).toBe(false);
     expect(cleared(2, none(true))).toBe(true);
   });
+});
+
+it("what a removed interface shared goes on with the others, whose pins are their own", async () => {
+  using w = world();
+  w.kernel.interfaces.set("b", 2_000_000);
+  const machine = w.machine();
+  await attachAll(chain("freplace", numbered(1)), ["lo", "b"], { machine });
+  expect(status("lo", machine)).toMatchObject([{ sharedWith: ["b"] }]);
+  w.kernel.deleteInterface("b");
+  expect(clearDefunct({ machine })).toBe(1);
+  expect(w.pins().filter((pin) => pin.startsWith("42-2000000"))).toEqual([]);
+  expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(1);
+  expect(status(undefined, machine)).toMatchObject([{ interface: "lo", sharedWith: [], troubles: [] }]);
 });
 
 describe("reading what others change", () => {
