@@ -188,14 +188,14 @@ function chainOf(
   programs: readonly ProgramStatus[],
 ): Pick<AttachmentStatus, "chain" | "end" | "generation" | "since" | "dispatcher" | "programs"> {
   const { id, tag, name, loadTime } = programInfo;
-  using program = kernel.programById(id);
+  using fd = kernel.programById(id);
   const counts = manifest.counters && countsOf(kernel, programInfo, programs.length);
   return {
     chain: manifest.chain,
     end: manifest.end,
     generation,
     since: sinceBoot(loadTime),
-    dispatcher: { id, tag, name, figures: liveFigures(kernel, program.number, programInfo) },
+    dispatcher: { id, tag, name, figures: liveFigures(kernel, fd.number, programInfo) },
     programs: programs.map((program, index) => ({ ...program, ...(counts && { counts: counts[index]! }) })),
   };
 }
