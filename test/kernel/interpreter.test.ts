@@ -18,6 +18,8 @@ const PROGRAMS = 24;
 /** Whether the kernel knows signed division, sign extension and unconditional swaps: all came with one release. */
 const hasVersion4 = has("signed division and remainder");
 
+const hasFetch = has("atomic operations that fetch, or other than +=");
+
 const value = fc.oneof(
   fc.constantFrom(0n, 1n, -1n, 2n ** 63n, 2n ** 31n, -(2n ** 31n), 0xffff_ffffn),
   fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n),
@@ -46,7 +48,10 @@ const slot = fc.integer({ min: -8, max: -1 }).map((n) => n * 8);
 const stack: fc.Arbitrary<Instruction>[] = [
   fc
     .tuple(
-      fc.constantFrom(...builder(/^stx(B|H|W|Dw)$/), ...builder(/^(atomic|xchg|cmpxchg).*(W|Dw)$/)),
+      fc.constantFrom(
+        ...builder(/^stx(B|H|W|Dw)$/),
+        ...builder(hasFetch ? /^(atomic|xchg|cmpxchg).*(W|Dw)$/ : /^atomicAdd(W|Dw)$/),
+      ),
       slot,
       register,
     )

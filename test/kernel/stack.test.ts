@@ -15,10 +15,11 @@ const PIN = "/sys/fs/bpf/xdpgen-stack";
 /** What the verifier says of the first program: bytes of each function, the main one first. Undefined where it refuses it. */
 function verified(bytes: Uint8Array): readonly number[] | undefined {
   return withFile(bytes, (path) => {
-    const { stdout, stderr } = spawnSync("bpftool", ["-d", "prog", "load", path, PIN, "type", "xdp"], {
+    const { status, stdout, stderr } = spawnSync("bpftool", ["-d", "prog", "load", path, PIN, "type", "xdp"], {
       encoding: "utf8",
     });
     rmSync(PIN, { force: true });
+    if (status !== 0) return undefined;
     return /^stack depth ([\d+]+)$/m.exec(`${stdout}${stderr}`)?.[1]?.split("+").map(Number);
   });
 }

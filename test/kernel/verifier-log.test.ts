@@ -91,6 +91,6 @@ function isKnown(opcode: number): boolean {
   const rest = asm.encode([asm.mov64Imm(R0, 0), asm.exit()]);
   const instructions = Uint8Array.of(...instruction, ...rest);
   const { log } = openKernel().verify({ type: "xdp", name: "opcode", instructions });
-  // Of loads the mode is looked at before the table.
-  return !/unknown opcode|BPF_LDX uses reserved fields/.test(log);
+  // Of loads, and before Linux 5.12 of stores, the mode is looked at before the table.
+  return !/unknown opcode|BPF_(LDX|STX) uses reserved fields/.test(log);
 }
