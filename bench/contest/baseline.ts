@@ -27,31 +27,36 @@ export interface Difference {
   readonly linkage: Linkage;
   /** Undefined for one that the baseline has not. */
   readonly was: number | undefined;
-  readonly is: number;
+  /** Undefined for one that could not be counted. */
+  readonly is: number | undefined;
 }
 
 export function compareToBaseline(rows: readonly Row[], baseline = readBaseline()): readonly Difference[] {
   return [...counted(rows)].flatMap(([work, counts]) =>
     LINKAGES.flatMap((linkage): readonly Difference[] => {
       const [was, is] = [baseline.instructions[work]?.[linkage], counts[linkage]];
-      return is === undefined || is === was ? [] : [{ work, linkage, was, is }];
+      return is === was ? [] : [{ work, linkage, was, is }];
     }),
   );
 }
 
-/** What is a failure: counts that rose, and those that nobody agreed to. */
+/** What is a failure: counts that rose, that nobody agreed to, or that are gone. */
 export function showDifference(all: readonly Difference[]): readonly string[] {
-  const risen = all.filter(({ was, is }) => was === undefined || is > was);
+  const risen = all.filter(({ was, is }) => was === undefined || is === undefined || is > was);
   if (risen.length === 0) return [];
   const width = Math.max(...risen.map(({ work }) => work.length)) + 2;
   return [
     `instructions per packet, above the empty run, rose against ${FILE}:`,
     ...risen.map(({ work, linkage, was, is }) => {
-      const change = was === undefined ? `${is}, which the baseline has not` : `${was} -> ${is}  (+${is - was})`;
-      return `  ${work.padEnd(width)}${linkage.padEnd(10)}${change}`;
+      return `  ${work.padEnd(width)}${linkage.padEnd(10)}${changeOf(was, is)}`;
     }),
     "where that is meant, `npm run bench -- instructions --update-baseline` and the reason in the commit",
   ];
+}
+
+function changeOf(was: number | undefined, is: number | undefined): string {
+  if (is === undefined) return `${was}, and not counted now`;
+  return was === undefined ? `${is}, which the baseline has not` : `${was} -> ${is}  (+${is - was})`;
 }
 
 /** Writes the counts of these rows, and keeps those of works that were not measured. */

@@ -88,6 +88,11 @@ describe("the baseline", () => {
     expect(showDifference(compareToBaseline(rows, baseline(199))).join("\n")).toMatch(/call +199 -> 200 {2}\(\+1\)/);
   });
 
+  it("is missed by what could not be counted", () => {
+    const gone = rows.filter(({ contestant }) => contestant !== "call");
+    expect(showDifference(compareToBaseline(gone, baseline(200))).join("\n")).toContain("200, and not counted now");
+  });
+
   it("is missed by what it has not", () => {
     const empty = { kernel: "", clang: "", instructions: {} };
     expect(showDifference(compareToBaseline(rows, empty)).join("\n")).toContain("200, which the baseline has not");
