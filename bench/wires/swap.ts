@@ -5,10 +5,11 @@
  *     linkage, programs
  *     milliseconds    {min, median, max} of the whole call
  *     steps           medians of its parts, in ms: `read` what runs, `open` objects (libbpf parses them), `load` (maps, BTF,
- *                     verifier, JIT), `bind` extensions to slots, `pin`, `commit` (bpf_link_update), `grace` (waiting until no
- *                     packet is in the old dispatcher: the kernel's own RCU grace period), `own` (all the rest: synthesis of
- *                     the dispatcher, locks and files)
- *     graceShare      of the whole, by the medians
+ *                     verifier, JIT), `bind` extensions to slots, `pin`, `commit` (bpf_link_update, which ends with a grace
+ *                     period of RCU: kernel/bpf/dispatcher.c, bpf_dispatcher_update), `grace` (another one, until no packet is
+ *                     in the old dispatcher, where that has slots to unpin), `own` (all the rest: synthesis of the dispatcher,
+ *                     locks and files)
+ *     graceShare      of `commit` and `grace` in the whole, by the medians: what only the kernel could make shorter
  *     swapsPerSecond  one after the other, by the median
  * Rows `kind: "several"`: the same change on 16 interfaces at once, one process:
  *     linkage, programs, interfaces
@@ -211,7 +212,7 @@ async function timeOf(linkage: Linkage, programs: number, { rounds }: Plan): Pro
       programs,
       milliseconds,
       steps: { ...known, own },
-      graceShare: known.grace / milliseconds.median,
+      graceShare: (known.commit + known.grace) / milliseconds.median,
       swapsPerSecond: 1000 / milliseconds.median,
     };
   } finally {
