@@ -10,6 +10,7 @@ import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { loadXdp, openKernel } from "../../src/loader/index.ts";
 import { compiled } from "../contest/compiled.ts";
 import { peer } from "../contest/sources.ts";
+import { PRIORITY } from "./wire.ts";
 
 export type Frames = "minimum" | "mix";
 
@@ -30,8 +31,9 @@ export interface Sender extends Disposable {
 
 /** @param processor on which all of it runs */
 export async function startSender(device: string, frames: Frames, processor: number): Promise<Sender> {
-  const words = ["-c", `${processor}`, process.execPath, fileURLToPath(import.meta.url), device, frames];
-  const child = spawn("taskset", words, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const first = ["-n", `${PRIORITY}`, "taskset", "-c", `${processor}`];
+  const words = [...first, process.execPath, fileURLToPath(import.meta.url), device, frames];
+  const child = spawn("nice", words, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   await answer(child);
   return {
     async send(milliseconds) {

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, setPriority } from "node:os";
 import { type Veth, veth } from "../../test/support/veth.ts";
 
 export type Napi = "threaded" | "softirq";
@@ -19,6 +19,9 @@ export interface Wire extends Veth {
 }
 
 const PROCESSORS = availableParallelism();
+/** Of senders and receivers, as nice(1) has it: before all else that runs on the machine. */
+export const PRIORITY = -15;
+
 /** Of the sender of a flow, and of the receiver of a queue: never the same one, where there are two. */
 export const senderOf = (flow: number): number => flow % PROCESSORS;
 const receiverOf = (queue: number): number => (queue + 1) % PROCESSORS;
@@ -50,7 +53,10 @@ function thread(end: string): readonly number[] {
     .map(Number)
     .toSorted((a, b) => a - b);
   if (pids.length === 0) throw new Error(`${end} has no NAPI threads: they need a kernel from 5.12 on`);
-  pids.forEach((pid, queue) => execFileSync("taskset", ["-pc", `${receiverOf(queue)}`, `${pid}`]));
+  for (const [queue, pid] of pids.entries()) {
+    execFileSync("taskset", ["-pc", `${receiverOf(queue)}`, `${pid}`]);
+    setPriority(pid, PRIORITY);
+  }
   return pids;
 }
 
