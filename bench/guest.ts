@@ -26,6 +26,7 @@ const rows = await measure({
   contestants: contestantsOf(scope),
   works: works(scope),
   rounds: 9,
+  reload: false,
   clock: "kernel",
   repeat: (instructions) => Math.min(MOST, Math.max(FEWEST, Math.floor(INSTRUCTIONS / instructions))),
   progress: (what) => void process.stderr.write(`${what}\n`),

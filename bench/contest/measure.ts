@@ -29,6 +29,8 @@ export interface Plan {
   readonly contestants: (work: Work) => readonly Contestant[];
   readonly works: readonly Work[];
   readonly rounds: number;
+  /** Load all anew for each round: where the kernel lays code, and so how fast it is, is then part of the spread. */
+  readonly reload: boolean;
   /**
    * `kernel`: its mean of the runs, rounded down to whole nanoseconds. `processor`: the processor time of this process by
    * their number, which has fractions, and in which others that want the processor do not count.
@@ -59,16 +61,45 @@ export async function measure(plan: Plan): Promise<readonly Row[]> {
 }
 
 async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
-  const { contestants, rounds, progress } = plan;
-  const kernel = openKernel();
-  const run = async ({ program }: Loaded, repeat: number, clock = plan.clock): Promise<number> => {
-    const start = process.cpuUsage();
-    const { duration } = await kernel.testRun(program, { data: PACKET, repeat });
-    const { user, system } = process.cpuUsage(start);
-    return clock === "kernel" ? duration : ((user + system) * 1000) / repeat;
-  };
-  const loaded: { readonly contestant: Contestant; readonly it: Loaded; repeat: number; samples: number[] }[] = [];
+  const { rounds, progress, reload } = plan;
+  const samples = new Map<string, number[]>();
+  let side = await load(work, plan);
+  try {
+    for (let round = 0; round < rounds; round++) {
+      if (reload && round > 0) {
+        side.dispose();
+        side = await load(work, plan);
+      }
+      progress(`${nameOf(work)}: round ${round + 1} of ${rounds}`);
+      // Each is first in turn.
+      const turn = side.loaded.map((_, k, all) => all[(k + round) % all.length]!);
+      for (const { name, it, repeat } of turn) {
+        const sample = await run(it, repeat, plan.clock);
+        samples.set(name, [...(samples.get(name) ?? []), sample]);
+      }
+    }
+  } finally {
+    side.dispose();
+  }
+  const measured = side.loaded.map(({ name }): Measured => ({ contestant: name, work, samples: samples.get(name)! }));
+  return [...measured, ...side.absent];
+}
+
+/** All that do a work, loaded together. */
+interface SideBySide {
+  readonly loaded: readonly { readonly name: string; readonly it: Loaded; readonly repeat: number }[];
+  readonly absent: readonly Absent[];
+  dispose(): void;
+}
+
+async function load(work: Work, { contestants, progress, repeat }: Plan): Promise<SideBySide> {
+  const loaded: { readonly name: string; readonly it: Loaded; repeat: number }[] = [];
   const absent: Absent[] = [];
+  const dispose = (): void =>
+    loaded
+      .splice(0)
+      .toReversed()
+      .forEach(({ it }) => it[Symbol.dispose]());
   try {
     for (const contestant of contestants(work)) {
       progress(`${nameOf(work)}: loading ${contestant.name}`);
@@ -77,28 +108,27 @@ async function measureWork(work: Work, plan: Plan): Promise<readonly Row[]> {
         absent.push({ contestant: contestant.name, work, absent: it });
         continue;
       }
-      loaded.push({ contestant, it, repeat: 1, samples: [] });
+      loaded.push({ name: contestant.name, it, repeat: 1 });
       await expectVerdict(contestant, work, it);
     }
     for (const each of loaded) {
       // The least of some: one that was interrupted would say that next to no runs are enough.
-      const tries = [
-        await run(each.it, 300, "kernel"),
-        await run(each.it, 300, "kernel"),
-        await run(each.it, 300, "kernel"),
-      ];
-      each.repeat = plan.repeat(Math.min(...tries));
+      const tries = [await run(each.it, 300), await run(each.it, 300), await run(each.it, 300)];
+      each.repeat = repeat(Math.min(...tries));
     }
-    for (let round = 0; round < rounds; round++) {
-      progress(`${nameOf(work)}: round ${round + 1} of ${rounds}`);
-      // Each is first in turn.
-      const turn = loaded.map((_, k) => loaded[(k + round) % loaded.length]!);
-      for (const each of turn) each.samples.push(await run(each.it, each.repeat));
-    }
-  } finally {
-    for (const { it } of loaded.toReversed()) it[Symbol.dispose]();
+  } catch (error) {
+    dispose();
+    throw error;
   }
-  return [...loaded.map(({ contestant, samples }) => ({ contestant: contestant.name, work, samples })), ...absent];
+  return { loaded: [...loaded], absent, dispose };
+}
+
+/** Of one run, in nanoseconds. */
+async function run({ program }: Loaded, repeat: number, clock: Plan["clock"] = "kernel"): Promise<number> {
+  const start = process.cpuUsage();
+  const { duration } = await openKernel().testRun(program, { data: PACKET, repeat });
+  const { user, system } = process.cpuUsage(start);
+  return clock === "kernel" ? duration : ((user + system) * 1000) / repeat;
 }
 
 /** It, or why there is none. */
