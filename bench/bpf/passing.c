@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * For benchmarks: a program of a chain whose frames go through all of it. PASS; ENDS instead for what is at least an Ethernet
- * header, where that macro is given. With COUNTS it counts packets in a map of its own. VERSION makes another object of it
- * that does the same.
+ * For benchmarks: a program of a chain whose frames go through all of it. ABORTED for less than an Ethernet header, so that it
+ * has to look at the packet, and a dispatcher at what it returned; else PASS, or ENDS where that macro is given. With COUNTS it
+ * counts packets in a map of its own. VERSION makes another object of it that does the same.
  */
 #include <linux/bpf.h>
 
@@ -36,7 +36,7 @@ int NAME(VERSION)(struct xdp_md *ctx)
 	if (count)
 		*count += 1;
 #endif
-	return data + 14 > end ? XDP_PASS : ENDS;
+	return data + 14 > end ? XDP_ABORTED : ENDS;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

@@ -10,8 +10,12 @@ import { type Veth, veth } from "../../test/support/veth.ts";
 export type Napi = "threaded" | "softirq";
 
 export interface Wire extends Veth {
-  /** Nanoseconds that the receiver's threads have run so far; undefined in softirqs, where the sender pays. */
-  received(): number | undefined;
+  readonly napi: Napi;
+  /**
+   * Nanoseconds that the receiver has run so far outside of its senders: its threads, or in softirqs those that the kernel has for
+   * what senders leave over.
+   */
+  received(): number;
   /** Frames that the receiving end took out of its ring so far. */
   frames(): number;
   /** Frames that found the ring of the receiving end full so far. */
@@ -30,11 +34,13 @@ const receiverOf = (queue: number): number => (queue + 1) % PROCESSORS;
 export function wire(name: string, flows: number, napi: Napi): Wire {
   const pair = veth(name, flows);
   try {
-    const threads = napi === "threaded" ? [pair.near, pair.far].map((end) => thread(end)) : undefined;
-    if (threads === undefined) execFileSync("ethtool", ["-K", pair.far, "gro", "on"]);
+    for (const end of napi === "threaded" ? [pair.near, pair.far] : [pair.far])
+      execFileSync("ethtool", ["-K", end, "gro", "on"]);
+    const threads = napi === "threaded" ? [pair.near, pair.far].map(pinThreads)[1]! : threadsNamed("ksoftirqd/");
     return {
       ...pair,
-      received: () => threads && threads[1]!.reduce((sum, pid) => sum + nanoseconds(pid), 0),
+      napi,
+      received: () => threads.reduce((sum, pid) => sum + nanoseconds(pid), 0),
       frames: () => statistic(pair.far, "rx_packets"),
       dropped: () => statistic(pair.near, "tx_dropped"),
     };
@@ -44,14 +50,10 @@ export function wire(name: string, flows: number, napi: Napi): Wire {
   }
 }
 
-/** The kernel threads of an end, each on its processor. */
-function thread(end: string): readonly number[] {
-  execFileSync("ethtool", ["-K", end, "gro", "on"]);
+/** Runs the kernel threads of an end each on its processor. @returns their process ids */
+function pinThreads(end: string): readonly number[] {
   writeFileSync(`/sys/class/net/${end}/threaded`, "1");
-  const pids = readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry) && nameOf(entry).startsWith(`napi/${end}-`))
-    .map(Number)
-    .toSorted((a, b) => a - b);
+  const pids = threadsNamed(`napi/${end}-`);
   if (pids.length === 0) throw new Error(`${end} has no NAPI threads: they need a kernel from 5.12 on`);
   for (const [queue, pid] of pids.entries()) {
     execFileSync("taskset", ["-pc", `${receiverOf(queue)}`, `${pid}`]);
@@ -59,6 +61,12 @@ function thread(end: string): readonly number[] {
   }
   return pids;
 }
+
+const threadsNamed = (prefix: string): readonly number[] =>
+  readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry) && nameOf(entry).startsWith(prefix))
+    .map(Number)
+    .toSorted((a, b) => a - b);
 
 function nameOf(pid: string): string {
   try {
