@@ -1,11 +1,13 @@
 /** Stack use as read from objects, against what the kernel's verifier finds, as bpftool prints it. */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
+import { basename } from "node:path";
 import { expect, it } from "vitest";
 import { openObject, xdpFunctions } from "../../src/codegen/object/open.ts";
 import { stackUse } from "../../src/codegen/object/stack.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { openKernel } from "../../src/loader/index.ts";
+import { has } from "../support/kernel-differences.ts";
 import { withFile } from "../support/llvm.ts";
 import { compiledObjects, distributionObjects } from "../support/objects.ts";
 import { kernelMissing } from "../support/samples.ts";
@@ -15,14 +17,16 @@ const PIN = "/sys/fs/bpf/xdpgen-stack";
 /** What the verifier says of the first program: bytes of each function, the main one first. Undefined where it refuses it. */
 function verified(bytes: Uint8Array): readonly number[] | undefined {
   return withFile(bytes, (path) => {
-    const { status, stdout, stderr } = spawnSync("bpftool", ["-d", "prog", "load", path, PIN, "type", "xdp"], {
+    const { stdout, stderr } = spawnSync("bpftool", ["-d", "prog", "load", path, PIN, "type", "xdp"], {
       encoding: "utf8",
     });
     rmSync(PIN, { force: true });
-    if (status !== 0) return undefined;
     return /^stack depth ([\d+]+)$/m.exec(`${stdout}${stderr}`)?.[1]?.split("+").map(Number);
   });
 }
+
+/** Kernels without function addresses refuse these after they have printed a depth without what is called back. */
+const CALLED_BACK = /^(callback|loop|timer)\.bpf\.o$/;
 
 it.skipIf(kernelMissing())("is what the verifier finds, of every object that has one program", () => {
   requireBpffs(openKernel(), () => {});
@@ -31,6 +35,7 @@ it.skipIf(kernelMissing())("is what the verifier finds, of every object that has
     const object = openObject(bytes);
     const [main, ...others] = xdpFunctions(object);
     if (!main || others.length > 0) continue;
+    if (CALLED_BACK.test(basename(name)) && !has("function addresses, and helpers that call back")) continue;
     const [depth, ...below] = verified(bytes) ?? [];
     if (depth === undefined) continue;
     const { own, added, below: deepest } = stackUse(object, main);
