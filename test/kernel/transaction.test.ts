@@ -158,7 +158,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     before = snapshot();
     const attempt = attachAll(counting, devices(), { mode: "native" });
     await expect(attempt).rejects.toMatchObject({ code: "environment" });
-    await expect(attempt).rejects.toThrow(`${pairs[1]!.far} refuses XDP in native mode (ERANGE)`);
+    await expect(attempt).rejects.toThrow(`${pairs[1]!.far} refuses XDP in native mode (ERANGE: its MTU`);
     await expectUnchanged(before);
 
     await attach(counting, pairs[0]!.far, { mode: "native" });

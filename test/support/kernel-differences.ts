@@ -32,6 +32,7 @@ export const DIFFERENCES = {
   "jumps by table (gotox)": { since: "6.19", source: "493d9e0d6083" },
   "timers in maps": { since: "5.15", source: "b00628b1c7d5" },
   "bounded loops by a helper, and bytes copied out of packets": { since: "5.18", source: "3f364222d032" },
+  "packets of several buffers (frags)": { since: "5.18", source: "c2f2cdbeffda" },
   // Kinds of types (BTF).
   "floats among types": { since: "5.13", source: "b1828f0b0482" },
   "tags on declarations": { since: "5.16", source: "b5ea834dde6b" },
