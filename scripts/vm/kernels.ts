@@ -22,9 +22,8 @@ export const kernels = {
 
 export type KernelVersion = keyof typeof kernels;
 
-/** The oldest that xdpgen supports, and the newest that Debian has. */
+/** The oldest that xdpgen supports. */
 export const oldestKernel = "5.10" satisfies KernelVersion;
-export const newestKernel = "7.2" satisfies KernelVersion;
 
 export const isKernelVersion = (text: string): text is KernelVersion => Object.hasOwn(kernels, text);
 
