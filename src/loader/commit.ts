@@ -51,7 +51,7 @@ export interface Committed {
 export class LostRace extends Error {
   readonly device: string;
 
-  constructor(device: string, cause: unknown) {
+  constructor(device: string, cause?: unknown) {
     super(`the link of ${device} was changed by somebody else`, { cause });
     this.name = "LostRace";
     this.device = device;
@@ -77,8 +77,21 @@ export function commit(
   const { pinned, mode, dir } = member;
   if (!pinned || !mode) return newLink(kernel, member, dispatcher, options);
   if (replaced === undefined) return updateLink(kernel, member, pinned, mode, dispatcher);
+  // Here the kernel compares nothing: a slot can be filled of a dispatcher that no packet meets any more.
+  if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
   const putBack = replaceProgram(kernel, dir, generation, options.loaded, replaced, options.resources);
+  try {
+    if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
+  } catch (error) {
+    putBack();
+    throw error;
+  }
   return { mode, said: [], putBack };
+}
+
+function stillRuns(kernel: Kernel, { link, programInfo }: PinnedLink): boolean {
+  const { programId, ifindex } = kernel.linkInfo(link.number);
+  return programId === programInfo.id && ifindex !== 0;
 }
 
 /**

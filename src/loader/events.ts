@@ -23,7 +23,7 @@ export const SWAP_STEPS = [
   "bind",
   /** One check of the chain. */
   "check",
-  /** The swap itself: `bpf_link_update` with the expected program, or the first link. */
+  /** The swap itself: `bpf_link_update` with the expected program, the first link, or another program in a slot. */
   "commit",
   "clear",
   "undo",

@@ -167,8 +167,13 @@ export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean)
       if (isErrno(error, "ENOENT", "EAGAIN")) continue;
       throw error;
     }
-    const info = kernel.linkInfo(link.number);
-    if (info.type === LINK_TYPE_XDP && info.ifindex !== 0 && wanted(info)) return link;
+    try {
+      const info = kernel.linkInfo(link.number);
+      if (info.type === LINK_TYPE_XDP && info.ifindex !== 0 && wanted(info)) return link;
+    } catch (error) {
+      link.close();
+      throw error;
+    }
     link.close();
   }
   return undefined;

@@ -3,7 +3,7 @@
  *
  *     synthesise -> lock -> read what runs, clear leftovers -> nothing to do? -> load and bind the next generation whole
  *                -> run the chain's checks -> commit: one bpf_link_update for each interface, which names the program that it
- *                   expects -> clear what nothing uses any more
+ *                   expects, or another loaded program into a slot -> clear what nothing uses any more
  *
  * Interfaces that share their maps, or that have none yet, share a dispatcher (`groups.ts`). A failure before the commit takes
  * back what was pinned and changes nothing; one in it also puts back the interfaces before. A crash at any instant leaves each
@@ -90,7 +90,8 @@ export async function swap(
     sweep(machine, steps.notice);
     const { lockTimeout: timeout } = options;
     for (const { device, ifindex } of target.places) {
-      await adopt(machine, device, ifindex, { timeout, signal: steps.signal }, steps.notice);
+      const waiting = (holder: Holder | undefined): void => steps.emit({ kind: "waiting", interface: device, holder });
+      await adopt(machine, device, ifindex, { timeout, waiting, signal: steps.signal }, steps.notice);
     }
     const results = await locked(kernel, target, options.lockTimeout, () => attempts(machine, target));
     return names.map((name) => results.find((result) => result.interface === name)!);

@@ -32,7 +32,7 @@ export const planCommand: MakeCommand = (io, result) =>
   command("plan", "Compares a chain with what interfaces run: what apply would do. Changes nothing.", [
     ["xdpgen plan chain.yaml", "on the interfaces that the file lists"],
     ["xdpgen plan chain.yaml --dev eth0 --exit-code", "for a script: 0 nothing to change, 3 something"],
-    ["xdpgen plan chain.yaml --json | jq '.planned[].outcome'", "created, swapped or unchanged"],
+    ["xdpgen plan chain.yaml --json | jq '.planned[].outcome'", "created, swapped, replaced or unchanged"],
   ])
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
