@@ -26,7 +26,7 @@ function verified(bytes: Uint8Array): readonly number[] | undefined {
 }
 
 /** Kernels without function addresses refuse these after they have printed a depth without what is called back. */
-const CALLED_BACK = /^(callback|loop|timer)\.bpf\.o$/;
+const CALLED_BACK = /^(callback|functions|loop|timer)\.bpf\.o$/;
 
 it.skipIf(kernelMissing())("is what the verifier finds, of every object that has one program", () => {
   requireBpffs(openKernel(), () => {});
