@@ -88,7 +88,13 @@ const ADVICE = [
     reason:
       "no such program is loaded: `bpftool prog show` lists those that are, `bpftool prog pin id N PATH` pins one",
   },
-  { errnos: ["EINVAL", "EACCES"], code: "program-missing", reason: NO_PROGRAM },
+  { errnos: ["EINVAL"], code: "program-missing", reason: NO_PROGRAM },
+  {
+    // A file that is no pin gives the same as one that may not be opened (kernel/bpf/inode.c, bpf_obj_do_get).
+    errnos: ["EACCES"],
+    code: "program-missing",
+    reason: "that file is no pin of a program, or this user may not open it: `bpftool prog show pinned PATH` tells",
+  },
   {
     errnos: ["EPERM"],
     code: "environment",

@@ -27,12 +27,13 @@ const KINDS: readonly LoadedKind[] = (["xdp", "none"] as const).flatMap((attachT
  */
 export function kindOf(kernel: Kernel, program: number, what: string): LoadedKind {
   using array = kernel.createMap({ ...PROGRAM_ARRAY, name: "probe" });
-  fillProgramArray(kernel, array.number, program, what);
+  // An empty map takes every program but those that are bound to a device.
+  fill(kernel, array.number, program, what, BOUND);
   const kind = KINDS.find((one) => isAlike(kernel, array.number, one));
   if (kind) return kind;
   throw new XdpgenError(
     "object-unsupported",
-    `${what} cannot be tail-called by a plain XDP program: it is bound to a device, or made for a cpumap or a devmap`,
+    `${what} cannot be tail-called by a plain XDP program: it is made for a cpumap or a devmap`,
   );
 }
 
@@ -63,13 +64,20 @@ const PROGRAM_ARRAY = { type: 3, keySize: 4, valueSize: 4, maxEntries: 1 } as co
  * @param what the program, for the message
  */
 export function fillProgramArray(kernel: Kernel, array: number, program: number, what: string): void {
+  fill(kernel, array, program, what, "it was loaded for something else than the dispatcher");
+}
+
+const BOUND = "it is bound to a device, and such a program runs on that device by itself only";
+
+/** @param unlike what it means that the map does not take the program (EINVAL) */
+function fill(kernel: Kernel, array: number, program: number, what: string, unlike: string): void {
   try {
     kernel.update(array, new Uint8Array(4), new Uint8Array(Uint32Array.of(program).buffer));
   } catch (cause) {
     if (!isErrno(cause, "EBUSY", "EINVAL")) throw cause;
     const reason = isErrno(cause, "EBUSY")
       ? "an extension is attached to it (as to a dispatcher of libxdp), and the kernel lets nobody tail-call such a program; attach its programs here instead"
-      : "it was loaded for something else than the dispatcher";
+      : unlike;
     throw new XdpgenError("object-unsupported", `${what} cannot be tail-called: ${reason}`, { cause });
   }
 }

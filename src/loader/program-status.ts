@@ -1,5 +1,4 @@
 /** A program of a live chain, as a report shows it: what its manifest says, and what the kernel and bpffs have of it. */
-import type { Action, Edge, Linkage } from "../chain/chain.ts";
 import type { Counts, ManifestProgram } from "../codegen/index.ts";
 import { publicPath } from "./bpffs.ts";
 import { type Fd, isErrno, type Kernel, type ProgramInfo } from "./kernel.ts";
@@ -45,20 +44,9 @@ export function liveFigures(kernel: Kernel, program: number, info: ProgramInfo):
   };
 }
 
-export interface ProgramStatus {
+export interface ProgramStatus extends ManifestProgram {
   /** 1 sees each packet. Edges lead to later programs. */
   readonly order: number;
-  readonly name: string;
-  /** Neither it nor a function is known of a program that was loaded already. */
-  readonly object?: string;
-  readonly function?: string;
-  readonly priority: number | "none";
-  /** Where actions lead, and 31 (`no-verdict`), in the words of chain.yaml. What is not named is `return`. */
-  readonly edges: Readonly<Partial<Record<Action | "no-verdict", Edge>>>;
-  readonly linkage: Linkage;
-  /** Why it is not the linkage that was preferred; a clause. */
-  readonly because?: string;
-  readonly hash: string;
   /** `freplace` and `tail`: a linked program is part of the dispatcher. */
   readonly id?: number;
   readonly tag?: string;

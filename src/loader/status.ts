@@ -177,7 +177,7 @@ function attachmentOf(
       read.map(({ status: one }) => one),
     ),
     pins: publicPath(dir),
-    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, loaded, pinned)],
+    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, identity.manifest, loaded, pinned)],
   };
 }
 

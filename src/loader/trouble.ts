@@ -1,7 +1,7 @@
 /** What is not as xdpgen left it: pins that somebody removed, programs of somebody else. */
 import { existsSync } from "node:fs";
 import { isLinked } from "../chain/chain.ts";
-import { COUNTERS_MAP } from "../codegen/index.ts";
+import { COUNTERS_MAP, type Manifest, programArray } from "../codegen/index.ts";
 import { publicPath } from "./bpffs.ts";
 import type { Kernel, MapInfo, ProgramInfo } from "./kernel.ts";
 import type { Identity } from "./live.ts";
@@ -41,21 +41,29 @@ export function removedPins(dir: string, identity: Identity): readonly Trouble[]
 /** A flag of all maps that are part of the code: read-only data, the manifest, kconfig. */
 const BPF_F_RDONLY_PROG = 0x80;
 const BPF_MAP_TYPE_PROG_ARRAY = 3;
-
-/** The counters, and the map of a slot of linkage `tail`, are the dispatcher's own. */
-const isOwn = ({ name, type }: MapInfo): boolean =>
-  name === COUNTERS_MAP || (type === BPF_MAP_TYPE_PROG_ARRAY && name.startsWith("tail_"));
+/** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
+const NAME_LENGTH = 15;
 
 /**
  * Maps that live programs write and that have no pin.
+ * @param manifest of the dispatcher
  * @param programs the dispatcher and its extensions
  * @param pinned ids
  */
 export function unpinnedMaps(
   kernel: Kernel,
+  manifest: Manifest,
   programs: readonly ProgramInfo[],
   pinned: ReadonlySet<number>,
 ): readonly Trouble[] {
+  const arrays = new Set(
+    manifest.programs
+      .filter(({ linkage }) => linkage === "tail")
+      .map(({ name }) => programArray(name).slice(0, NAME_LENGTH)),
+  );
+  // The counters, and the map of a slot of linkage `tail`, are the dispatcher's own.
+  const isOwn = ({ name, type }: MapInfo): boolean =>
+    name === COUNTERS_MAP || (type === BPF_MAP_TYPE_PROG_ARRAY && arrays.has(name));
   const ids = new Set(programs.flatMap(({ mapIds }) => mapIds).filter((id) => !pinned.has(id)));
   return [...ids].flatMap((id): readonly Trouble[] => {
     using map = kernel.mapById(id);

@@ -162,7 +162,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       unlinkSync(pin);
       expect(ofFar().troubles).toEqual([{ kind: "map-unpinned", name: "totals", id }]);
       expect(await shown()).toContain(
-        `\`bpftool map pin id ${id} ${folder()}/programs/NAME-HASH/maps/totals\` keeps it`,
+        `\`bpftool map pin id ${id} PATH\` keeps it, with the path that it had below ${folder()}/programs`,
       );
       const planned = await preview(counting(linkage, 1, 2), pair.far);
       // An extension that stays keeps its maps by itself.

@@ -39,7 +39,7 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
     case "map-unpinned":
       return (
         `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +
-        `\`bpftool map pin id ${trouble.id} ${pins ?? ""}/programs/NAME-HASH/maps/${trouble.name}\` keeps it`
+        `\`bpftool map pin id ${trouble.id} PATH\` keeps it, with the path that it had below ${pins ?? ""}/programs`
       );
     case "pins-out-of-reach":
       return (

@@ -39,7 +39,7 @@ import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
 import { leavesVerdictAlone, type SlotBody } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
-import { tailFunction, withProgramArray } from "./tail.ts";
+import { programArray, tailFunction, withProgramArray } from "./tail.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
 import { dispatcherUnit, sourceOfChain, withManifest, withTrace } from "./unit.ts";
@@ -122,7 +122,7 @@ function bindPrograms(
   const apart = programs.filter((program) => !isLinkedProgram(program));
   const loaded = apart.filter(isTailCalled);
   const names = numberApart(
-    [...apart.map(({ name }) => identifier(name)), ...loaded.map(({ name }) => `tail_${identifier(name)}`)],
+    [...apart.map(({ name }) => identifier(name)), ...loaded.map(({ name }) => programArray(name))],
     new Set([dispatcher, ...taken]),
   );
   const linked = programs.filter(isLinkedProgram);

@@ -14,10 +14,14 @@
 import { NO_VERDICT } from "../../chain/chain.ts";
 import { BPF_FUNC_tail_call } from "../asm/constants.ts";
 import { callHelper, exit, ldSymbol, mov64Imm, R0, R2, R3 } from "../asm/index.ts";
+import { identifier } from "../link/names.ts";
 import type { Unit } from "../link/unit.ts";
 import type { ResolvedLoaded } from "../object/program.ts";
 import { type DispatcherFunction, INT } from "./function.ts";
 import { withMap } from "./unit.ts";
+
+/** The name of a slot's map, unless it is taken. */
+export const programArray = (program: string): string => `tail_${identifier(program)}`;
 
 /** @param array the symbol of its map */
 export function tailFunction({ name, path }: ResolvedLoaded, symbol: string, array: string): DispatcherFunction {

@@ -120,7 +120,7 @@ it("says of each trouble what is wrong and what mends it", () => {
     "NOT BOUND: denylist: somebody removed its slot's pin, and packets run past it; apply the chain again",
     "the link has lost its pin /sys/fs/bpf/xdpgen/1-2/link: the chain ends when the process that holds it does; apply the",
     "somebody removed the dispatcher's pin /sys/fs/bpf/xdpgen/1-2/gen-3/dispatcher: packets notice nothing; apply the",
-    "`bpftool map pin id 12 /sys/fs/bpf/xdpgen/4026531833-2/programs/NAME-HASH/maps/totals` keeps it",
+    "`bpftool map pin id 12 PATH` keeps it, with the path that it had below /sys/fs/bpf/xdpgen/4026531833-2/programs",
     "NOT RUNNING: program 9 (theirs) of somebody else is on xdpgen's link: `xdpgen apply --replace` takes it off",
     "`xdpgen apply --replace` takes eth0 over, `xdpgen detach eth0` takes the chain off",
   ])

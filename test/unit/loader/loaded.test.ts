@@ -63,6 +63,13 @@ describe("a loaded program", () => {
       "program held is loaded with expected_attach_type BPF_XDP and theirs without an expected_attach_type",
     );
     expect(() => open({ name: "gone", id: 9999 })).toThrow("program gone (id: 9999): no such program is loaded");
+    // What the kernel says of a program that is bound to a device (kernel/bpf/core.c, __bpf_prog_map_compatible).
+    const bound = watched(kernel, (_, call) => {
+      if (call === "update") throw failure(call, "EINVAL");
+    });
+    expect(() => openLoaded(bound, chain("auto", theirs(one!.number)))).toThrow(
+      "cannot be tail-called: it is bound to a device",
+    );
     expect(kernel.openFds).toBe(fds);
   });
 });
