@@ -36,33 +36,12 @@ export function mapTypeRefs(type: BtfType, f: (id: TypeId) => TypeId): BtfType {
 
 /** The ids that a type refers to, 0 for void among them; in the same order. */
 export function typeRefs(type: BtfType): readonly TypeId[] {
-  switch (type.kind) {
-    case "int":
-    case "float":
-    case "enum":
-    case "enum64":
-    case "fwd":
-      return [];
-    case "array":
-      return [type.type, type.indexType];
-    case "struct":
-    case "union":
-      return type.members.map((member) => member.type);
-    case "func_proto":
-      return [type.type, ...type.params.map((param) => param.type)];
-    case "datasec":
-      return type.vars.map((variable) => variable.type);
-    case "ptr":
-    case "typedef":
-    case "volatile":
-    case "const":
-    case "restrict":
-    case "func":
-    case "var":
-    case "decl_tag":
-    case "type_tag":
-      return [type.type];
-  }
+  const ids: TypeId[] = [];
+  mapTypeRefs(type, (id) => {
+    ids.push(id);
+    return id;
+  });
+  return ids;
 }
 
 /** @throws XdpgenError `btf-invalid` where a type refers to one that is not there */
