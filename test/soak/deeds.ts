@@ -8,7 +8,7 @@ import { writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ACTIONS, type Chain, type Linkage, OBJECT_LINKAGES, type Program } from "../../src/chain/index.ts";
-import { attach, type Attachment, canFreplace, openKernel, status } from "../../src/loader/index.ts";
+import { attach, attachAll, type Attachment, canFreplace, detach, openKernel, status } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
 import { KernelError } from "../../src/loader/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
@@ -22,6 +22,8 @@ export type MakeChain = (number: number, between: readonly Program[], rest: Part
 export interface Scene {
   readonly live: Attachment;
   readonly device: string;
+  /** Another interface, with nothing on it before and after. */
+  readonly other: string;
   readonly make: MakeChain;
   readonly random: Random;
   /** Of the next chain; the one after it is free too. */
@@ -39,15 +41,19 @@ const BETWEEN: readonly Program[] = ["counter", "denylist", "ratelimit", "classi
   sampleProgram(name),
 );
 
+/** The same programs, loaded once more: a loaded program can take the place of its like. */
+const TWINS: readonly Program[] = BETWEEN.map((program) => ({ ...program, bytes: program.bytes!.slice() }));
+
 /** Loads what chains may have loaded already, so that it is there before anything is counted. */
 export function loadAll(make: MakeChain): void {
-  withLoaded(
-    make(
-      0,
-      BETWEEN.map((program) => ({ ...program, linkage: "tail" })),
-      {},
-    ),
-  );
+  for (const programs of [BETWEEN, TWINS])
+    withLoaded(
+      make(
+        0,
+        programs.map((program) => ({ ...program, linkage: "tail" })),
+        {},
+      ),
+    );
 }
 
 /** A chain of some programs in some order, by some linkages; one of them may be loaded already. */
@@ -112,7 +118,7 @@ async function kill(scene: Scene): Promise<boolean> {
     stdio: "ignore",
   });
   const ended = once(child, "exit");
-  await setTimeout(300 + scene.random.int(1200));
+  await setTimeout(300 + scene.random.int(2500));
   child.kill("SIGKILL");
   await ended;
   expectRuns(scene.device, before, inOrder(chain));
@@ -166,6 +172,36 @@ async function race(scene: Scene): Promise<boolean> {
   return true;
 }
 
+/** A loaded program takes the place of another, and the dispatcher runs on. */
+async function replace({ live, device, make, random, number }: Scene): Promise<boolean> {
+  const which = random.int(BETWEEN.length);
+  const slot = { priority: 50, linkage: "tail", proceedOn: ACTIONS } as const;
+  const [one, other] = [BETWEEN, TWINS].map((list) => withLoaded(make(number, [{ ...list[which]!, ...slot }], {})));
+  await live.update(one!);
+  const before = status(device)[0]!;
+  const { outcome } = await live.update(other!);
+  if (outcome !== "replaced") throw new Error(`the outcome is ${outcome}`);
+  expectRuns(device, inOrder(other!));
+  const after = status(device)[0]!;
+  if (after.dispatcher.id !== before.dispatcher.id) throw new Error("the dispatcher is another one");
+  if (after.programs[1]!.id === before.programs[1]!.id) throw new Error("the slot holds what it held");
+  return true;
+}
+
+/** Another interface gets the chain too, and loses it again. */
+async function share(scene: Scene): Promise<boolean> {
+  const { device, other } = scene;
+  const chain = someChain(scene);
+  await attachAll(chain, [device, other]);
+  expectRuns(device, inOrder(chain));
+  expectRuns(other, inOrder(chain));
+  const [one, two] = [device, other].map((name) => status(name)[0]!.dispatcher.id);
+  if (one !== two) throw new Error("the interfaces do not share the dispatcher");
+  await detach(other);
+  expectRuns(device, inOrder(chain));
+  return true;
+}
+
 /** How often each, of the sum. */
 export const DEEDS: Readonly<Record<string, { readonly often: number; readonly deed: Deed }>> = {
   swap: { often: 60, deed: swap },
@@ -173,5 +209,7 @@ export const DEEDS: Readonly<Record<string, { readonly often: number; readonly d
   "check that refuses": { often: 6, deed: refuse },
   "program that the verifier refuses": { often: 6, deed: reject },
   "two at once": { often: 6, deed: race },
+  "loaded program in another's place": { often: 6, deed: replace },
+  "two interfaces": { often: 6, deed: share },
   "process that is killed": { often: 2, deed: kill },
 };

@@ -3,6 +3,9 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { bpfFds } from "../kernel/cli/world.ts";
 
+/** Of which there may be none more than before. Bytes breathe with what the programs of a chain happen to be. */
+export const HELD = ["programs", "maps", "links", "pins"] as const;
+
 export interface Held {
   readonly programs: number;
   readonly maps: number;
