@@ -16,7 +16,8 @@ import { EXIT, type Instruction, ja, labelTargets, R0, slotOffsets } from "../as
 import { copyOf } from "../asm/instruction.ts";
 import { distanceField, JA, JA_LONG, JA_REGISTER } from "../asm/opcodes.ts";
 import type { CoreRelocation, LineInfo } from "../btf/types.ts";
-import { type ExitWays, type ReturnCodes, unionOfCodes } from "../object/returns.ts";
+import type { ExitWays, ReturnCodes } from "../object/returns.ts";
+import { unionOfValues } from "../object/values.ts";
 import type { UnitFunction } from "./unit.ts";
 
 /** Where a code that a program returns leads. */
@@ -80,7 +81,7 @@ function leadExits(
     if (ways && way === undefined) return undefined;
     const to = way === undefined || way === "any" ? undefined : destination(way);
     if (to) return to;
-    if (ways) compared = unionOfCodes(compared, way!);
+    if (ways) compared = unionOfValues(compared, way!);
     return { label: behind, readsCode: true, exits: false };
   };
   const isExit = (index: number): boolean => steps[index]!.instruction.opcode === EXIT;
