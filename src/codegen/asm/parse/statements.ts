@@ -25,6 +25,7 @@ import { readInstruction } from "./instruction.ts";
 import { agreeing, bytesAt, fields, isHexDigit, opcodeAt } from "./listing.ts";
 import { MistakeList, Places, Refusal, lineEnd } from "./mistakes.ts";
 import { annotates, readName } from "./operands.ts";
+import { takeAnnotation, takeArguments, takeComment } from "./trailing.ts";
 import { END, Scanner, code, isDigit, isWordPart, isWordStart } from "./scanner.ts";
 
 export type Statement =
@@ -64,12 +65,10 @@ const LINE_FEED = code("\n");
 const SEMICOLON = code(";");
 const HASH = code("#");
 const SLASH = code("/");
-const STAR = code("*");
 const QUOTE = code('"');
 const COLON = code(":");
 const OPEN = code("(");
 const LESS = code("<");
-const GREATER = code(">");
 const SPACE = code(" ");
 const DOT = code(".");
 
@@ -212,9 +211,9 @@ class Reader {
     }
     if (this.bytes) instruction = agreeing(instruction, this.bytes, { start, end: s.end });
     const { end } = s;
-    if (s.peek() !== END && annotates(s)) this.skipAnnotation();
+    if (s.peek() !== END && annotates(s)) takeAnnotation(s);
     if (s.peek() !== END) s.fail("the instruction is complete: the line or `;` should end here");
-    const comment = this.comment();
+    const comment = takeComment(s);
     this.statements.push({
       kind: "instruction",
       instruction: comment === "" ? instruction : { ...instruction, comment },
@@ -242,28 +241,12 @@ class Reader {
   }
 
   private directive(): void {
-    const { s, text } = this;
+    const { s } = this;
     const word = s.word();
     const { start } = s;
-    let args = "";
-    s.peek();
-    let piece = s.at;
-    while (s.at < text.length) {
-      const character = text.charCodeAt(s.at);
-      const next = text.charCodeAt(s.at + 1);
-      if (character === LINE_FEED || character === SEMICOLON || character === HASH) break;
-      if (character === SLASH && next === SLASH) break;
-      if (character === QUOTE) {
-        s.at = s.closedQuote(s.at);
-      } else if (character === SLASH && next === STAR) {
-        args += `${text.slice(piece, s.at)} `;
-        s.peek();
-        piece = s.at;
-      } else s.at++;
-    }
-    args += text.slice(piece, s.at);
-    const end = args.trim() === "" ? start + word.length : s.at;
-    this.statements.push({ kind: "directive", name: word, args: args.trim(), span: this.places.span(start, end) });
+    const args = takeArguments(s);
+    const end = args === "" ? start + word.length : s.at;
+    this.statements.push({ kind: "directive", name: word, args, span: this.places.span(start, end) });
   }
 
   /** `(b7)` */
@@ -287,25 +270,6 @@ class Reader {
       if (!(error instanceof XdpgenError)) throw error;
       throw new Refusal("unknown-instruction", "these bytes are no instruction", s);
     }
-  }
-
-  private skipAnnotation(): void {
-    const { s, text } = this;
-    let end = s.at;
-    while (end < text.length && text.charCodeAt(end) !== LINE_FEED && text.charCodeAt(end) !== GREATER) end++;
-    if (text.charCodeAt(end) !== GREATER) s.fail("an annotation `<…>` ends in this line", "unterminated");
-    s.at = end + 1;
-  }
-
-  /** The comment that begins here, without its sign; "" if none does. */
-  private comment(): string {
-    const { s, text } = this;
-    const signLength = text.charCodeAt(s.at) === HASH ? 1 : text.charCodeAt(s.at) === SLASH ? 2 : 0;
-    if (signLength === 0) return "";
-    const start = s.at + signLength;
-    s.at = lineEnd(text, start);
-    const lines = text.slice(start, s.at).trim().split(/\r+/);
-    return lines.map((line) => line.trim()).join(" ");
   }
 
   /** Goes to the next statement; true if it begins a line. */
