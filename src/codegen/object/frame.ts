@@ -3,7 +3,7 @@
  * same figure when it loads the program (kernel/bpf/verifier.c, update_stack_depth); here it is known before.
  *
  * An abstract interpretation: a register holds an address in the frame, of which the lowest place is known that it can have;
- * or a number, of which is known how many bits it has at most. Where an address could be lower than what is known, as when a
+ * or a number, of which is known how many bits it has at most. A place in the frame holds such an address, or anything. Where an address could be lower than what is known, as when a
  * number is added that may be negative, the answer is `unknown`, and the program is not inlined: the dispatcher keeps what it
  * must not forget right below.
  */
@@ -46,6 +46,7 @@ type Value =
   /** A number from 0 to 2^bits - 1; `bits` is 63 at most, so it is not negative. */
   | { readonly kind: "number"; readonly bits: number };
 
+/** By register, and by offset from R10, which is negative: the addresses that were put into the frame. */
 type State = ReadonlyMap<number, Value>;
 
 const ARGUMENTS = [1, 2, 3, 4, 5] as const;
@@ -53,64 +54,76 @@ const ARGUMENTS = [1, 2, 3, 4, 5] as const;
 /** The arguments in which callbacks get what a helper was handed for them: of bpf_loop and the like, of bpf_for_each_map_elem. */
 const CONTEXTS = [2, 4] as const;
 
-/** @param handed registers that hold addresses */
-type ReachOfCall = (step: CodeInstruction, handed: readonly number[]) => number | "unknown";
+/**
+ * @param handed registers that hold addresses
+ * @param stored whether what these point at holds addresses too
+ */
+type ReachOfCall = (step: CodeInstruction, handed: readonly number[], stored: boolean) => number | "unknown";
 
 export function frameSize(object: XdpObject, f: ObjectFunction): FrameSize {
-  const lowest = lowestTouched(object, f, [R10], []);
+  const lowest = lowestTouched(object, f, { roots: [R10], inherits: false }, []);
   return lowest === "unknown" ? "unknown" : -lowest || 0;
 }
 
+/** The addresses that a function starts with. */
+interface Handed {
+  readonly roots: readonly number[];
+  /** It can load more of them through these. */
+  readonly inherits: boolean;
+}
+
 /**
- * The lowest byte that a function touches through addresses that some registers hold when it starts, counted from them: 0 or
- * below. What it hands to its own callees counts.
+ * The lowest byte that a function touches through addresses that it starts with, counted from them: 0 or below. What it hands
+ * to its own callees counts.
  *
  * @param callers functions that are being looked at
  */
 function lowestTouched(
   object: XdpObject,
   f: ObjectFunction,
-  roots: readonly number[],
+  { roots, inherits }: Handed,
   callers: readonly ObjectFunction[],
 ): number | "unknown" {
   if (callers.includes(f)) return "unknown";
   const code = readCode(object, f);
   const at = new Map(code.map((c) => [c.offset / 8, c]));
-  const below = (callee: ObjectFunction, handed: readonly number[]): number | "unknown" =>
+  const below = (callee: ObjectFunction, handed: Handed): number | "unknown" =>
     lowestTouched(object, callee, handed, [...callers, f]);
   const pointedAt = code.flatMap(({ instruction, reference }) =>
     reference?.kind === "function" && instruction.opcode !== CALL ? [reference.function] : [],
   );
   /** What a call can touch below the addresses that it is handed: of a helper, what the callbacks can that the function names. */
-  const reachOfCall: ReachOfCall = ({ reference }, handed) => {
-    if (reference?.kind === "function") return below(reference.function, handed);
-    const each = pointedAt.flatMap((callback) => CONTEXTS.map((context) => below(callback, [context])));
+  const reachOfCall: ReachOfCall = ({ reference }, handed, stored) => {
+    if (reference?.kind === "function") return below(reference.function, { roots: handed, inherits: stored });
+    const each = pointedAt.flatMap((callback) =>
+      CONTEXTS.map((context) => below(callback, { roots: [context], inherits: stored })),
+    );
     return each.reduce<number | "unknown">(lower, 0);
   };
 
   const before = new Map<number, State>([[0, new Map(roots.map((root) => [root, { kind: "address", lowest: 0 }]))]]);
   const work = [0];
   let lowest = 0;
-  // An address that is stored somewhere can come back from any load.
-  let stored: number | undefined;
+  // The lowest address that can be in memory, but for the places of the frame that the state knows.
+  let elsewhere = inherits ? 0 : undefined;
   for (let pc = work.pop(); pc !== undefined; pc = work.pop()) {
     const step = at.get(pc);
     const leads = step && successors(step);
     if (!step || !leads) return "unknown";
     const state = before.get(pc)!;
     const { instruction } = step;
-    const touched = lower(touchedBy(instruction, state), reachesInto(step, state, reachOfCall));
+    const touched = lower(touchedBy(instruction, state), reachesInto(step, state, elsewhere, reachOfCall));
     if (touched === "unknown" || touched < -MAX_STACK) return "unknown";
     lowest = Math.min(lowest, touched);
     const kept = storedBy(instruction, state);
     // What a callee puts outside of its own frame, its caller can load again.
     if (kept !== undefined && callers.length > 0 && instruction.dst !== R10) return "unknown";
-    if (kept !== undefined && (stored === undefined || kept < stored)) {
-      stored = kept;
+    if (kept !== undefined && !isSlot(instruction) && (elsewhere === undefined || kept < elsewhere)) {
+      elsewhere = kept;
       // What was loaded before may have been this.
       work.push(...before.keys());
     }
-    const after = transfer(instruction, state, stored);
+    const after = transfer(instruction, state, elsewhere);
     if (after === "unknown") return "unknown";
     for (const to of [leads.next, leads.jump]) {
       if (to === undefined) continue;
@@ -155,41 +168,64 @@ function touchedBy({ opcode, dst, src, off }: Instruction, state: State): number
 }
 
 /** The lowest byte that a call touches, or lets its callee touch. */
-function reachesInto(step: CodeInstruction, state: State, reachOfCall: ReachOfCall): number | "unknown" {
+function reachesInto(
+  step: CodeInstruction,
+  state: State,
+  elsewhere: number | undefined,
+  reachOfCall: ReachOfCall,
+): number | "unknown" {
   if (step.instruction.opcode !== CALL) return 0;
   const handed = ARGUMENTS.filter((argument) => addressIn(state, argument) !== undefined);
   if (handed.length === 0) return 0;
-  const reach = reachOfCall(step, handed);
-  return reach === "unknown"
-    ? "unknown"
-    : Math.min(0, ...handed.map((register) => addressIn(state, register)! + reach));
+  const stored = lowestStored(state, elsewhere);
+  const reach = reachOfCall(step, handed, stored !== undefined);
+  if (reach === "unknown") return "unknown";
+  return Math.min(0, ...handed.map((register) => addressIn(state, register)! + reach), (stored ?? -reach) + reach);
 }
 
-/** The address that an instruction puts into memory. */
+/** Whether an instruction stores a register of eight bytes into the frame, at a place that is known. */
+const isSlot = ({ opcode, dst }: Instruction): boolean =>
+  dst === R10 && (opcode & 0x07) === BPF_STX && !isAtomic(opcode) && sizeOf(opcode) === 8;
+
+/** The lowest address that a load from anywhere can give. */
+function lowestStored(state: State, elsewhere: number | undefined): number | undefined {
+  const addresses = [...state].flatMap(([place, value]) =>
+    place < 0 && value.kind === "address" ? [value.lowest] : [],
+  );
+  if (elsewhere !== undefined) addresses.push(elsewhere);
+  return addresses.length === 0 ? undefined : Math.min(...addresses);
+}
+
+/** The address that an instruction puts into memory; a part of one is none. */
 function storedBy({ opcode, src }: Instruction, state: State): number | undefined {
-  return (opcode & 0x07) === BPF_STX ? addressIn(state, src) : undefined;
+  return (opcode & 0x07) === BPF_STX && sizeOf(opcode) === 8 ? addressIn(state, src) : undefined;
 }
 
 const isAtomic = (opcode: number): boolean => (opcode & 0xe0) === 0xc0;
 
-function transfer(i: Instruction, state: State, stored: number | undefined): State | "unknown" {
+function transfer(i: Instruction, state: State, elsewhere: number | undefined): State | "unknown" {
   const after = new Map(state);
   const set = (register: number, value: Value | undefined): Map<number, Value> => {
     if (value === undefined) after.delete(register);
     else after.set(register, value);
     return after;
   };
-  const loaded: Value | undefined = stored === undefined ? undefined : { kind: "address", lowest: stored };
   switch (i.opcode & 0x07) {
     case BPF_LDX: {
       // Fewer than eight bytes are no address, and without sign they are not negative.
       const bytes = sizeOf(i.opcode);
-      if (bytes === 8) return set(i.dst, loaded);
+      if (bytes === 8) return set(i.dst, loadedBy(i, state, elsewhere));
       return set(i.dst, (i.opcode & 0xe0) === BPF_MEM ? number(8 * bytes) : undefined);
     }
     case BPF_STX:
       // A fetching operation loads into `src`, into R0, or into `dst`.
-      if (isAtomic(i.opcode)) for (const register of [i.src, R0, i.dst]) forget(after, register, loaded);
+      if (isAtomic(i.opcode)) {
+        const loaded = asAddress(lowestStored(state, elsewhere));
+        for (const register of [i.src, R0, i.dst]) forget(after, register, loaded);
+      } else if (isSlot(i)) {
+        // A number in the place of an address is not remembered: a callee could put another there.
+        set(i.off, asAddress(addressIn(state, i.src)));
+      }
       return after;
     case BPF_ALU:
       // A byte swap of 64 bits is in this class too.
@@ -208,6 +244,20 @@ function transfer(i: Instruction, state: State, stored: number | undefined): Sta
   }
 }
 
+/**
+ * What a load of eight bytes gives. The verifier gives an address back only where one was put, whole; so a load by R10 has what
+ * this place of the frame has, and one through another register anything that is in memory.
+ */
+function loadedBy({ src, off }: Instruction, state: State, elsewhere: number | undefined): Value | undefined {
+  if (src !== R10) return asAddress(lowestStored(state, elsewhere));
+  const there = addressIn(state, off);
+  return asAddress(there === undefined || elsewhere === undefined ? (there ?? elsewhere) : Math.min(there, elsewhere));
+}
+
+function asAddress(lowest: number | undefined): Value | undefined {
+  return lowest === undefined ? undefined : { kind: "address", lowest };
+}
+
 /** An atomic operation may have changed a register; what was an address in it stays one for whoever uses it as such. */
 function forget(state: Map<number, Value>, register: number, loaded: Value | undefined): void {
   if (state.get(register)?.kind === "address") return;
@@ -224,16 +274,16 @@ function wide(i: Instruction, state: State): Value | undefined | "unknown" {
   const right: Value | undefined = (i.opcode & BPF_X) === 0 ? constant(i.imm) : state.get(i.src);
   const left = state.get(i.dst);
   if (operation === BPF_MOV) return i.off === 0 ? right : undefined;
-  const address = left?.kind === "address" ? left : right?.kind === "address" ? right : undefined;
-  if (!address) return number(bitsOf(i, state) ?? 64);
+  const pointer = left?.kind === "address" ? left : right?.kind === "address" ? right : undefined;
+  if (!pointer) return number(bitsOf(i, state) ?? 64);
   switch (operation) {
     case BPF_ADD: {
-      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: address.lowest + i.imm };
-      const other = address === left ? right : left;
-      return other?.kind === "number" ? address : "unknown";
+      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: pointer.lowest + i.imm };
+      const other = pointer === left ? right : left;
+      return other?.kind === "number" ? pointer : "unknown";
     }
     case BPF_SUB:
-      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: address.lowest - i.imm };
+      if ((i.opcode & BPF_X) === 0) return { kind: "address", lowest: pointer.lowest - i.imm };
       // The distance of two addresses is a number.
       return left?.kind === "address" && right?.kind === "address" ? undefined : "unknown";
     default:
