@@ -39,6 +39,8 @@ export type ErrorCode =
   | "interface-occupied"
   /** Nothing of xdpgen is on the interface. */
   | "not-attached"
+  /** The generation to roll back to is not kept, or not whole; nothing was changed. */
+  | "not-kept"
   /** Another process changed the attachment first; nothing was changed here. */
   | "conflict"
   /** Cancelled, by an AbortSignal or Ctrl-C, before the swap; nothing was changed. */

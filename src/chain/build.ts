@@ -15,6 +15,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
     ...(document.prefer !== undefined && { prefer: document.prefer }),
     end: document.end,
     ...(document.counters === true && { counters: true }),
+    ...(document.history !== undefined && { history: document.history }),
     ...(document.groups && { groups: normalGroups(document.groups) }),
     ...(document.allow && { allow: document.allow }),
     programs: document.programs.map((program): Program => ({

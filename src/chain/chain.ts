@@ -40,6 +40,10 @@ export function isLinked(linkage: Linkage): boolean {
   return linkage === "call" || linkage === "inline";
 }
 
+/** How many generations an attachment keeps beside the live one, and how many it may. */
+export const DEFAULT_HISTORY = 1;
+export const MAX_HISTORY = 16;
+
 export const MODES = ["native", "generic"] as const;
 export type Mode = (typeof MODES)[number];
 
@@ -145,6 +149,8 @@ export interface Chain {
   readonly end: "verdict" | Action;
   /** Count how often each program returns what. Default: no, at no cost. */
   readonly counters?: boolean;
+  /** Generations that stay pinned beside the live one for `rollback`, 0 to 16. Default 1. */
+  readonly history?: number;
   readonly groups?: Readonly<Record<string, Group>>;
   readonly programs: readonly Program[];
   /** Warnings about any of its programs that are meant. */

@@ -6,7 +6,7 @@
  */
 import { z } from "zod";
 import { type WarningCode, WARNINGS } from "./allow.ts";
-import { ACTIONS, type GlobalValue, LINKAGES, MODES, plainAction, PREFERENCES } from "./chain.ts";
+import { ACTIONS, type GlobalValue, LINKAGES, MAX_HISTORY, MODES, plainAction, PREFERENCES } from "./chain.ts";
 import {
   ACTION_KEY,
   ACTION_WORD,
@@ -44,6 +44,7 @@ const INGRESS = "an interface's name or index";
 const QUEUE = "the number of a receive queue";
 const REASON = "the reason, in words";
 const COUNTERS = "true or false";
+const HISTORY = `an integer from 0 to ${MAX_HISTORY}`;
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
@@ -313,6 +314,12 @@ export const chainSchema = z.strictObject(
       .boolean(COUNTERS)
       .optional()
       .describe("Count how often each program returns what, for `xdpgen status` and `xdpgen graph`. Default: false."),
+    history: z
+      .int(HISTORY)
+      .min(0, HISTORY)
+      .max(MAX_HISTORY, HISTORY)
+      .optional()
+      .describe("Generations that are kept beside the live one, for `xdpgen rollback`. Default: 1."),
     groups: z
       .record(ownName, groupSchema, "a map of group names")
       .optional()

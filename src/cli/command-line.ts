@@ -8,6 +8,7 @@ import { disasmCommand } from "./commands/disasm.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { graphCommand } from "./commands/graph.ts";
 import { planCommand } from "./commands/plan.ts";
+import { rollbackCommand } from "./commands/rollback.ts";
 import { lintCommand } from "./commands/lint.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -48,6 +49,7 @@ Examples:
     testCommand,
     applyCommand,
     statusCommand,
+    rollbackCommand,
     detachCommand,
     traceCommand,
     doctorCommand,

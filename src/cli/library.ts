@@ -12,6 +12,8 @@ import type {
   LiveProgram,
   Preview,
   PreviewOptions,
+  RollbackOptions,
+  RollbackResult,
   SwapListener,
   SwapOptions,
   SwapResult,
@@ -32,6 +34,7 @@ export interface Library {
   /** All of the interfaces, or none. */
   apply(chain: Chain, devices: readonly string[], options: SwapOptions): Promise<readonly SwapResult[]>;
   status(device?: string): Promise<readonly AttachmentStatus[]>;
+  rollback(device: string, options: RollbackOptions): Promise<RollbackResult>;
   detach(device: string, events: SwapListener): Promise<DetachResult>;
   /** Clears what removed interfaces have left; how many there were. */
   clearDefunct(events: SwapListener): Promise<number>;
@@ -81,6 +84,10 @@ export const library: Library = {
   async status(device) {
     const { status } = await import("../loader/index.ts");
     return status(device);
+  },
+  async rollback(device, options) {
+    const { rollback } = await import("../loader/index.ts");
+    return rollback(device, options);
   },
   async detach(device, events) {
     const { detach } = await import("../loader/index.ts");

@@ -2,14 +2,14 @@
  * An interface that comes from another network namespace brings its link along, and packets meet the chain all the while. Its
  * pins are in a folder that is named by where it was. The first command here that changes something renames that folder.
  */
-import { existsSync, renameSync, rmdirSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { publicPath } from "./bpffs.ts";
 import type { Kernel } from "./kernel.ts";
 import { modeOf, openLink } from "./live.ts";
 import { type LockOptions, withLock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
 import { clearAll } from "./recovery.ts";
-import { attachmentDir, type AttachmentName, linkPin, listAttachments } from "./store.ts";
+import { attachmentDir, type AttachmentName, linkPin, listAttachments, removeIfEmpty } from "./store.ts";
 
 /** The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it. */
 export function folderOf(machine: Machine, ifindex: number): AttachmentName {
@@ -56,13 +56,4 @@ export async function adopt(
     });
     removeIfEmpty(dir);
   });
-}
-
-/** What waiting for a lock has made. */
-function removeIfEmpty(dir: string): void {
-  try {
-    rmdirSync(dir);
-  } catch {
-    // An attachment is there.
-  }
 }

@@ -12,6 +12,7 @@ import { type Holder, withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import type { Place } from "./member.ts";
 import { clearAll, lastGeneration, sweep } from "./recovery.ts";
+import { rollback, type RollbackResult } from "./rollback.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
 import { attachmentDir, linkPin, removeTree } from "./store.ts";
 import { placesOf, swap, type SwapOptions, type SwapResult } from "./swap.ts";
@@ -36,6 +37,8 @@ export interface Attachment extends AsyncDisposable {
   readonly result: SwapResult | undefined;
   /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`, unless given. */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
+  /** Errors as of `rollback`. @param to default the generation before */
+  rollback(to?: number): Promise<RollbackResult>;
   /** @throws XdpgenError `not-attached` */
   status(): AttachmentStatus;
   /** Runs the live dispatcher on a frame, without the interface. @throws XdpgenError `not-attached` */
@@ -123,6 +126,8 @@ function attachment(
     result,
     update: (chain, options) =>
       queue.take(async () => (await swap(machine, chain, [name()], { ...(events && { events }), ...options }))[0]!),
+    rollback: (to) =>
+      queue.take(() => rollback(name(), { machine, ...(events && { events }), ...(to !== undefined && { to }) })),
     status() {
       queue.requireOpen();
       return requireStatus(machine, device, ifindex);

@@ -13,11 +13,13 @@ import { loadCopy } from "./copy.ts";
 import { firstThatFits, imagesOf } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
 import { networkNamespace, requireInterface } from "./interface.ts";
+import { pastOf } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { readPinned } from "./live.ts";
 import { mapBinder } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
+import { inheritance } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
 import { attachmentDir } from "./store.ts";
 import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
@@ -89,7 +91,8 @@ function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): Retur
   const root = `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`;
   const dir = attachmentDir({ root, netns: networkNamespace() }, ifindex);
   using pinned = readPinned(kernel, dir, ifindex);
-  return mapBinder(kernel, dir, pinned?.identity?.manifest, image.manifest);
+  const { identity, kept } = inheritance(kernel, dir, pinned);
+  return mapBinder(kernel, dir, pastOf(identity, kept), image.manifest);
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { type DispatcherImage, isExtension } from "../codegen/index.ts";
 import { loadDispatcher } from "./dispatcher.ts";
+import { NO_PAST } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import { type MapBinder, mapBinder } from "./maps.ts";
@@ -20,7 +21,7 @@ export function loadCopy(
   kernel: Kernel,
   image: DispatcherImage,
   loaded: LoadedPrograms,
-  binder: MapBinder = mapBinder(kernel, "", undefined, image.manifest),
+  binder: MapBinder = mapBinder(kernel, "", NO_PAST, image.manifest),
 ): DispatcherCopy {
   const resources = owned();
   try {

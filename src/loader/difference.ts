@@ -21,8 +21,11 @@ export interface MapForecast {
   readonly program: string;
   /** As pinned: a C name, or `section-bss`. */
   readonly name: string;
-  /** `lost`: the swap removes its pin, and the kernel frees it unless somebody else holds it. */
-  readonly contents: "kept" | "empty" | "lost";
+  /**
+   * `held`: no program of the next generation has it, and its pin stays for a generation that is kept. `lost`: the swap
+   * removes its pin, and the kernel frees it unless somebody else holds it.
+   */
+  readonly contents: "kept" | "empty" | "held" | "lost";
   /** Of the map that is there already; not known where somebody removed its pin. */
   readonly id?: number;
 }

@@ -12,9 +12,10 @@ import {
 } from "../codegen/index.ts";
 import { type LoadedDispatcher, loadDispatcher } from "./dispatcher.ts";
 import type { Steps } from "./events.ts";
+import { isSame, type Past, programsOf } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoadedPrograms } from "./loaded.ts";
-import { type BoundMap, isReadOnlyData, mapBinder } from "./maps.ts";
+import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "./maps.ts";
 import { type Owned, owned } from "./owned.ts";
 import { loadExtension } from "./program.ts";
 import {
@@ -25,7 +26,9 @@ import {
   MAP_FOLDERS,
   mapPin,
   mapsDir,
+  newMark,
   programDir,
+  type ProgramKey,
   programPin,
   slotPin,
 } from "./store.ts";
@@ -48,18 +51,18 @@ export interface Generation extends Disposable {
 
 /**
  * @param place and the interfaces that the generation is for, to tell
- * @param live what it builds upon
+ * @param past what it builds upon
  */
 export async function buildGeneration(
   kernel: Kernel,
   { dir, journal, interfaces }: BuildPlace & { readonly interfaces: readonly string[] },
-  live: Manifest | undefined,
+  past: Past,
   image: DispatcherImage,
   loaded: LoadedPrograms,
   generation: number,
   steps: Steps,
 ): Promise<Generation> {
-  const binder = mapBinder(kernel, dir, live, image.manifest);
+  const binder = mapBinder(kernel, dir, past, image.manifest);
   const programs: VerifiedProgram[] = [];
   const resources = owned();
   const load = <T>(of: string, body: () => T): Promise<T> => steps.run({ step: "load", interfaces, of }, body);
@@ -87,7 +90,7 @@ export async function buildGeneration(
     for (const { program } of image.plan.nodes)
       if (!isTailCalled(program)) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
     const target = dispatcher.program.fd();
-    journal.makeDir(generationDir(dir, generation));
+    journal.makeDir(newMark(dir, generation));
     journal.pin(target, dispatcherPin(dir, generation));
     for (const slot of image.slots) {
       // Without a pin the kernel empties a map of programs when the last fd of it is closed.
@@ -101,9 +104,9 @@ export async function buildGeneration(
     }
   }
 
-  /** fd of the extension: the one that runs already, when the program is unchanged, else a new one. */
+  /** fd of the extension: the one that is loaded already, when the program is unchanged, else a new one. */
   function extension(program: ResolvedObject): number {
-    const unchanged = live?.programs.some((p) => p.name === program.name && p.hash === program.hash);
+    const unchanged = programsOf(past).some((p) => isSame(p, program));
     const pin = programPin(dir, program);
     if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
     const made = resources.own(loadExtension(kernel, binder, program));
@@ -121,7 +124,7 @@ export async function buildGeneration(
       journal.makeDir(mapsDir(dir, program, bound.shared ? "shared" : "maps"));
       journal.pin(bound.map.fd(), mapPin(dir, program, bound));
     }
-    const previous = live?.programs.find((p) => p.name === program.name);
+    const previous = past.live?.programs.find((p) => p.name === program.name);
     if (!previous || previous.hash === program.hash || writable.length === 0) return;
     const names = (fate: BoundMap["fate"]): string =>
       writable
@@ -135,9 +138,10 @@ export async function buildGeneration(
 
 /**
  * Pins a generation that is pinned in the folder `from` in that of another attachment too, so that each lives without the
- * other. Maps that are pinned there already are the same ones.
+ * other. Maps that are pinned there already are the same ones, but for those of a kept generation: they lose their pins.
  *
  * @param resources hold what loses its pin, for the journal
+ * @returns the programs whose maps were others there: kept generations that have them are not whole any more
  */
 export function shareGeneration(
   kernel: Kernel,
@@ -146,14 +150,24 @@ export function shareGeneration(
   manifest: Manifest,
   generation: number,
   resources: Owned,
-): void {
+): readonly ProgramKey[] {
+  const displaced: ProgramKey[] = [];
+  journal.makeDir(newMark(dir, generation));
   copyPins(generationDir(from, generation), generationDir(dir, generation));
   for (const program of manifest.programs) {
     // What was loaded by others has no pins of ours.
     if (!existsSync(programDir(from, program))) continue;
-    dropOther(programPin(from, program), programPin(dir, program));
+    dropOther(programPin(from, program), programPin(dir, program), idOfProgram);
+    for (const folder of MAP_FOLDERS) {
+      const here = mapsDir(dir, program, folder);
+      for (const name of list(here)) {
+        const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap);
+        if (other) displaced.push(program);
+      }
+    }
     copyPins(programDir(from, program), programDir(dir, program));
   }
+  return displaced;
 
   function copyPins(source: string, target: string): void {
     journal.makeDir(target);
@@ -167,12 +181,22 @@ export function shareGeneration(
     }
   }
 
-  /** An extension that was loaded for this attachment alone; the same code, but not what the slots are bound to. */
-  function dropOther(there: string, here: string): void {
-    if (!existsSync(there) || !existsSync(here)) return;
+  function idOfProgram(fd: number): number {
+    return kernel.programInfo(fd).id;
+  }
+
+  function idOfMap(fd: number): number {
+    return kernel.mapInfo(fd).id;
+  }
+
+  /** What was made for this attachment alone: the same by name, but not what the slots are bound to, or what those use. */
+  function dropOther(there: string, here: string, idOf: (fd: number) => number): boolean {
+    if (!existsSync(there) || !existsSync(here)) return false;
     using theirs = kernel.openPin(there);
     const ours = resources.own(kernel.openPin(here));
-    if (kernel.programInfo(theirs.number).id !== kernel.programInfo(ours.number).id) journal.unpin(ours.number, here);
+    const other = idOf(theirs.number) !== idOf(ours.number);
+    if (other) journal.unpin(ours.number, here);
+    return other;
   }
 }
 
@@ -182,13 +206,7 @@ export function shareGeneration(
  */
 export function heldBy(kernel: Kernel, dir: string, manifest: Manifest, dispatcher: number): string | undefined {
   const held = manifest.programs.flatMap((program) =>
-    MAP_FOLDERS.flatMap((folder) => {
-      const path = mapsDir(dir, program, folder);
-      return list(path).map((name) => {
-        using map = kernel.openPin(`${path}/${name}`);
-        return `${program.name}/${name}=${kernel.mapInfo(map.number).id}`;
-      });
-    }),
+    pinnedMaps(kernel, dir, program).map(({ name, id }) => `${program.name}/${name}=${id}`),
   );
   if (held.length > 0) return held.toSorted().join(" ");
   return manifest.counters ? `dispatcher ${dispatcher}` : undefined;

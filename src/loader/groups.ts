@@ -12,6 +12,8 @@ export interface Candidate {
   readonly chain: string | undefined;
   /** Of what its pins belong to; 0 for nothing. */
   readonly generation: number;
+  /** Of that and of what is kept beside it. */
+  readonly highest: number;
   /** It has what the next generation can take over. */
   readonly inherits: boolean;
   /** It runs already what all are to run. */
@@ -53,10 +55,10 @@ export function courseOf<T extends Candidate>(group: readonly T[]): Course<T> | 
   const change = group.filter(({ settled }) => !settled);
   if (change.length === 0) return undefined;
   if (change.every(({ inPlace }) => inPlace)) return { kind: "replace", change };
-  // An interface's generation never goes back.
-  const highest = Math.max(...change.map(({ generation }) => generation));
+  // An interface's generation never goes back, and no two that it has are the same.
+  const highest = Math.max(...change.map((one) => one.highest));
   const joined = group.find(({ settled, generation }) => settled && generation > highest);
   if (joined) return { kind: "join", change, first: joined, generation: joined.generation };
   const first = change.find(({ inherits }) => inherits) ?? change[0]!;
-  return { kind: "build", change, first, generation: Math.max(...group.map(({ generation }) => generation)) + 1 };
+  return { kind: "build", change, first, generation: Math.max(...group.map((one) => one.highest)) + 1 };
 }

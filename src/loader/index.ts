@@ -47,11 +47,20 @@ export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program
 export { type Machine, thisMachine } from "./machine.ts";
 export type { MapHandle } from "./map-handle.ts";
 export { loadXdp, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
-export { type Occupant, type Present, preview, previewAll, type Preview, type PreviewOptions } from "./preview.ts";
+export {
+  type Forgotten,
+  type Occupant,
+  type Present,
+  preview,
+  previewAll,
+  type Preview,
+  type PreviewOptions,
+} from "./preview.ts";
+export { rollback, type RollbackOptions, type RollbackResult } from "./rollback.ts";
 export { loadChain, resolveChain } from "./source.ts";
 export type { NamespaceStatus } from "./place-status.ts";
 export type { LiveFigures, MapStatus, ProgramStatus } from "./program-status.ts";
-export { type AttachmentStatus, status, type StatusReport } from "./status.ts";
+export { type AttachmentStatus, type KeptStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";
 export type { Trouble } from "./trouble.ts";
 export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./trace.ts";

@@ -4,33 +4,23 @@
  */
 import { existsSync } from "node:fs";
 import { isLinked } from "../chain/chain.ts";
-import {
-  type DispatcherImage,
-  extensionObject,
-  isExtension,
-  type Manifest,
-  type ResolvedObject,
-} from "../codegen/index.ts";
+import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject } from "../codegen/index.ts";
 import type { MapForecast } from "./difference.ts";
+import { isSame, type Past, programsOf } from "./history.ts";
 import type { Kernel, MapInfo, ObjectMap } from "./kernel.ts";
 import { openObject } from "./load.ts";
-import { type BoundMap, isReadOnlyData, mapBinder } from "./maps.ts";
-import { list, MAP_FOLDERS, mapPin, mapsDir, pinName, type ProgramKey, programPin } from "./store.ts";
+import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "./maps.ts";
+import { mapPin, pinName, type ProgramKey, programPin } from "./store.ts";
 
 /**
  * @param dir the attachment's folder; its pins are read
- * @param live what the next generation builds upon, if anything
+ * @param past what the next generation builds upon, if anything
  * @throws XdpgenError as the swap would, where a map cannot be bound
  */
-export function forecastMaps(
-  kernel: Kernel,
-  dir: string,
-  live: Manifest | undefined,
-  image: DispatcherImage,
-): readonly MapForecast[] {
+export function forecastMaps(kernel: Kernel, dir: string, past: Past, image: DispatcherImage): readonly MapForecast[] {
   const standIns = new Map<number, MapInfo>();
   const asking: Kernel = { ...kernel, mapInfo: (fd) => standIns.get(fd) ?? kernel.mapInfo(fd) };
-  const binder = mapBinder(asking, dir, live, image.manifest);
+  const binder = mapBinder(asking, dir, past, image.manifest);
   const found: MapForecast[] = [];
   const note = (program: string, name: string, id: number): void => {
     if (isReadOnlyData(name)) return;
@@ -50,7 +40,7 @@ export function forecastMaps(
 
   const extension = (program: ResolvedObject): void => {
     using object = openObject(kernel, extensionObject(program), `program ${program.name}`, program.name);
-    if (!runsOn(dir, live, program)) {
+    if (!runsOn(dir, past, program)) {
       binder.loaded(object.maps.map((map) => bind(program, map.name, map)));
       return;
     }
@@ -76,32 +66,33 @@ export function forecastMaps(
       }
     }
   }
-  return [...found, ...lostMaps(kernel, dir, live, found)];
+  return found;
 }
 
 /** Whether the extension that is loaded goes on, and its maps with it. */
-function runsOn(dir: string, live: Manifest | undefined, { name, hash }: ProgramKey): boolean {
-  const before = live?.programs.find((p) => p.name === name && p.hash === hash);
-  return before?.linkage === "freplace" && existsSync(programPin(dir, { name, hash }));
+function runsOn(dir: string, past: Past, program: ProgramKey): boolean {
+  const isLoaded = programsOf(past).some((p) => isSame(p, program) && p.linkage === "freplace");
+  return isLoaded && existsSync(programPin(dir, program));
 }
 
-/** Maps that are pinned now and that nobody takes over. One that its program makes anew is told as `empty`. */
-function lostMaps(
+/**
+ * Maps of programs that are pinned now and that nobody takes over. One that its program makes anew is told as `empty`.
+ * @param forecast of the programs that come and stay
+ * @param held ids of the maps that are pinned for kept generations when the swap is done
+ */
+export function lostMaps(
   kernel: Kernel,
   dir: string,
-  live: Manifest | undefined,
-  found: readonly MapForecast[],
+  programs: readonly ProgramKey[],
+  forecast: readonly MapForecast[],
+  held: ReadonlySet<number>,
 ): readonly MapForecast[] {
-  const kept = new Set(found.map(({ id }) => id));
-  const made = new Set(found.map(({ program, name }) => `${program}/${name}`));
-  return (live?.programs ?? []).flatMap((program) =>
-    MAP_FOLDERS.flatMap((folder) => {
-      const path = mapsDir(dir, program, folder);
-      return list(path).flatMap((name): MapForecast[] => {
-        const id = pinnedMap(kernel, `${path}/${name}`);
-        if (kept.has(id) || made.has(`${program.name}/${name}`)) return [];
-        return [{ program: program.name, name, contents: "lost", id }];
-      });
+  const kept = new Set(forecast.map(({ id }) => id));
+  const made = new Set(forecast.map(({ program, name }) => `${program}/${name}`));
+  return programs.flatMap((program) =>
+    pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
+      if (kept.has(id) || made.has(`${program.name}/${name}`)) return [];
+      return [{ program: program.name, name, contents: held.has(id) ? "held" : "lost", id }];
     }),
   );
 }

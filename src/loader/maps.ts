@@ -1,7 +1,8 @@
 /**
  * Which maps the next generation takes over, so that their contents outlive the swap.
  *
- * An unchanged program (same hash) takes all of its maps. A program whose object changed takes a map of the same name when
+ * An unchanged program (same hash) takes all of its maps, and so does one that comes back while a kept generation has it. A
+ * program whose object changed takes a map of the same name when
  * the definition is the same; its data sections start anew, because its variables may have moved. Read-only data is part of
  * the code and never taken. A map that objects want pinned by name is one map for all programs of the chain that use the
  * name, whatever their linkage, and for no one else.
@@ -9,8 +10,9 @@
 import { existsSync } from "node:fs";
 import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { isSame, type Past, programsOf } from "./history.ts";
 import { isErrno, type Fd, type Kernel, type MapDefinition, type ObjectMap } from "./kernel.ts";
-import { mapPin, type ProgramKey } from "./store.ts";
+import { list, MAP_FOLDERS, mapPin, mapsDir, type ProgramKey } from "./store.ts";
 
 const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 const BPF_MAP_TYPE_DEVMAP = 14;
@@ -43,12 +45,15 @@ export interface MapBinder {
 }
 
 /**
- * @param live what runs, if anything
+ * @param past what runs and what is kept, if anything
  * @param next what is being built
+ * @throws XdpgenError `object-unsupported` where programs that come back had two maps for what is to be one
  */
-export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefined, next: Manifest): MapBinder {
+export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifest): MapBinder {
   const shared = new Map<string, BoundMap>();
-  const before = live?.programs ?? [];
+  const live = past.live?.programs ?? [];
+  const before = programsOf(past);
+  requireOneOfEach(kernel, dir, before, next);
 
   const take = (from: ProgramKey, bound: BoundMap, check: boolean): boolean => {
     using pinned = openIfPinned(kernel, mapPin(dir, from, bound));
@@ -65,7 +70,7 @@ export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefine
       map.reuse(sibling.map.fd());
       return { ...bound, fate: "kept" };
     }
-    const previous = before.find((p) => p.name === program.name);
+    const previous = live.find((p) => p.name === program.name);
     const candidates = previous ? [previous, ...before.filter((p) => p !== previous)] : before;
     if (candidates.some((p) => take(p, bound, true))) return { ...bound, fate: "kept" };
     const other = before.find((p) => stays(p, next) && existsSync(mapPin(dir, p, bound)));
@@ -76,9 +81,10 @@ export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefine
   return {
     bind(program, name, map, filled = false) {
       const bound: BoundMap = { name, map, shared: map.pinnedByName, fate: "new" };
-      const previous = before.find((p) => p.name === program.name);
+      const previous = live.find((p) => p.name === program.name);
       if (isReadOnlyData(name)) return bound;
-      if (previous?.hash === program.hash && take(program, bound, false)) return { ...bound, fate: "unchanged" };
+      const unchanged = before.some((p) => isSame(p, program));
+      if (unchanged && take(program, bound, false)) return { ...bound, fate: "unchanged" };
       if (bound.shared) return bindShared(program, bound);
       if (!previous || isSection(name) || filled) return bound;
       return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
@@ -89,9 +95,39 @@ export function mapBinder(kernel: Kernel, dir: string, live: Manifest | undefine
   };
 }
 
-/** Whether a live program runs on, unchanged and with the maps that it has. */
+/** Whether a program that is there goes on, unchanged and with the maps that it has. */
 function stays(program: ProgramKey, next: Manifest): boolean {
-  return next.programs.some((p) => p.name === program.name && p.hash === program.hash);
+  return next.programs.some((p) => isSame(p, program));
+}
+
+/** Programs of different generations may each have a map of their own where a chain of both has one. */
+function requireOneOfEach(kernel: Kernel, dir: string, before: readonly ProgramKey[], next: Manifest): void {
+  const found = new Map<string, number>();
+  for (const program of next.programs.filter((p) => before.some((q) => isSame(p, q)))) {
+    const folder = mapsDir(dir, program, "shared");
+    for (const name of list(folder)) {
+      using map = openIfPinned(kernel, `${folder}/${name}`);
+      if (!map) continue;
+      const { id } = kernel.mapInfo(map.number);
+      if ((found.get(name) ?? id) !== id) throw definedDifferently(program.name, name);
+      found.set(name, id);
+    }
+  }
+}
+
+/** The maps that are pinned for a program, as pinned. */
+export function pinnedMaps(
+  kernel: Kernel,
+  dir: string,
+  program: ProgramKey,
+): readonly { readonly name: string; readonly id: number }[] {
+  return MAP_FOLDERS.flatMap((folder) => {
+    const path = mapsDir(dir, program, folder);
+    return list(path).map((name) => {
+      using map = kernel.openPin(`${path}/${name}`);
+      return { name, id: kernel.mapInfo(map.number).id };
+    });
+  });
 }
 
 function definedDifferently(program: string, map: string): XdpgenError {

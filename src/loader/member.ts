@@ -9,13 +9,14 @@ import { explain } from "./explain.ts";
 import { type Images, imageThat } from "./fit.ts";
 import { heldBy } from "./generation.ts";
 import type { Candidate } from "./groups.ts";
+import { highestOf } from "./history.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import type { Machine } from "./machine.ts";
 import type { Owned } from "./owned.ts";
 import { isWhole, type Predecessor, recover } from "./recovery.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { runsOnlyOn } from "./sharing.ts";
-import { openJournal } from "./store.ts";
+import { openJournal, type ProgramKey } from "./store.ts";
 import type { VerifiedImage } from "./verified.ts";
 
 /** What a swap is about, for all of its parts. */
@@ -58,6 +59,8 @@ export interface Next {
   readonly verified?: VerifiedImage;
   /** The program whose slot gets another one, while the dispatcher runs on. */
   readonly replaced?: string;
+  /** Programs of kept generations whose maps lost their pins to those of the dispatcher that is shared. */
+  readonly displaced?: readonly ProgramKey[];
 }
 
 /** What a member runs now. */
@@ -96,6 +99,7 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
       held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, before.dispatcher!) : device),
       chain: live && live.manifest.chain,
       generation: identity?.generation ?? 0,
+      highest: highestOf(identity, before.kept),
       inherits: identity !== undefined,
       settled: runs !== undefined && replaced.length === 0,
       inPlace,

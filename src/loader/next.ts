@@ -8,10 +8,12 @@ import type { Steps } from "./events.ts";
 import { firstThatFits } from "./fit.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { type Course, courseOf } from "./groups.ts";
+import { pastOf } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
 import type { Owned } from "./owned.ts";
 import { checkReplacement } from "./replacement.ts";
+import type { ProgramKey } from "./store.ts";
 
 /** What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more. */
 export async function nextOf(
@@ -48,8 +50,8 @@ async function join(
   resources: Owned,
 ): Promise<readonly Next[]> {
   const { image, generation, dispatcher } = running(first);
-  await share(kernel, first, change, image, generation, steps, resources);
-  return change.map((member) => ({ member, image, generation, dispatcher }));
+  const displaced = await share(kernel, first, change, image, generation, steps, resources);
+  return change.map((member) => ({ member, image, generation, dispatcher, displaced: displaced.get(member) ?? [] }));
 }
 
 type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;
@@ -69,16 +71,18 @@ async function build(
   const { loaded, images, steps, what } = target;
   const interfaces = change.map(({ device }) => device);
   const others = change.filter((member) => member !== first);
-  const live = first.before.identity?.manifest;
+  const past = pastOf(first.before.identity, first.before.kept);
   return firstThatFits(images, async (image) => {
     try {
       const place = { dir: first.dir, journal: first.journal, interfaces };
       const { dispatcher, verified } = resources.own(
-        await buildGeneration(kernel, place, live, image, loaded, generation, steps),
+        await buildGeneration(kernel, place, past, image, loaded, generation, steps),
       );
-      await share(kernel, first, others, image, generation, steps, resources);
+      const displaced = await share(kernel, first, others, image, generation, steps, resources);
       await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));
-      return change.map((member) => ({ member, image, generation, dispatcher, verified }));
+      return change.map((member) => {
+        return { member, image, generation, dispatcher, verified, displaced: displaced.get(member) ?? [] };
+      });
     } catch (error) {
       for (const member of change) takeBack(member, steps);
       throw error;
@@ -94,9 +98,11 @@ async function share(
   generation: number,
   steps: Steps,
   resources: Owned,
-): Promise<void> {
-  if (others.length === 0) return;
-  await steps.run({ step: "bind", interfaces: others.map(({ device }) => device) }, () => {
-    for (const member of others) shareGeneration(kernel, from.dir, member, manifest, generation, resources);
+): Promise<ReadonlyMap<Member, readonly ProgramKey[]>> {
+  if (others.length === 0) return new Map();
+  return steps.run({ step: "bind", interfaces: others.map(({ device }) => device) }, () => {
+    const each = (member: Member): readonly ProgramKey[] =>
+      shareGeneration(kernel, from.dir, member, manifest, generation, resources);
+    return new Map(others.map((member) => [member, each(member)]));
   });
 }

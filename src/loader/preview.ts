@@ -2,14 +2,14 @@
  * What `attach` would do, found by looking: reads the interface, its attachment and its maps, and changes nothing, makes no
  * folder and takes no lock. A swap that happens meanwhile is noticed by what it takes away, and the reading begins anew.
  */
-import { existsSync } from "node:fs";
 import type { Chain, Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { folderOf } from "./adopt.ts";
-import { difference, type Difference, isNone } from "./difference.ts";
+import { difference, type Difference, isNone, type MapForecast } from "./difference.ts";
 import { explain } from "./explain.ts";
 import { type Images, imagesOf, imageThat } from "./fit.ts";
+import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "./history.ts";
 import { requireFree } from "./hook.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { heldBy } from "./generation.ts";
@@ -17,14 +17,14 @@ import { type Candidate, type Course, courseOf, groupsOf } from "./groups.ts";
 import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { type Machine, readableMachine } from "./machine.ts";
-import { forecastMaps } from "./map-forecast.ts";
+import { forecastMaps, lostMaps } from "./map-forecast.ts";
+import { pinnedMaps } from "./maps.ts";
 import type { Place } from "./member.ts";
 import { type Owned, owned } from "./owned.ts";
 import { replacedPrograms } from "./replacement.ts";
-import { type Dispatcher, isWhole } from "./recovery.ts";
+import { inheritance, isWhole } from "./recovery.ts";
 import { runsOnlyOn } from "./sharing.ts";
 import { resolveChain } from "./source.ts";
-import { dispatcherPin, listGenerations } from "./store.ts";
 import { placesOf, type SwapOptions, type SwapResult } from "./swap.ts";
 
 /** An XDP program on the interface that is not the dispatcher of its attachment. */
@@ -52,6 +52,13 @@ export interface Present {
   readonly occupants: readonly Occupant[];
 }
 
+/** A kept generation that the swap lets go, and the maps that go with it. */
+export interface Forgotten {
+  readonly generation: number;
+  readonly chain: string;
+  readonly maps: readonly MapForecast[];
+}
+
 /** What `attach` would do on one interface. */
 export interface Preview {
   readonly interface: string;
@@ -71,6 +78,8 @@ export interface Preview {
   /** Other interfaces of the same call that would run the same dispatcher, with the same maps. */
   readonly sharedWith?: readonly string[];
   readonly difference: Difference;
+  /** The newest first. */
+  readonly forgotten: readonly Forgotten[];
 }
 
 export interface PreviewOptions extends Pick<SwapOptions, "mode" | "linkage" | "replace"> {
@@ -128,6 +137,7 @@ interface Target {
 interface Found extends Candidate, Place {
   readonly pinned: PinnedLink | undefined;
   readonly identity: Identity | undefined;
+  readonly kept: readonly Kept[];
   readonly present: Present;
   readonly image: DispatcherImage;
   readonly replaced: ReturnType<typeof replacedPrograms> | undefined;
@@ -148,8 +158,7 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
   const { device, dir, ifindex } = place;
   const pinned = readPinned(kernel, dir, ifindex);
   if (pinned) resources.own(pinned);
-  const last = pinned?.identity ? undefined : lastGeneration(kernel, dir);
-  const identity = pinned?.identity ?? last?.identity;
+  const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
   const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
   const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
   const present = presentOf(kernel, ifindex, pinned, identity);
@@ -160,15 +169,15 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
     ...place,
     pinned,
     identity,
+    kept,
     present,
     image: same ?? images.preferred,
     replaced,
     repair,
-    held:
-      identity &&
-      (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, (last ?? pinned!).programInfo.id) : device),
+    held: identity && (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, dispatcher!.id) : device),
     chain: here ? pinned.identity.manifest.chain : undefined,
     generation: identity?.generation ?? 0,
+    highest: highestOf(identity, kept),
     inherits: identity !== undefined,
     settled: runs && replaced?.size === 0,
     inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, ifindex, pinned.programInfo.id),
@@ -179,10 +188,16 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
 function foresee(kernel: Kernel, group: readonly Found[], target: Target): readonly Preview[] {
   const course = courseOf(group);
   return group.map((found): Preview => {
-    const { device, identity, present, settled, pinned, replaced } = found;
+    const { device, dir, identity, kept, present, settled, pinned, replaced } = found;
     const first = settled || course?.kind === "replace" ? found : course!.first;
     const { image } = first;
-    const maps = forecastMaps(kernel, first.dir, first.identity?.manifest, image);
+    const bound = forecastMaps(kernel, first.dir, pastOf(first.identity, first.kept), image);
+    const { chain } = target.loaded;
+    const runsOn = settled || course?.kind === "replace";
+    const stay = runsOn ? stillKept(chain, identity!, kept) : keptBeside(chain, dir, identity, kept);
+    const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
+    const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
+    const gone = kept.filter((generation) => !stay.includes(generation));
     const obstacle = obstacleOf(kernel, pinned, found, target);
     const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
     const outcome = present.mode ? (course?.kind === "replace" ? "replaced" : "swapped") : "created";
@@ -197,7 +212,33 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
       repair: found.repair,
       ...(others.length > 0 && { sharedWith: others.map((other) => other.device) }),
       difference: difference(identity?.manifest, image.manifest, maps, replaced),
+      forgotten: forget(kernel, dir, gone, maps, held),
     };
+  });
+}
+
+function mapsOf(kernel: Kernel, dir: string, generations: readonly Identity[]): ReturnType<typeof pinnedMaps> {
+  return generations.flatMap(({ manifest }) => manifest.programs.flatMap((p) => pinnedMaps(kernel, dir, p)));
+}
+
+/** @param told the maps that are spoken of already */
+function forget(
+  kernel: Kernel,
+  dir: string,
+  generations: readonly Kept[],
+  told: readonly MapForecast[],
+  held: ReadonlySet<number>,
+): readonly Forgotten[] {
+  const known = new Set([...held, ...told.map(({ id }) => id)]);
+  return generations.map(({ generation, manifest }) => {
+    const maps = manifest.programs.flatMap((program) =>
+      pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
+        if (known.has(id)) return [];
+        known.add(id);
+        return [{ program: program.name, name, contents: "lost", id }];
+      }),
+    );
+    return { generation, chain: manifest.chain, maps };
   });
 }
 
@@ -235,16 +276,6 @@ function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
   const info = kernel.programInfo(program.number);
   const chain = readManifest(kernel, info)?.manifest.chain;
   return { id, name: info.name, ...(chain !== undefined && { chain }) };
-}
-
-/** What ran before somebody put a program of their own on the link, or took the link away: a swap builds upon that. */
-function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
-  const pinned = listGenerations(dir).filter((generation) => existsSync(dispatcherPin(dir, generation)));
-  if (pinned.length === 0) return undefined;
-  using dispatcher = kernel.openPin(dispatcherPin(dir, Math.max(...pinned)));
-  const programInfo = kernel.programInfo(dispatcher.number);
-  const identity = readManifest(kernel, programInfo);
-  return identity && { identity, programInfo };
 }
 
 /** What a swap would refuse, in its order and, where it can be asked, in its words. */

@@ -1,10 +1,10 @@
 /**
  * What a crash, a removed interface or a foreign hand left in an attachment's folder is cleared by the next command. The
- * live manifest says what belongs; everything else goes.
+ * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
 import { isLinked } from "../chain/chain.ts";
-import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
+import { isSame, type Kept, keptGenerations, markRun } from "./history.ts";
 import { requireFree } from "./hook.ts";
 import { interfaceGone } from "./interface.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "./kernel.ts";
@@ -16,7 +16,6 @@ import {
   openLink,
   pinnedDispatchers,
   type PinnedLink,
-  readManifest,
   readPinned,
 } from "./live.ts";
 import { lockIfFree } from "./lock.ts";
@@ -24,7 +23,6 @@ import type { Machine } from "./machine.ts";
 import { inside, networkNamespaces } from "./namespaces.ts";
 import {
   type AttachmentName,
-  dispatcherPin,
   generationDir,
   linkPin,
   listAttachments,
@@ -37,20 +35,22 @@ import {
 } from "./store.ts";
 import { removedPins } from "./trouble.ts";
 
-/** Removes every generation, program and pin that the manifest of `generation` does not name. */
-export function clearLeftovers(dir: string, manifest: Manifest | undefined, generation: number | undefined): void {
-  for (const n of listGenerations(dir)) if (n !== generation) removeTree(generationDir(dir, n));
+/** Removes every generation but these, and every program and pin that none of them names. */
+export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
+  const numbers = new Set(stay.map(({ generation }) => generation));
+  for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
+  const programs = stay.flatMap(({ manifest }) => manifest.programs);
   for (const key of listPrograms(dir)) {
-    const used = manifest?.programs.find((p) => p.name === key.name && p.hash === key.hash);
-    if (!used) removeTree(programDir(dir, key));
-    else if (isLinked(used.linkage)) unpin(programPin(dir, key));
+    const uses = programs.filter((p) => isSame(p, key));
+    if (uses.length === 0) removeTree(programDir(dir, key));
+    else if (uses.every(({ linkage }) => isLinked(linkage))) unpin(programPin(dir, key));
   }
 }
 
 /** Everything of an attachment but its folder, which holds the lock. The link goes first: no packet is to meet the rest. */
 export function clearAll(dir: string): void {
   unpin(linkPin(dir));
-  clearLeftovers(dir, undefined, undefined);
+  clearLeftovers(dir, []);
   removeTree(`${dir}/programs`);
 }
 
@@ -62,6 +62,8 @@ export interface Predecessor extends Disposable {
   readonly identity: Identity | undefined;
   /** Id of that chain's dispatcher. */
   readonly dispatcher: number | undefined;
+  /** The newest first. */
+  readonly kept: readonly Kept[];
 }
 
 /**
@@ -93,15 +95,14 @@ export function recover(
         "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
       );
     }
-    const last = pinned?.identity ? undefined : lastGeneration(kernel, dir);
-    const identity = pinned?.identity ?? last?.identity;
-    const dispatcher = (last ?? pinned)?.programInfo.id;
-    clearLeftovers(dir, identity?.manifest, identity?.generation);
+    const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
+    if (pinned?.identity) markRun(dir, pinned.identity.generation);
+    clearLeftovers(dir, identity ? [identity, ...kept] : []);
     if (pinned && !pinned.pinned) {
       kernel.pin(pinned.link.number, linkPin(dir));
       report("the link had lost its pin: pinned it again");
     }
-    return { pinned, identity, dispatcher, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
+    return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
     pinned?.[Symbol.dispose]();
     throw error;
@@ -118,25 +119,35 @@ function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
   }
 }
 
+/** What the pins of an attachment belong to. */
+export interface Inheritance {
+  /**
+   * What runs; or what ran before somebody put a program of their own on the link, or took the link away: the newest of those
+   * that have run.
+   */
+  readonly identity: Identity | undefined;
+  /** Its dispatcher. */
+  readonly dispatcher: ProgramInfo | undefined;
+  /** What is kept beside it, the newest first. */
+  readonly kept: readonly Kept[];
+}
+
 /** A dispatcher of xdpgen, whether packets meet it or not. */
 export interface Dispatcher {
   readonly identity: Identity;
   readonly programInfo: ProgramInfo;
 }
 
-/** What ran before somebody put a program of their own on the link, or took the link away: the last dispatcher that is pinned. */
+/** What ran before somebody put a program of their own on the link, or took the link away. */
 export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
-  for (const generation of listGenerations(dir).toSorted((a, b) => b - a)) {
-    try {
-      using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
-      const programInfo = kernel.programInfo(dispatcher.number);
-      const identity = readManifest(kernel, programInfo);
-      if (identity) return { identity, programInfo };
-    } catch (error) {
-      if (!isErrno(error, "ENOENT")) throw error;
-    }
-  }
-  return undefined;
+  const [last] = keptGenerations(kernel, dir);
+  return last && { identity: last, programInfo: last.programInfo };
+}
+
+export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
+  const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
+  if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
+  return { identity: kept[0], dispatcher: kept[0]?.programInfo, kept: kept.slice(1) };
 }
 
 /** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */

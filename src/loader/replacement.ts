@@ -61,7 +61,7 @@ export async function checkReplacement(
   each: Parameters<typeof requireChecks>[5],
 ): Promise<void> {
   if (!loaded.chain.checks) return;
-  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, manifest, image.manifest));
+  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, { live: manifest, kept: [] }, image.manifest));
   await requireChecks(kernel, loaded, image, copy.program, what, each);
 }
 

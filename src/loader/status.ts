@@ -9,6 +9,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../chain/chain.ts";
 import { publicPath } from "./bpffs.ts";
 import { countsOf } from "./counters.ts";
+import { canRun, type Kept, keptGenerations } from "./history.ts";
 import { requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import { findXdpLink, openLink, readManifest, readPinned } from "./live.ts";
@@ -23,6 +24,18 @@ import { sharers } from "./sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "./store.ts";
 import { removedPins, type Trouble, unpinnedMaps } from "./trouble.ts";
 import { isSame, type Whereabouts, whereabouts } from "./whereabouts.ts";
+
+/** A generation that `rollback` can take. */
+export interface KeptStatus {
+  readonly generation: number;
+  readonly chain: string;
+  /** When its dispatcher was loaded. */
+  readonly since: Date;
+  /** Names, in the order in which they would run. */
+  readonly programs: readonly string[];
+  /** False where somebody removed the pin of a slot: then it cannot run again. */
+  readonly whole: boolean;
+}
 
 export interface AttachmentStatus extends PlaceStatus {
   readonly chain: string;
@@ -45,6 +58,8 @@ export interface AttachmentStatus extends PlaceStatus {
   readonly pins?: string;
   /** What is not as xdpgen left it. */
   readonly troubles: readonly Trouble[];
+  /** The newest first; later than the one that runs are those that were rolled back. */
+  readonly kept: readonly KeptStatus[];
 }
 
 /** All attachments whose pins are in this bpffs, and chains on any interface whose pins are elsewhere; or those of an interface. */
@@ -178,6 +193,18 @@ function attachmentOf(
     ),
     pins: publicPath(dir),
     troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, identity.manifest, loaded, pinned)],
+    kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
+  };
+}
+
+function keptStatus(dir: string, kept: Kept): KeptStatus {
+  const { generation, manifest, programInfo } = kept;
+  return {
+    generation,
+    chain: manifest.chain,
+    since: sinceBoot(programInfo.loadTime),
+    programs: manifest.programs.map(({ name }) => name),
+    whole: canRun(dir, kept),
   };
 }
 
@@ -229,6 +256,7 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       ...placeStatus(machine, where, undefined),
       ...chainOf(kernel, { identity, programInfo }, programs),
       troubles: [{ kind: "pins-out-of-reach" }],
+      kept: [],
     });
   }
 }

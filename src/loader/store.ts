@@ -5,6 +5,7 @@
  *       link                                 the XDP link
  *       gen-<n>/dispatcher                   the dispatcher program
  *       gen-<n>/slot-<name>                  the link of one freplace slot, or the map of one tail slot
+ *       gen-<n>/new/                         there until the generation is live, and empty
  *       programs/<name>-<hash>/program       the extension program (freplace)
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
@@ -36,6 +37,8 @@ export const linkPin = (dir: string): string => `${dir}/link`;
 export const generationDir = (dir: string, generation: number): string => `${dir}/gen-${generation}`;
 export const dispatcherPin = (dir: string, generation: number): string =>
   `${generationDir(dir, generation)}/dispatcher`;
+/** A folder: bpffs holds no files of ours. */
+export const newMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/new`;
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 
@@ -106,6 +109,15 @@ export function removeTree(path: string): void {
     else unpin(`${path}/${entry.name}`);
   }
   rmdirSync(path);
+}
+
+/** For an error that is on its way: what cannot be removed is cleared by the next command. */
+export function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // Not empty: an attachment is there.
+  }
 }
 
 /** Pins and folders made or removed so far. `undo` takes that back, the last step first. */

@@ -9,12 +9,11 @@
  * back what was pinned and changes nothing; one in it also puts back the interfaces before. A crash at any instant leaves each
  * interface with the old or the new generation whole; the next command clears the rest.
  */
-import { rmdirSync } from "node:fs";
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { adopt } from "./adopt.ts";
-import { clear, undo } from "./aftermath.ts";
+import { clear, legaciesOf, undo } from "./aftermath.ts";
 import { commit, LostRace } from "./commit.ts";
 import { openSteps, type SwapListener } from "./events.ts";
 import { explain } from "./explain.ts";
@@ -30,7 +29,7 @@ import { nextOf } from "./next.ts";
 import { owned } from "./owned.ts";
 import { sweep } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
-import { attachmentDir } from "./store.ts";
+import { attachmentDir, removeIfEmpty } from "./store.ts";
 import type { VerifiedImage } from "./verified.ts";
 
 export interface SwapOptions {
@@ -176,10 +175,10 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     throw await undo(kernel, members, done, error, target);
   }
   for (const { committed } of done) committed.said.forEach(steps.notice);
-  if (done.length > 0) {
-    const swapped = done.map(({ next }) => next);
-    const work = { step: "clear", interfaces: swapped.map(({ member }) => member.device) } as const;
-    await steps.run(work, () => clear(kernel, swapped, steps));
+  const legacies = legaciesOf(members, done, loaded.chain);
+  if (legacies.length > 0) {
+    const work = { step: "clear", interfaces: legacies.map(({ member }) => member.device) } as const;
+    await steps.run(work, () => clear(kernel, legacies, steps));
   }
   return members.map((member): SwapResult => {
     const of = done.find(({ next }) => next.member === member);
@@ -210,13 +209,4 @@ function alwaysLost({ device, cause }: LostRace): XdpgenError {
       "the lock; nothing was changed here: find out who does (`bpftool link show`, `xdpgen status`) and try again",
     { cause },
   );
-}
-
-/** For the error that is on its way: what cannot be removed is cleared by the next command. */
-function removeIfEmpty(dir: string): void {
-  try {
-    rmdirSync(dir);
-  } catch {
-    // Not empty: an attachment is there.
-  }
 }

@@ -12,6 +12,7 @@ import { XdpgenError } from "../../src/errors.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { loadDispatcher } from "../../src/loader/dispatcher.ts";
 import { freplaceSupport, loadXdp, openKernel, verifyImage, type VerifiedImage } from "../../src/loader/index.ts";
+import { NO_PAST } from "../../src/loader/history.ts";
 import { mapBinder } from "../../src/loader/maps.ts";
 import { loadAlone } from "../../src/loader/program.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
@@ -41,7 +42,7 @@ function taken(chain: Chain): { readonly image: DispatcherImage; readonly verifi
   }
 }
 
-const binderOf = ({ manifest }: DispatcherImage) => mapBinder(openKernel(), "", undefined, manifest);
+const binderOf = ({ manifest }: DispatcherImage) => mapBinder(openKernel(), "", NO_PAST, manifest);
 
 /** What the verifier says of the first program of an object that bpftool loads. */
 function bpftoolSays(elf: Uint8Array): string {

@@ -21,10 +21,11 @@ const CHILD = fileURLToPath(new URL("loader-child.ts", import.meta.url));
 const TSX = import.meta.resolve("tsx");
 
 const machine = (kernel: Kernel) => ({ kernel, root: ROOT, netns: networkNamespace() });
+/** It keeps no generation beside the live one: what is pinned is what is live. */
 const chain = (linkage: Linkage, ...programs: readonly number[]) =>
   chainOf(
     programs.map((k) => numbered(k)),
-    { linkage },
+    { linkage, history: 0 },
   );
 
 let pair: Veth;

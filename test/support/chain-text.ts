@@ -97,6 +97,7 @@ function chainValue(from: Random, slips: number): unknown {
     ["interfaces", 0.2, () => some(from, 2, (nth) => `eth${nth}`)],
     ["end", 0.2, () => from.pick(["verdict", action()])],
     ["counters", 0.1, () => from.chance(0.5)],
+    ["history", 0.1, () => from.int(16)],
     ["groups", groups.length > 0 ? 1 : 0, () => new Map(groups.map((group) => [group, map([["end", 0.5, edge]])]))],
     ["allow", 0.05, allow],
     ["programs", 1, () => Array.from({ length: size }, (_, nth) => program(nth))],

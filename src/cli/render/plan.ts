@@ -20,6 +20,7 @@ export function renderPlan(preview: Preview, view: PlanView): string {
   const lines = [
     ...named(preview.interface, hanging(`${preview.interface}: ${presentText(preview)}`, "", view), paint.bold),
     ...(outcome === "unchanged" ? ["  nothing to change"] : changes(preview, view)),
+    ...forgotten(preview, view),
     ...(obstacle === undefined ? [] : hanging(`apply would refuse: ${obstacle}`, "  ", view, paint.red)),
   ];
   return `${lines.join("\n")}\n`;
@@ -44,6 +45,15 @@ function presentText({ present }: Preview): string {
     moved: [`${ours} runs on an interface that had this index and was moved to another network namespace`],
   }[link];
   return [...what, ...others].join("; ") || "no XDP program runs here";
+}
+
+/** Kept generations that go, and the maps that nothing else holds. */
+function forgotten(preview: Preview, view: PlanView): readonly string[] {
+  return preview.forgotten.flatMap(({ generation, chain, maps }) => {
+    const names = maps.map(({ program, name }) => `${program}/${name}`);
+    const lost = names.length > 0 ? `; lost with it: ${names.join(", ")}` : "";
+    return hanging(`no longer kept: generation ${generation}, chain ${chain}${lost}`, "  ", view);
+  });
 }
 
 function changes(preview: Preview, view: PlanView): readonly string[] {
@@ -145,10 +155,15 @@ function together(
   return texts.map((text) => [text, pairs.flatMap(([other, item]) => (other === text ? [item] : [])).join(", ")]);
 }
 
-const CONTENTS = { kept: "maps keep their contents", empty: "maps start empty", lost: "maps are lost" } as const;
+const CONTENTS = {
+  kept: "maps keep their contents",
+  empty: "maps start empty",
+  held: "maps stay for rollback",
+  lost: "maps are lost",
+} as const;
 
 function mapTexts(maps: readonly MapForecast[]): readonly string[] {
-  return (["kept", "empty", "lost"] as const).flatMap((contents) => {
+  return (["kept", "empty", "held", "lost"] as const).flatMap((contents) => {
     const names = maps.filter((map) => map.contents === contents).map(({ name }) => name);
     return names.length > 0 ? [`${CONTENTS[contents]}: ${names.join(", ")}`] : [];
   });
@@ -183,7 +198,8 @@ function summary(programs: readonly ProgramDifference[]): string {
   return (
     `programs: ${count("in")} in, ${count("out")} out, ${count("changed")} changed` +
     `${moved > 0 ? ` (${moved} moved)` : ""}, ${count("unchanged")} unchanged; ` +
-    `maps: ${maps("kept")} kept, ${maps("empty")} empty, ${maps("lost")} lost`
+    `maps: ${maps("kept")} kept, ${maps("empty")} empty, ` +
+    `${maps("held") > 0 ? `${maps("held")} for rollback, ` : ""}${maps("lost")} lost`
   );
 }
 

@@ -26,6 +26,7 @@ export function renderStatus(report: readonly AttachmentStatus[], view: StatusVi
       "",
       ...indent(programs(attachment, view)),
       ...section(maps(attachment, view)),
+      ...section(indent(kept(attachment, view))),
       ...section(indent(picture(attachment, view))),
     ].join("\n"),
   );
@@ -154,6 +155,18 @@ function maps({ programs: list }: AttachmentStatus, { paint }: StatusView): read
   const folder = commonFolder(pins.map(({ pin }) => pin));
   const lines = pins.map(({ pin, id }) => `  ${pin.slice(folder.length)}  ${paint.dim(`id ${id}`)}`);
   return indent([`maps in ${folder}`, ...lines]);
+}
+
+function kept({ kept: list }: AttachmentStatus, { now, columns, paint }: StatusView): readonly string[] {
+  if (list.length === 0) return [];
+  const lines = list.flatMap(({ generation, chain, since, programs: names, whole }) => {
+    const age = formatAge(now.getTime() - since.getTime());
+    const state = whole ? "" : "; NOT WHOLE, the link of a slot was removed";
+    const what = names.length > MOST_DRAWN ? `${names.length} programs` : names.join(", ");
+    const text = `generation ${generation}: chain ${chain}, loaded ${age} ago: ${what}${state}`;
+    return wrap(text, columns - 2 * INDENT.length);
+  });
+  return ["kept for `xdpgen rollback`", ...lines.map((line) => INDENT + paint.dim(line))];
 }
 
 function commonFolder(paths: readonly string[]): string {

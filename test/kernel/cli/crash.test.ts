@@ -89,7 +89,9 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
   it(
     "a process killed at any moment leaves the old or the new generation",
     hostOnly(SLOW_PROCESSES, async () => {
-      const [one, two] = [numbered("one", 1, 2), numbered("two", 2, 3)];
+      // Without a history, what is pinned afterwards is what is live.
+      const head = `linkage: ${linkage}\nhistory: 0\n`;
+      const [one, two] = [numberedChain(here, "one", [1, 2], head), numberedChain(here, "two", [2, 3], head)];
       const KILLS = 6;
       await apply(one);
       const { took, whole } = await applied(two);

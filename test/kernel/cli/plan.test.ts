@@ -34,10 +34,13 @@ afterEach(async () => {
   here[Symbol.dispose]();
 });
 
+/** What the chains say that are written next. */
+let history = 1;
+
 const chain = (linkage: string, head: string, ...programs: readonly string[]): string =>
   here.write(
     "chain.yaml",
-    `chain: xe\nlinkage: ${linkage}\n${head}programs:\n${programs.map((p) => `  - ${p}\n`).join("")}`,
+    `chain: xe\nlinkage: ${linkage}\nhistory: ${history}\n${head}programs:\n${programs.map((p) => `  - ${p}\n`).join("")}`,
   );
 
 /** The plan of a chain, with everything in the kernel and in bpffs as it was before. */
@@ -94,14 +97,30 @@ async function planned(path: string, ...more: readonly string[]): Promise<Previe
   expect([...kept, ...empty].map((m) => `${m.program}/${m.name}`).toSorted()).toEqual([...is.keys()].toSorted());
   for (const { program, name, id } of kept) expect(is.get(`${program}/${name}`)).toBe(id);
   for (const { program, name } of empty) expect([...was.values()]).not.toContain(is.get(`${program}/${name}`));
-  for (const { id } of maps.filter(({ contents }) => contents === "lost")) {
+  const forgotten = said.forgotten.flatMap((generation): readonly MapForecast[] => generation.maps);
+  for (const { id } of [...maps, ...forgotten].filter(({ contents }) => contents === "lost")) {
     await expect.poll(mapsOfTheKernel, { timeout: 5000 }).not.toContain(id);
   }
+  for (const { id } of maps.filter(({ contents }) => contents === "held")) expect(mapsOfTheKernel()).toContain(id);
+  const leave = said.forgotten.map(({ generation }) => generation);
+  const stay = [...(old && history > 0 ? [old] : []), ...(old?.kept ?? [])].map(({ generation }) => generation);
+  expect(now.kept.map(({ generation }) => generation)).toEqual(stay.filter((number) => !leave.includes(number)));
   expect(await plan(path, ...more)).toMatchObject({ outcome: "unchanged", generation: done.generation });
   return said;
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+const CASES = commandLinkages.flatMap((linkage) => [0, 1].map((kept) => [linkage, kept] as const));
+
+describe.each(CASES)("linkage %s, history %i", (linkage, kept) => {
+  /** Of a map that the next chain does not have. */
+  const gone = kept === 0 ? "lost" : "held";
+  beforeEach(() => {
+    history = kept;
+  });
+  afterEach(() => {
+    history = 1;
+  });
+
   it("each kind of change is planned, then applied as planned", async () => {
     const objects = Object.fromEntries(
       ["denylist", "counter", "echo", "ratelimit", "globals", "two"].map((name) => [name, here.object(name)]),
@@ -151,7 +170,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
 
     const other = `{ name: limit, object: ${echo}, priority: 30 }`;
     const object = await planned(chain(linkage, "", other, count));
-    expect(object.difference.programs[1]!.maps.map(({ contents }) => contents)).toContain("lost");
+    expect(object.difference.programs[1]!.maps.map(({ contents }) => contents)).toContain(gone);
     expect(object.difference.programs[1]!.maps.map(({ contents }) => contents)).toContain("empty");
 
     const cut = `{ name: count, object: ${counter}, priority: 20, on: { drop: next, default: return } }`;
@@ -172,6 +191,12 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     expect((await planned(chain(linkage, "", two!))).difference.programs[0]!.changes).toMatchObject({
       function: { from: "xdp_first", to: "xdp_second" },
     });
+
+    await planned(chain(linkage, "", deny, count));
+    await planned(chain(linkage, "", count));
+    const back = (await planned(chain(linkage, "", deny, count))).difference.programs[0]!;
+    expect(back).toMatchObject({ name: "deny", kind: "in" });
+    expect(new Set(back.maps.map(({ contents }) => contents))).toEqual(new Set([kept === 0 ? "empty" : "kept"]));
   });
 
   it("a map of another size starts empty, and one that is pinned by name is shared", async () => {
@@ -198,7 +223,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     const [a, b] = ["a", "b"].map((name) => `{ name: ${name}, object: shared.o }`);
     expect((await planned(chain(linkage, "", a!))).difference.programs.flatMap(({ maps }) => maps)).toMatchObject([
       { program: "a", contents: "empty" },
-      { program: "own", contents: "lost" },
+      { program: "own", contents: gone },
     ]);
     expect((await planned(chain(linkage, "", a!, b!))).difference.programs.flatMap(({ maps }) => maps)).toMatchObject([
       { program: "a", contents: "kept" },

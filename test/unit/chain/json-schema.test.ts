@@ -97,6 +97,7 @@ const document = fc.record(
     ),
     mode: mostly(fc.constantFrom("auto", "native", "generic")),
     counters: mostly(fc.boolean()),
+    history: mostly(fc.integer({ min: 0, max: 16 }), fc.constantFrom(-1, 17, 1.5, "1")),
     end: mostly(spelt(fc.constantFrom("verdict", ...actions), ...XDP)),
     groups: mostly(
       fc.dictionary(name.map(String), mostly(fc.record({ end: edge }, { requiredKeys: [] })), { maxKeys: 2 }),

@@ -88,6 +88,11 @@ describe("parseChain", () => {
     });
   });
 
+  it("takes a history of none to sixteen", () => {
+    const of = (head: string) => chainOf(`${head}${programs("  - { name: a, object: a.o }\n")}`).history;
+    expect(["", "history: 0\n", "history: 16\n"].map(of)).toEqual([undefined, 0, 16]);
+  });
+
   it("does not tell a chain that is not to count from one that says nothing of it", () => {
     const of = (head: string) => chainOf(`${head}${programs("  - { name: a, object: a.o }\n")}`);
     expect(of("counters: false\n")).toEqual(of(""));

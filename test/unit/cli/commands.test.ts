@@ -257,6 +257,35 @@ describe("status", () => {
   });
 });
 
+describe("rollback", () => {
+  const rollback: Library["rollback"] = async (device, { to = 2, events }) => {
+    if (device === "eth9") throw new XdpgenError("not-kept", "eth9 runs generation 1, and none before it is kept");
+    events?.({ kind: "notice", message: `about ${device}` });
+    return { from: 3, generation: to, mode: "native", manifest: image.manifest };
+  };
+
+  it("says from where to where, and that maps are not rolled back", async () => {
+    const { status, out, err } = await run("rollback eth5 --dev eth6 --to 1", { library: { rollback } });
+    expect({ status, err }).toEqual({ status: 0, err: "about eth5\nabout eth6\n" });
+    expect(out).toBe(
+      "eth5: rolled back from generation 3 to chain edge, generation 1, native mode; maps keep their contents\n" +
+        "eth6: rolled back from generation 3 to chain edge, generation 1, native mode; maps keep their contents\n",
+    );
+    const same = await run("rollback eth5 --to 3", { library: { rollback } });
+    expect(same.out).toBe("eth5: nothing to change: chain edge, generation 3, native mode\n");
+  });
+
+  it("prints JSON, and beside an error what was done before it", async () => {
+    const { out, status } = await run("rollback eth5 eth9 --json", { library: { rollback } });
+    expect(status).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      rolledBack: [{ interface: "eth5", from: 3, generation: 2, chain: "edge", mode: "native" }],
+      messages: ["about eth5"],
+      error: { code: "not-kept" },
+    });
+  });
+});
+
 describe("detach", () => {
   const detach: Library["detach"] = async (device, events) => {
     events({ kind: "notice", message: `detached ${device}` });

@@ -114,6 +114,10 @@ export const attachment: AttachmentStatus = {
       maps: [{ name: "totals", id: 12, pin: "/sys/fs/bpf/xdpgen/4026531833-2/programs/counter-32a1/maps/totals" }],
     },
   ],
+  kept: [
+    { generation: 2, chain: "edge", since: new Date("2026-11-22T09:00:00"), programs: ["denylist"], whole: true },
+    { generation: 1, chain: "old-edge", since: new Date("2026-11-20T08:00:00"), programs: ["ids"], whole: false },
+  ],
 };
 
 /** Of an interface that runs the chain already. */
@@ -126,6 +130,7 @@ export const nothingToChange: Preview = {
   mode: "native",
   repair: false,
   difference: { code: false, programs: [], unreachable: [], reachable: [] },
+  forgotten: [],
 };
 
 function unexpected(name: string) {
@@ -188,6 +193,7 @@ export async function run(
       preview: async (_, devices) => devices.map((device) => ({ ...nothingToChange, interface: device })),
       apply: unexpected("apply"),
       status: unexpected("status"),
+      rollback: unexpected("rollback"),
       detach: unexpected("detach"),
       clearDefunct: async () => 0,
       requireInterfaces: async () => {},

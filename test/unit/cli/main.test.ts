@@ -3,7 +3,7 @@ import { requireChain } from "../../../src/chain/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { attachment, run } from "./fake.ts";
 
-const COMMANDS = ["build", "graph", "plan", "apply", "status", "detach", "doctor", "lint", "schema"];
+const COMMANDS = ["build", "graph", "plan", "apply", "status", "rollback", "detach", "doctor", "lint", "schema"];
 const rejecting = (error: unknown) => ({
   status: async () => {
     throw error;
@@ -58,6 +58,9 @@ describe("a wrong command line", () => {
     "status a b",
     "detach",
     "detach eth0 --all",
+    "rollback",
+    "rollback eth0 --to last",
+    "rollback eth0 --to 0",
     "doctor x",
     "build c.yaml --emit o,o",
   ])("%s: exit status 2", async (line) => {

@@ -74,9 +74,36 @@ const swap: Preview = {
   },
 };
 
+/** As with `history: 1`, where the third generation is to follow the second. */
+const aged: Preview = {
+  ...swap,
+  difference: {
+    ...swap.difference,
+    programs: [
+      program("denylist", {
+        kind: "out",
+        maps: [{ program: "denylist", name: "denylist_v4", contents: "held", id: 7 }],
+      }),
+    ],
+  },
+  forgotten: [
+    { generation: 2, chain: "old", maps: [{ program: "ids", name: "flows", contents: "lost", id: 9 }] },
+    { generation: 1, chain: "edge", maps: [] },
+  ],
+};
+
 const text = (preview: Preview, columns = 100): string => renderPlan(preview, { columns, paint: style(false) });
 
 describe("the picture of a difference", () => {
+  it("says what stays for rollback and what is kept no longer", () => {
+    expect(text(aged)).toContain("maps stay for rollback: denylist_v4\n");
+    expect(text(aged)).toContain("maps: 0 kept, 0 empty, 1 for rollback, 0 lost\n");
+    expect(text(aged)).toMatch(
+      /\n {2}no longer kept: generation 2, chain old; lost with it: ids\/flows\n {2}no longer kept: generation 1, chain edge\n$/,
+    );
+    expect(text({ ...aged, outcome: "unchanged" })).toContain("nothing to change\n  no longer kept: generation 2");
+  });
+
   it("has every change, with its sign", () => {
     expect(
       text(swap)

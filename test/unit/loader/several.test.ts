@@ -5,6 +5,7 @@ import { attach, attachAll, type Attachments, detach, openAll } from "../../../s
 import { groupsOf } from "../../../src/loader/groups.ts";
 import { type Preview, previewAll } from "../../../src/loader/preview.ts";
 import { programInSlot } from "../../../src/loader/replacement.ts";
+import { rollback } from "../../../src/loader/rollback.ts";
 import { status } from "../../../src/loader/status.ts";
 import type { SwapResult } from "../../../src/loader/swap.ts";
 import { failure } from "./fake-kernel.ts";
@@ -60,6 +61,7 @@ describe("groups", () => {
     held,
     chain: of,
     generation: 0,
+    highest: 0,
     inherits: false,
     settled: false,
     inPlace: false,
@@ -368,4 +370,59 @@ it("names are of one interface, of none is a mistake, and disposed of is dispose
   await expect(openAll(["lo", "c"], { machine: w.machine() })).rejects.toMatchObject({ code: "not-attached" });
   expect(await live.detach()).toEqual([{ detached: true }, { detached: true }]);
   expect(lines).toEqual(["detached the chain from lo", "detached the chain from b"]);
+});
+
+describe.each(OBJECT_LINKAGES)("linkage %s, with a history", (linkage) => {
+  const kept = (...programs: Parameters<typeof chain>[1][]): Chain => ({ ...chain(linkage, ...programs), history: 2 });
+  const keptOn = (w: World): readonly (readonly number[])[] =>
+    status(undefined, w.machine()).map((one) => one.kept.map(({ generation }) => generation));
+
+  it("interfaces that share a dispatcher keep what each had, and go back each by itself", async () => {
+    using w = several();
+    const live = await foreseen(w, kept(counting()), ["b", "lo"]);
+    const first = w.kernel.running();
+    await foreseen(w, kept(counting(), numbered(2)), ["b", "lo"]);
+    await live.update(kept(counting(), numbered(3)));
+    expect(keptOn(w)).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
+    const [second] = running(w);
+    await rollback("lo", { machine: w.machine(), to: 1 });
+    expect(running(w).slice(0, 2)).toEqual([first, second]);
+    expect(new Set(maps(w)).size).toBe(1);
+    // Together again, with a number that neither has.
+    const again = await foreseen(w, kept(counting(), numbered(2)), ["b", "lo"]);
+    expect(again.results).toMatchObject([{ generation: 4 }, { generation: 4 }]);
+    expect(running(w)[0]).toBe(running(w)[1]);
+    expect(keptOn(w)).toEqual([[1], [3, 2]]);
+    await rollback("b", { machine: w.machine() });
+    expect(running(w)[1]).toBe(second);
+    await live.detach();
+    expect(w.pins()).toEqual([]);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("one that comes to share a dispatcher lets go of generations with maps that are no longer its own", async () => {
+    using w = several();
+    const machine = w.machine();
+    // One has had a program for itself that it runs no more.
+    for (const programs of [[counting()], [counting(), numbered(3)], [numbered(2)]])
+      await attach(kept(...programs), "b", { machine });
+    await attach(kept(numbered(2)), "lo", { machine });
+    const ifindex = w.kernel.interfaces.get("b");
+    const statusOf = (index?: number) => status(undefined, machine).find((one) => one.ifindex === index)!;
+    expect(statusOf(ifindex).kept.map(({ generation }) => generation)).toEqual([2, 1]);
+    const before = w.snapshot();
+    const failing = watched(w.kernel, (_, call) => {
+      if (call === "updateLink") throw failure(call, "EINVAL");
+    });
+    const both = kept(numbered(2), counting());
+    await expect(attachAll(both, ["lo", "b"], { machine: w.machine(failing) })).rejects.toThrow(/EINVAL/);
+    expect(w.snapshot()).toEqual(before);
+    await attachAll(both, ["lo", "b"], { machine });
+    expect(new Set(maps(w)).size).toBe(1);
+    expect(statusOf(ifindex)).toMatchObject({ generation: 4, kept: [{ generation: 3, programs: ["p2"] }] });
+    expect(w.kernel.openFds).toBe(0);
+  });
 });

@@ -62,8 +62,9 @@ export function numbered(k: number, rest: Partial<Program> = {}): Program {
   return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority: k, ...rest };
 }
 
+/** It keeps no generation beside the live one: what is pinned is what is live. */
 export function chain(linkage: Linkage | "auto", ...programs: readonly Program[]): Chain {
-  return { name: "test", interfaces: [], mode: "auto", linkage, end: "verdict", programs };
+  return { name: "test", interfaces: [], mode: "auto", linkage, end: "verdict", history: 0, programs };
 }
 
 const compiled = new Map<number, Uint8Array>();

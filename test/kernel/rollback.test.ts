@@ -1,0 +1,202 @@
+/** Rollback on a real kernel: under traffic, with what maps hold, after a kill at any moment, and what thousands of swaps leave. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Linkage } from "../../src/chain/index.ts";
+import { attach, type Attachment, detach, openKernel, openMap, rollback, status } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { networkNamespace } from "../../src/loader/interface.ts";
+import { ethernet, frame, payload } from "../../src/packets/index.ts";
+import { chainOf, sampleProgram } from "../support/chains.ts";
+import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
+import { sumPerCpu, u32 } from "../support/samples.ts";
+import { traffic } from "../support/traffic.ts";
+import { verdictPacket, visited } from "../support/verdict-program.ts";
+import { type Veth, veth } from "../support/veth.ts";
+import { numbered } from "../unit/loader/world.ts";
+
+const EMULATED = process.env["XDPGEN_VM"] !== undefined;
+/** An emulated processor sends some fifty times fewer frames in the same time. */
+const [FRAMES, TURNS, SWAPS] = EMULATED ? [50_000, 4, 20] : [3_000_000, 20, 400];
+
+const data = frame(ethernet(), payload(46));
+const ROOT = "/sys/fs/bpf/xdpgen";
+
+let pair: Veth;
+beforeAll(() => void requireBpffs(openKernel(), () => {}));
+beforeEach(() => {
+  pair = veth("xr");
+});
+afterEach(async () => {
+  if (openKernel().interfaceIndex(pair.far) !== 0) await detach(pair.far);
+  pair[Symbol.dispose]();
+});
+
+function read(live: Attachment, program: string, map: string): number {
+  const { maps } = live.status().programs.find((p) => p.name === program)!;
+  using handle = openMap(maps.find((m) => m.name === map)!.pin);
+  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
+}
+
+const folder = (): string => `${ROOT}/${networkNamespace()}-${openKernel().interfaceIndex(pair.far)}`;
+
+/** Everything in the attachment's folder, generations by how long ago they were. */
+function pins(): readonly string[] {
+  const dir = folder();
+  const { generation } = status(pair.far)[0]!;
+  const walk = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true }).flatMap((e) =>
+      e.isDirectory() ? [`${path}/${e.name}/`, ...walk(`${path}/${e.name}`)] : [`${path}/${e.name}`],
+    );
+  return walk(dir)
+    .map((path) => path.slice(dir.length).replace(/gen-(\d+)/, (_, n) => `gen-${generation - Number(n)}-ago`))
+    .toSorted();
+}
+
+/** Which programs run, by the live dispatcher's own doing: all return PASS. */
+async function running(live: Attachment): Promise<readonly number[]> {
+  const { dataOut } = await live.testRun({ data: verdictPacket([2, 2, 2, 2, 2, 2]) });
+  return visited(dataOut);
+}
+
+const openFds = (): number => readdirSync("/proc/self/fd").length;
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  const chain = (history: number, ...programs: readonly number[]) =>
+    chainOf(
+      programs.map((k) => numbered(k)),
+      { linkage, history },
+    );
+
+  it("loses no frame, and maps keep what was counted since", async () => {
+    const first = { ...sampleProgram("counter"), name: "first", priority: 1 };
+    const last = { ...sampleProgram("counter"), name: "last", priority: 99 };
+    const added = { ...sampleProgram("denylist"), priority: 50 };
+    const live = await attach(chainOf([first, last], { linkage, end: "drop" }), pair.far, { mode: "native" });
+    await live.update(chainOf([first, added, last], { linkage, end: "drop" }));
+    using source = traffic(openKernel(), pair.near);
+    const done = new AbortController();
+    const sending = (async () => {
+      while (!done.signal.aborted) await source.send(data, FRAMES / 10);
+    })();
+    let turns = 0;
+    while (turns < TURNS || source.sent() < FRAMES) {
+      const result = await live.rollback(turns % 2 === 0 ? 1 : 2);
+      expect(result.generation).toBe(turns % 2 === 0 ? 1 : 2);
+      turns++;
+      await setImmediate();
+    }
+    done.abort();
+    await sending;
+    const frames = source.sent();
+    expect({ first: read(live, "first", "totals"), last: read(live, "last", "totals") }).toEqual({
+      first: frames,
+      last: frames,
+    });
+    console.log(`linkage ${linkage}: ${frames} frames, ${turns} rollbacks, every frame counted once at both ends`);
+  });
+
+  it("runs the programs of that generation, whole", async () => {
+    const live = await attach(chain(2, 1, 2), pair.far);
+    await live.update(chain(2, 2, 3));
+    await live.update(chain(2, 4));
+    const fds = openFds();
+    await live.rollback(1);
+    expect(await running(live)).toEqual([1, 2]);
+    expect(live.status().kept).toMatchObject([
+      { generation: 3, programs: ["p4"], whole: true },
+      { generation: 2, programs: ["p2", "p3"], whole: true },
+    ]);
+    await live.rollback(3);
+    expect(await running(live)).toEqual([4]);
+    await rollback(pair.far);
+    expect(await running(live)).toEqual([2, 3]);
+    expect(openFds()).toBe(fds);
+    expect(await live.update(chain(2, 1, 2))).toMatchObject({ outcome: "swapped", generation: 4 });
+    expect(await running(live)).toEqual([1, 2]);
+    await live.rollback();
+    expect(await running(live)).toEqual([2, 3]);
+    await live.detach();
+    expect(existsSync(folder())).toBe(false);
+  });
+
+  it("a program that comes back while it is kept has its maps, and no more once it is not", async () => {
+    const counter = { ...sampleProgram("counter"), priority: 1 };
+    const other = numbered(9);
+    const of = (...programs: Parameters<typeof chainOf>[0][number][]) => chainOf(programs, { linkage, history: 1 });
+    const live = await attach(of(counter, other), pair.far);
+    await live.testRun({ data });
+    await live.update(of(other));
+    await live.update(of(counter, other));
+    expect(read(live, "counter", "totals")).toBe(1);
+    await live.testRun({ data });
+    await live.update(of(other));
+    await live.update(of(other, numbered(8)));
+    await live.update(of(counter, other));
+    expect(read(live, "counter", "totals")).toBe(0);
+  });
+
+  it.each([0, 1, 3])(
+    "many swaps leave no more than a history of %i says",
+    async (history) => {
+      const live = await attach(chain(history, 1, 2), pair.far);
+      const turn = async (i: number): Promise<void> => {
+        await live.update(chain(history, 2, (i % 5) + 3));
+      };
+      for (let i = 0; i < 10; i++) await turn(i);
+      const before = { pins: pins(), fds: openFds() };
+      for (let i = 0; i < Math.floor(SWAPS / 5 / 3) * 5; i++) await turn(i);
+      expect({ pins: pins(), fds: openFds() }).toEqual(before);
+      expect(before.pins.filter((path) => /^\/gen-\d+-ago\/$/.test(path))).toHaveLength(history + 1);
+    },
+    600_000,
+  );
+});
+
+const CHILD = fileURLToPath(new URL("loader-child.ts", import.meta.url));
+
+/** Kills a swap before its `at`-th call of the kernel. */
+function killed(linkage: Linkage, at: number): readonly string[] {
+  const args = ["--import", import.meta.resolve("tsx"), CHILD, pair.far, linkage, `${at}`, "2", "3"];
+  return spawnSync(process.execPath, args, { encoding: "utf8" }).stdout.trim().split("\n");
+}
+
+it.each(commandLinkages)(
+  "linkage %s: a swap that is killed loses neither the live nor the kept",
+  async (linkage) => {
+    const chain = (...programs: readonly number[]) =>
+      chainOf(
+        programs.map((k) => numbered(k)),
+        { linkage },
+      );
+    const live = await attach(chain(1), pair.far);
+    await live.update(chain(1, 2));
+    // In the virtual machine a process costs ten seconds.
+    const calls = killed(linkage, 0);
+    await live.rollback();
+    const around = calls.indexOf("updateLink") + 1;
+    for (const at of EMULATED ? [around, around + 1] : [around - 1, around, around + 1]) {
+      await live.update(chain(1));
+      await live.update(chain(1, 2));
+      const old = live.status();
+      killed(linkage, at);
+      const found = live.status();
+      const swapped = found.generation !== old.generation;
+      expect(await running(live)).toEqual(swapped ? [2, 3] : [1, 2]);
+      expect(found.kept.map(({ generation }) => generation)).toContain(
+        swapped ? old.generation : old.kept[0]!.generation,
+      );
+      expect(await live.rollback()).toMatchObject({ generation: swapped ? old.generation : old.kept[0]!.generation });
+      expect(await running(live)).toEqual(swapped ? [1, 2] : [1]);
+      await live.update(chain(5));
+      const { kept, generation } = live.status();
+      expect(kept).toHaveLength(1);
+      expect(pins().filter((path) => path.endsWith("/dispatcher"))).toHaveLength(2);
+      expect(generation).toBeGreaterThan(kept[0]!.generation);
+      await live.rollback();
+    }
+  },
+  600_000,
+);

@@ -1,0 +1,274 @@
+/** Kept generations, on a kernel of plain objects: what stays pinned, what a rollback does, what a crash may leave. */
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
+import { attach, detach } from "../../../src/loader/attachment.ts";
+import { preview } from "../../../src/loader/preview.ts";
+import { rollback } from "../../../src/loader/rollback.ts";
+import { failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
+import { chain as without, numbered, withMap, world, type World } from "./world.ts";
+
+const DIR = "42-1";
+
+const kept = (history: number, ...args: Parameters<typeof without>): Chain => ({ ...without(...args), history });
+const generations = (w: World): readonly string[] => [
+  ...new Set(w.pins().flatMap((pin) => /\/gen-(\d+)\//.exec(pin)?.[1] ?? [])),
+];
+
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
+  const chain = (history: number, ...programs: readonly number[]): Chain =>
+    kept(history, linkage, ...programs.map((k) => numbered(k)));
+
+  it("keeps as many generations as the chain says, one where it says nothing", async () => {
+    for (const history of [undefined, 0, 1, 3]) {
+      using w = world();
+      const machine = w.machine();
+      for (let n = 1; n <= 6; n++) {
+        const { history: _, ...bare } = chain(0, 9, n);
+        await attach(history === undefined ? bare : { ...bare, history }, "lo", { machine });
+      }
+      const last = [6, 5, 4, 3, 2, 1].slice(0, 1 + (history ?? 1)).toReversed();
+      expect(generations(w)).toEqual(last.map(String));
+      const programs = w.pins().flatMap((pin) => /programs\/(p\d)-/.exec(pin)?.[1] ?? []);
+      const names = linkage === "freplace" ? [...last.map((n) => `p${n}`), "p9"] : [];
+      expect([...new Set(programs)]).toEqual(names);
+      expect(w.kernel.openFds).toBe(0);
+    }
+  });
+
+  it("goes back in one step, and forward again, without loading anything", async () => {
+    using w = world();
+    const live = await attach(chain(2, 1, 2), "lo", { machine: w.machine() });
+    const first = w.kernel.running();
+    await live.update(chain(2, 2, 3));
+    const second = w.kernel.running();
+    const pins = w.pins();
+    const calls: string[] = [];
+    const machine = w.machine(watched(w.kernel, (_, call) => void calls.push(call)));
+    expect(await rollback("lo", { machine })).toMatchObject({ from: 2, generation: 1, mode: "native" });
+    expect(calls.filter((call) => /^(load|pin|link[XE]|detach|openObject)/.test(call))).toEqual([]);
+    expect(calls.filter((call) => call === "updateLink")).toHaveLength(1);
+    expect(w.kernel.running()).toBe(first);
+    expect(w.kernel.boundSlots(first)).toHaveLength(linkage === "freplace" ? 2 : 0);
+    expect(live.status()).toMatchObject({
+      generation: 1,
+      kept: [{ generation: 2, programs: ["p2", "p3"], whole: true }],
+    });
+    expect(await live.rollback(2)).toMatchObject({ from: 1, generation: 2 });
+    expect(w.kernel.running()).toBe(second);
+    expect(await live.rollback(2)).toMatchObject({ from: 2, generation: 2 });
+    expect(w.pins()).toEqual(pins);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("gives the next generation a number that no other has, and lets go of what was rolled back", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(chain(3, 1), "lo", { machine });
+    for (const k of [2, 3, 4]) await live.update(chain(3, k));
+    await live.rollback(2);
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([4, 3, 1]);
+    expect(await preview(chain(3, 5), "lo", { machine })).toMatchObject({
+      generation: 5,
+      forgotten: [{ generation: 4 }, { generation: 3 }],
+    });
+    expect(await live.update(chain(3, 5))).toMatchObject({ generation: 5 });
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([2, 1]);
+    // Before it ran 2, and not 4.
+    expect(await live.rollback()).toMatchObject({ generation: 2 });
+  });
+
+  it("lets go of what the chain keeps no longer, though nothing else changes", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(chain(3, 1), "lo", { machine });
+    for (const k of [2, 3, 4]) await live.update(chain(3, k));
+    await live.rollback(2);
+    const plan = await preview(chain(2, 2), "lo", { machine });
+    expect(plan).toMatchObject({ outcome: "unchanged", generation: 2, forgotten: [{ generation: 4 }] });
+    expect(await live.update(chain(2, 2))).toMatchObject({ outcome: "unchanged", generation: 2 });
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([3, 1]);
+    await live.update(chain(0, 2));
+    expect(generations(w)).toEqual(["2"]);
+  });
+
+  it("takes a program that comes back over with its maps, as the plan says", async () => {
+    using w = world();
+    const machine = w.machine();
+    const program = numbered(1, { bytes: withMap(1) });
+    const both = kept(1, linkage, program, numbered(2));
+    const live = await attach(both, "lo", { machine });
+    const { maps, id } = live.status().programs[0]!;
+    const out = await preview(kept(1, linkage, numbered(2)), "lo", { machine });
+    expect(out.difference.programs.find(({ name }) => name === "p1")?.maps).toMatchObject([{ contents: "held" }]);
+    await live.update(kept(1, linkage, numbered(2)));
+    const back = await preview(both, "lo", { machine });
+    expect(back.difference.programs.find(({ name }) => name === "p1")).toMatchObject({
+      kind: "in",
+      maps: [{ name: "seen", contents: "kept", id: maps[0]!.id }],
+    });
+    await live.update(both);
+    expect(live.status().programs[0]).toMatchObject({ maps: [{ id: maps[0]!.id }] });
+    expect(live.status().programs[0]!.id).toBe(id);
+  });
+
+  it("says what is lost with a generation that is kept no longer, and loses it then", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(kept(1, linkage, numbered(1, { bytes: withMap(1) })), "lo", { machine });
+    const [map] = live.status().programs[0]!.maps;
+    await live.update(kept(1, linkage, numbered(2)));
+    const plan = await preview(kept(1, linkage, numbered(3)), "lo", { machine });
+    expect(plan.forgotten).toEqual([
+      { generation: 1, chain: "test", maps: [{ program: "p1", name: "seen", contents: "lost", id: map!.id }] },
+    ]);
+    await live.update(kept(1, linkage, numbered(3)));
+    expect(w.pins().some((pin) => pin.includes("/p1-"))).toBe(false);
+    const now = await preview(kept(0, linkage, numbered(1, { bytes: withMap(1) })), "lo", { machine });
+    expect(now.difference.programs[0]!.maps).toMatchObject([{ contents: "empty" }]);
+  });
+
+  it("keeps what is kept when any one call of a swap back to its chain fails", async () => {
+    const old = kept(1, linkage, numbered(1, { bytes: withMap(1) }), numbered(2));
+    const calls: string[] = [];
+    for (let at = 1; at === 1 || at <= calls.length; at++) {
+      using w = world();
+      const live = await attach(old, "lo", { machine: w.machine() });
+      await live.update(chain(1, 2, 3));
+      const before = w.snapshot();
+      const kernel = watched(w.kernel, (count, call) => {
+        if (at === 1) calls[count - 1] = call;
+        else if (count === at) throw failure(call, "EINVAL");
+      });
+      const failed = await attach(old, "lo", { machine: w.machine(kernel) }).then(
+        () => false,
+        () => true,
+      );
+      if (failed) expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(before);
+      expect(w.kernel.openFds).toBe(0);
+    }
+    expect(calls).toContain("updateLink");
+  });
+
+  it("changes nothing when any one call of a rollback fails", async () => {
+    const calls: string[] = [];
+    let failures = 0;
+    for (let at = 1; at === 1 || at <= calls.length; at++) {
+      using w = world();
+      const live = await attach(chain(1, 1, 2), "lo", { machine: w.machine() });
+      await live.update(chain(1, 2, 3));
+      const before = w.snapshot();
+      const kernel = watched(w.kernel, (count, call) => {
+        if (at === 1) calls[count - 1] = call;
+        else if (count === at) throw failure(call, "EINVAL");
+      });
+      const failed = await rollback("lo", { machine: w.machine(kernel) }).then(
+        () => false,
+        () => true,
+      );
+      if (failed) failures++;
+      if (failed) expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(before);
+      expect(w.kernel.openFds).toBe(0);
+    }
+    expect(failures).toBeGreaterThan(5);
+  });
+
+  it("keeps old and new apart from what a crash has left", async () => {
+    using w = world();
+    const live = await attach(chain(2, 1), "lo", { machine: w.machine() });
+    await live.update(chain(2, 2));
+    // Killed before the swap: whole, and never live.
+    const folder = `${w.root}/${DIR}`;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call !== "updateLink") return;
+      cpSync(folder, `${w.root}/copy`, { recursive: true });
+      throw failure(call, "EINVAL");
+    });
+    await expect(attach(chain(2, 3), "lo", { machine: w.machine(kernel) })).rejects.toMatchObject({ code: "kernel" });
+    rmSync(folder, { recursive: true });
+    renameSync(`${w.root}/copy`, folder);
+    expect(generations(w)).toEqual(["1", "2", "3"]);
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([1]);
+    await expect(live.rollback(3)).rejects.toMatchObject({ code: "not-kept" });
+    expect(await preview(chain(2, 4), "lo", { machine: w.machine() })).toMatchObject({ generation: 3, forgotten: [] });
+    // Killed right after the swap: live, and its mark still there.
+    mkdirSync(`${w.root}/${DIR}/gen-2/new`);
+    expect(await live.update(chain(2, 4))).toMatchObject({ generation: 3 });
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([2, 1]);
+    mkdirSync(`${w.root}/${DIR}/gen-3/new`);
+    await live.rollback();
+    expect(live.status()).toMatchObject({ generation: 2, kept: [{ generation: 3 }, { generation: 1 }] });
+    await detach("lo", { machine: w.machine() });
+    expect(w.pins()).toEqual([]);
+  });
+});
+
+describe("refused", () => {
+  it("where nothing is attached, and leaves no folder", async () => {
+    using w = world();
+    await expect(rollback("lo", { machine: w.machine() })).rejects.toMatchObject({ code: "not-attached" });
+    expect(existsSync(`${w.root}/${DIR}`)).toBe(false);
+  });
+
+  it("where no generation is kept, or not that one, and says which are", async () => {
+    using w = world();
+    const live = await attach(kept(2, "call", numbered(1)), "lo", { machine: w.machine() });
+    await expect(live.rollback()).rejects.toThrow(
+      /runs generation 1, and none before it is kept; no other is: `history/,
+    );
+    await live.update(kept(2, "call", numbered(2)));
+    await live.update(kept(2, "call", numbered(3)));
+    await expect(live.rollback(7)).rejects.toThrow(
+      "lo runs generation 3, and generation 7 is not kept; kept are 1, 2: choose",
+    );
+    await live.rollback(1);
+    await expect(live.rollback()).rejects.toThrow("none before it is kept; kept are 2, 3: choose with --to");
+    await expect(live.rollback(0)).rejects.toMatchObject({ code: "not-kept" });
+  });
+
+  it("where the link of a slot is gone", async () => {
+    using w = world();
+    const live = await attach(kept(1, "freplace", numbered(1), numbered(2)), "lo", { machine: w.machine() });
+    await live.update(kept(1, "freplace", numbered(3)));
+    rmSync(`${w.root}/${DIR}/gen-1/slot-p2`);
+    const before = w.snapshot();
+    expect(live.status().kept).toMatchObject([{ whole: false }]);
+    await expect(live.rollback()).rejects.toThrow(
+      /is not whole any more: somebody removed \S+gen-1\/slot-p2, which bound p2;/,
+    );
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it("where the link is defunct, or runs somebody else's program", async () => {
+    using w = world();
+    const live = await attach(kept(1, "call", numbered(1)), "lo", { machine: w.machine() });
+    await live.update(kept(1, "call", numbered(2)));
+    w.kernel.deleteInterface("lo");
+    w.kernel.interfaces.set("lo", 1);
+    await expect(live.rollback()).rejects.toMatchObject({ code: "not-attached" });
+    expect(w.kernel.openFds).toBe(0);
+    // The generations go on to be kept.
+    await live.update(kept(2, "call", numbered(3)));
+    expect(live.status().kept.map(({ generation }) => generation)).toEqual([2, 1]);
+  });
+});
+
+it("two programs that parted over a map that is one by name do not come back together", async () => {
+  const named = (maxEntries: number) => ({ maps: { seen: { pinnedByName: true, maxEntries } } });
+  for (const linkage of OBJECT_LINKAGES) {
+    using w = world(named(16));
+    const machine = w.machine();
+    const [one, two] = [1, 2].map((k) => numbered(k, { bytes: withMap(k) }));
+    const live = await attach(kept(2, linkage, one!), "lo", { machine });
+    const { id } = live.status().programs[0]!.maps[0]!;
+    w.kernel.options = named(32);
+    await live.update(kept(2, linkage, two!));
+    expect(live.status().programs[0]!.maps[0]!.id).not.toBe(id);
+    await expect(live.update(kept(2, linkage, one!, two!))).rejects.toMatchObject({ code: "object-unsupported" });
+    // Of the same definition there is one map, whichever generation has it.
+    w.kernel.options = named(16);
+    await live.update(kept(2, linkage, numbered(3, { bytes: withMap(3) })));
+    expect(live.status().programs[0]!.maps[0]!.id).toBe(id);
+  }
+});
