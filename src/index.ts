@@ -93,6 +93,7 @@ export {
   type Attachments,
   type AttachmentStatus,
   type AttachOptions,
+  type ChainVersion,
   type Change,
   type CheckFailure,
   type CheckOutcome,
@@ -167,5 +168,7 @@ export {
   type VerifiedImage,
   type VerifiedProgram,
   verifyImage,
+  watchChain,
+  type WatchOptions,
 } from "./loader/index.ts";
 export { CaptureReader, describeFrame, describePacket, type Packet, readCapture } from "./packets/index.ts";

@@ -9,6 +9,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { graphCommand } from "./commands/graph.ts";
 import { planCommand } from "./commands/plan.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
+import { watchCommand } from "./commands/watch.ts";
 import { lintCommand } from "./commands/lint.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { statusCommand } from "./commands/status.ts";
@@ -48,6 +49,7 @@ Examples:
     planCommand,
     testCommand,
     applyCommand,
+    watchCommand,
     statusCommand,
     rollbackCommand,
     detachCommand,

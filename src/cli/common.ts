@@ -10,6 +10,8 @@ export interface CommandResult {
   status: number;
   /** What was done before an error: with `--json` it stands beside the error. */
   done?: object;
+  /** With `--json` it prints one value in each line, errors included. */
+  lines?: true;
 }
 
 export type MakeCommand = (io: Io, result: CommandResult) => Command;
@@ -73,7 +75,7 @@ export function colorOf(argv: readonly string[], io: Io, stream: Stream): boolea
   return useColor(COLOR_CHOICES.find((known) => known === value) ?? "auto", io, stream);
 }
 
-export function printJson(io: Io, value: unknown): void {
+export function printJson(io: Io, value: unknown, indent = 2): void {
   const plain = (_: string, inner: unknown): unknown => (typeof inner === "bigint" ? inner.toString() : inner);
-  io.out.write(`${JSON.stringify(value, plain, 2)}\n`);
+  io.out.write(`${JSON.stringify(value, plain, indent)}\n`);
 }

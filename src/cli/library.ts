@@ -6,6 +6,7 @@ import type { Chain } from "../chain/index.ts";
 import type { DispatcherImage, Plan, SynthesiseOptions, Warning } from "../codegen/index.ts";
 import type {
   AttachmentStatus,
+  ChainVersion,
   CheckOutcome,
   DetachResult,
   DoctorReport,
@@ -24,6 +25,8 @@ import type {
 
 export interface Library {
   loadChain(path: string): Promise<Chain>;
+  /** The chain now, and again whenever its files change, until the signal comes. */
+  watchChain(path: string, signal: AbortSignal): AsyncIterable<ChainVersion>;
   synthesise(chain: Chain, options: SynthesiseOptions): Promise<DispatcherImage>;
   /** What this machine's verifier says of an image; nothing stays loaded. */
   verifyImage(image: DispatcherImage): Promise<VerifiedImage>;
@@ -59,6 +62,10 @@ export const library: Library = {
   async loadChain(path) {
     const { loadChain } = await import("../loader/index.ts");
     return loadChain(path);
+  },
+  async *watchChain(path, signal) {
+    const { watchChain } = await import("../loader/index.ts");
+    yield* watchChain(path, { signal });
   },
   async synthesise(chain, options) {
     const { synthesise } = await import("../codegen/index.ts");

@@ -63,6 +63,7 @@ export type { LiveFigures, MapStatus, ProgramStatus } from "./program-status.ts"
 export { type AttachmentStatus, type KeptStatus, status, type StatusReport } from "./status.ts";
 export type { SwapOptions, SwapResult } from "./swap.ts";
 export type { Trouble } from "./trouble.ts";
+export { type ChainVersion, watchChain, type WatchOptions } from "./watch.ts";
 export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./trace.ts";
 export type { Frame, Verified, VerifiedImage, VerifiedProgram } from "./verified.ts";
 export { verifyImage } from "./verify.ts";

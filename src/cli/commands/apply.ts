@@ -1,4 +1,5 @@
 /** `xdpgen apply`: interfaces run the chain that a file declares. */
+import type { Command } from "commander";
 import { type Chain, type Linkage, MODES, type Mode } from "../../chain/index.ts";
 import type { ManifestProgram } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
@@ -21,7 +22,7 @@ import { renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 
-interface Options extends CommonOptions {
+export interface ApplyOptions extends CommonOptions {
   readonly dev?: readonly string[];
   readonly linkage?: Linkage | "auto";
   readonly mode?: Mode | "auto";
@@ -29,59 +30,86 @@ interface Options extends CommonOptions {
 }
 
 export const applyCommand: MakeCommand = (io, result) =>
-  command("apply", "Makes interfaces run a chain: attaches it, or swaps what runs in one atomic step.", [
-    ["xdpgen apply chain.yaml", "on the interfaces that the file lists"],
-    ["xdpgen apply chain.yaml --dev eth0 --dev eth1", "on these, together or not at all"],
-    ["xdpgen apply chain.yaml --dev eth0 --mode generic", "where the driver has no native XDP"],
-  ])
+  withApplyOptions(
+    command("apply", "Makes interfaces run a chain: attaches it, or swaps what runs in one atomic step.", [
+      ["xdpgen apply chain.yaml", "on the interfaces that the file lists"],
+      ["xdpgen apply chain.yaml --dev eth0 --dev eth1", "on these, together or not at all"],
+      ["xdpgen apply chain.yaml --dev eth0 --mode generic", "where the driver has no native XDP"],
+    ]),
+  ).action(async (path: string, options: ApplyOptions) => {
+    using interrupt = io.interruptible();
+    using shown = progress(io.err);
+    const chain = await io.library.loadChain(path);
+    const events: SwapEvent[] = [];
+    const applied: object[] = [];
+    const done = { chain: chain.name, applied, events };
+    result.done = done;
+    const tell = (event: SwapEvent): void => {
+      // In a list that is whole, a step that ended has begun.
+      if (event.kind !== "begin") events.push(event);
+    };
+    const results = await applyChain(io, chain, path, options, { shown, tell, signal: interrupt.signal });
+    if (!options.json) return;
+    applied.push(...results.map(plain));
+    printJson(io, done);
+  });
+
+/** The argument and the options of commands that apply a chain. */
+export function withApplyOptions(to: Command): Command {
+  return to
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
     .addOption(linkageOption("instead of the chain's"))
     .addOption(choice("--mode <mode>", "instead of the chain's: auto, native or generic", ["auto", ...MODES]))
-    .option("--replace", "take the interface over from a program that is not xdpgen's")
-    .action(async (path: string, options: Options) => {
-      using interrupt = io.interruptible();
-      using shown = progress(io.err);
-      const chain = await io.library.loadChain(path);
-      const devices = devicesOf(chain, options.dev, path);
-      // One that does not exist is an answer before the others are looked at.
-      if (devices.length > 1) await io.library.requireInterfaces(devices);
-      await warn(io, chain, options.color);
-      const given = {
-        ...(options.linkage && { linkage: options.linkage }),
-        ...(options.mode && { mode: options.mode }),
-        ...(options.replace && { replace: true }),
-      };
-      const view = { columns: io.err.columns, paint: style(useColor(options.color, io, io.err)) };
-      const events: SwapEvent[] = [];
-      const applied: object[] = [];
-      const done = { chain: chain.name, applied, events };
-      result.done = done;
-      const tell = (event: SwapEvent): void => {
-        // In a list that is whole, a step that ended has begun.
-        if (event.kind !== "begin") events.push(event);
-        show(event, io.err.isTerminal, shown);
-      };
-      const loading = `${devices.join(", ")}: loading ${count(chain.programs.length)} of chain ${chain.name}`;
-      shown.step(loading);
-      const previews = options.json ? [] : await io.library.preview(chain, devices, given).catch(leaveToApply);
-      // What is in the way is said by the error that follows.
-      const refused = previews.some(({ obstacle }) => obstacle !== undefined);
-      for (const preview of refused ? [] : previews.filter(({ outcome }) => outcome !== "unchanged")) {
-        shown.note(renderPlan(preview, view).trimEnd());
-        if (io.err.isTerminal) shown.step(loading);
-      }
-      const results = await io.library.apply(chain, devices, { ...given, events: tell, signal: interrupt.signal });
-      const { programs } = results[0]!.image.manifest;
-      for (const message of await reasons(io, chain, options.linkage, programs)) tell({ kind: "notice", message });
-      if (interrupt.signal.aborted) tell({ kind: "notice", message: "too late to cancel: the swap is done" });
-      shown[Symbol.dispose]();
-      for (const swapped of results) {
-        if (options.json) applied.push(plain(swapped));
-        else io.out.write(`${swapped.interface}: ${sentence(swapped)}\n`);
-      }
-      if (options.json) printJson(io, done);
-    });
+    .option("--replace", "take the interface over from a program that is not xdpgen's");
+}
+
+export interface Applying {
+  readonly shown: Progress;
+  /** Told what happens; people read it in what is shown. */
+  readonly tell: (event: SwapEvent) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Applies a chain to its interfaces and, unless the answer is JSON, says what became of each. */
+export async function applyChain(
+  io: Io,
+  chain: Chain,
+  path: string,
+  options: ApplyOptions,
+  { shown, tell, signal }: Applying,
+): Promise<readonly SwapResult[]> {
+  const devices = devicesOf(chain, options.dev, path);
+  // One that does not exist is an answer before the others are looked at.
+  if (devices.length > 1) await io.library.requireInterfaces(devices);
+  await warn(io, chain, options.color);
+  const given = {
+    ...(options.linkage && { linkage: options.linkage }),
+    ...(options.mode && { mode: options.mode }),
+    ...(options.replace && { replace: true }),
+  };
+  const view = { columns: io.err.columns, paint: style(useColor(options.color, io, io.err)) };
+  const events = (event: SwapEvent): void => {
+    tell(event);
+    show(event, io.err.isTerminal, shown);
+  };
+  const loading = `${devices.join(", ")}: loading ${count(chain.programs.length)} of chain ${chain.name}`;
+  shown.step(loading);
+  const previews = options.json ? [] : await io.library.preview(chain, devices, given).catch(leaveToApply);
+  // What is in the way is said by the error that follows.
+  const refused = previews.some(({ obstacle }) => obstacle !== undefined);
+  for (const preview of refused ? [] : previews.filter(({ outcome }) => outcome !== "unchanged")) {
+    shown.note(renderPlan(preview, view).trimEnd());
+    if (io.err.isTerminal) shown.step(loading);
+  }
+  const results = await io.library.apply(chain, devices, { ...given, events, signal });
+  const { programs } = results[0]!.image.manifest;
+  for (const message of await reasons(io, chain, options.linkage, programs)) events({ kind: "notice", message });
+  if (signal.aborted) events({ kind: "notice", message: "too late to cancel: the swap is done" });
+  shown[Symbol.dispose]();
+  for (const swapped of options.json ? [] : results) io.out.write(`${swapped.interface}: ${sentence(swapped)}\n`);
+  return results;
+}
 
 /** Each step on a terminal, where the next takes its line; elsewhere only a step of another kind. */
 function show(event: SwapEvent, terminal: boolean, shown: Progress & { last?: string }): void {
@@ -141,7 +169,8 @@ function sentence({ outcome, generation, mode, image }: SwapResult): string {
   }
 }
 
-function plain({ interface: device, outcome, generation, mode, image, verified }: SwapResult): object {
+/** For JSON. */
+export function plain({ interface: device, outcome, generation, mode, image, verified }: SwapResult): object {
   return {
     interface: device,
     outcome,

@@ -187,6 +187,7 @@ export async function run(
     interruptible: () => ({ signal: interrupt, [Symbol.dispose]: () => {} }),
     library: {
       loadChain: async () => chain,
+      watchChain: unexpected("watchChain"),
       synthesise: async () => image,
       verifyImage: unexpected("verifyImage"),
       planChain: unexpected("planChain"),

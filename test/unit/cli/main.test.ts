@@ -3,7 +3,19 @@ import { requireChain } from "../../../src/chain/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { attachment, run } from "./fake.ts";
 
-const COMMANDS = ["build", "graph", "plan", "apply", "status", "rollback", "detach", "doctor", "lint", "schema"];
+const COMMANDS = [
+  "build",
+  "graph",
+  "plan",
+  "apply",
+  "watch",
+  "status",
+  "rollback",
+  "detach",
+  "doctor",
+  "lint",
+  "schema",
+];
 const rejecting = (error: unknown) => ({
   status: async () => {
     throw error;

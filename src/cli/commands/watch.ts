@@ -1,0 +1,63 @@
+/** `xdpgen watch`: applies a chain whenever its files change. */
+import { XdpgenError } from "../../errors.ts";
+import type { ChainVersion, SwapEvent } from "../../loader/index.ts";
+import { command, type MakeCommand, printJson, useColor } from "../common.ts";
+import type { Library } from "../library.ts";
+import { progress } from "../progress.ts";
+import { renderError } from "../render/error.ts";
+import { noteText } from "../render/events.ts";
+import { applyChain, type ApplyOptions, plain, withApplyOptions } from "./apply.ts";
+
+export const watchCommand: MakeCommand = (io, result) =>
+  withApplyOptions(
+    command("watch", "Applies a chain now, and again whenever its file or what it names changes.", [
+      ["xdpgen watch chain.yaml --dev eth0", "until Ctrl-C; the chain runs on then"],
+      ["xdpgen watch chain.yaml --json | jq .event", "one JSON value in each line, for programs"],
+    ]),
+  ).action(async (path: string, options: ApplyOptions) => {
+    using interrupt = io.interruptible();
+    result.lines = true;
+    const tell = (event: string, rest: object = {}): void => {
+      if (options.json) printJson(io, { event, time: io.now().toISOString(), ...rest }, 0);
+    };
+    await requireMachine(io.library);
+    let applied = false;
+    const apply = async (version: ChainVersion): Promise<void> => {
+      if ("error" in version) throw version.error;
+      const { chain } = version;
+      using shown = progress(io.err);
+      const note = (event: SwapEvent): void => {
+        const message = noteText(event);
+        if (message !== undefined) tell("message", { message });
+      };
+      const applying = { shown, tell: note, signal: interrupt.signal };
+      for (const swapped of await applyChain(io, chain, path, options, applying)) {
+        applied = true;
+        tell("applied", { chain: chain.name, ...plain(swapped) });
+      }
+    };
+    for await (const version of io.library.watchChain(path, interrupt.signal)) {
+      let outcome = "";
+      try {
+        await apply(version);
+      } catch (error) {
+        if (!(error instanceof XdpgenError)) throw error;
+        if (error.code === "aborted") continue;
+        tell("refused", { error: { code: error.code, message: error.message } });
+        io.err.write(renderError(error, useColor(options.color, io, io.err)));
+        outcome = "what runs stays as it is; ";
+      }
+      io.err.write(`${outcome}watching ${path} and what it names\n`);
+    }
+    tell("ended");
+    io.err.write(
+      applied ? "ended; the chain runs on, and `xdpgen detach` takes it off\n" : "ended; nothing was applied\n",
+    );
+  });
+
+/** No change of a file makes up for a missing privilege or library. */
+async function requireMachine({ status }: Pick<Library, "status">): Promise<void> {
+  await status().catch((error: unknown) => {
+    if (!(error instanceof XdpgenError) || error.code === "environment") throw error;
+  });
+}

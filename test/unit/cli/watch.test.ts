@@ -1,0 +1,68 @@
+/** `xdpgen watch` over a library that says which versions come. */
+import { expect, it } from "vitest";
+import type { Library } from "../../../src/cli/library.ts";
+import { XdpgenError } from "../../../src/errors.ts";
+import type { ChainVersion } from "../../../src/loader/index.ts";
+import { chain, image, run } from "./fake.ts";
+
+const good: ChainVersion = { chain: chain as Extract<ChainVersion, { chain: unknown }>["chain"] };
+const bad: ChainVersion = { error: new XdpgenError("chain-invalid", "chain.yaml is wrong") };
+
+/** Applies to eth0 and refuses to apply to any other interface. */
+function library(...versions: readonly ChainVersion[]): Partial<Library> {
+  let generation = 0;
+  return {
+    status: async () => [],
+    autoReason: async () => "why",
+    watchChain: async function* () {
+      yield* versions;
+    },
+    apply: async (_, [device], { events }) => {
+      if (device !== "eth0") throw new XdpgenError("interface-occupied", `${device} runs another program`);
+      events?.({ kind: "notice", message: "said on the way" });
+      return [{ interface: device, outcome: "swapped", generation: ++generation, mode: "native", image }];
+    },
+  };
+}
+
+it("applies each version, and says what is wrong with one and goes on", async () => {
+  const { status, out, err } = await run("watch c.yaml --dev eth0", { library: library(good, bad, good) });
+  expect(status).toBe(0);
+  expect(out.match(/^eth0: swapped to chain edge, generation \d/gm)).toEqual([
+    "eth0: swapped to chain edge, generation 1",
+    "eth0: swapped to chain edge, generation 2",
+  ]);
+  expect(err).toContain("error: chain.yaml is wrong\nwhat runs stays as it is; watching c.yaml and what it names\n");
+  expect(err).toMatch(/ended; the chain runs on, and `xdpgen detach` takes it off\n$/);
+});
+
+it("goes on when a version cannot be applied", async () => {
+  const { status, err } = await run("watch c.yaml --dev eth9", { library: library(good, good) });
+  expect(status).toBe(0);
+  expect(err.match(/error: eth9 runs another program/g)).toHaveLength(2);
+  expect(err).toMatch(/ended; nothing was applied\n$/);
+});
+
+it("prints one JSON value in each line", async () => {
+  const { out } = await run("watch c.yaml --dev eth0 --json", { library: library(good, bad) });
+  const lines = out.trimEnd().split("\n");
+  expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { event: "message", message: "said on the way", time: expect.stringMatching(/^\d{4}-.*Z$/) as string },
+    { event: "message", message: "linkage auto is call here: why" },
+    { event: "applied", chain: "edge", interface: "eth0", outcome: "swapped", generation: 1 },
+    { event: "refused", error: { code: "chain-invalid", message: "chain.yaml is wrong" } },
+    { event: "ended" },
+  ]);
+});
+
+it("ends at once where no file could help", async () => {
+  const without: Partial<Library> = {
+    ...library(good),
+    status: async () => {
+      throw new XdpgenError("environment", "this needs root");
+    },
+  };
+  const { status, out } = await run("watch c.yaml --dev eth0 --json", { library: without });
+  expect(status).toBe(1);
+  expect(out).toBe('{"error":{"code":"environment","message":"this needs root"}}\n');
+});
