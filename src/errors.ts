@@ -25,6 +25,8 @@ export type ErrorCode =
   | "packet-invalid"
   /** A check of the chain did not come out as declared; nothing was changed. */
   | "check-failed"
+  /** The chain's health command failed after the swap; what ran before runs again. */
+  | "health-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
   /** No program is loaded where a chain says that one is. */

@@ -22,6 +22,7 @@ export {
   type EditableChain,
   type GlobalValue,
   type Group,
+  type Health,
   type JsonSchema,
   isLinked,
   type Linkage,

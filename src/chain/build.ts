@@ -2,6 +2,7 @@
 import { type Action, ACTIONS, type Chain, type Group, type Program } from "./chain.ts";
 import { type Check, isCapture } from "./check.ts";
 import { type LooseEdge, normalEdge, normalEdges } from "./edge.ts";
+import type { Health } from "./health.ts";
 import type { ChainDocument } from "./schema.ts";
 
 /** Paths of objects and pins become relative to the working directory, as `file` is. */
@@ -30,6 +31,7 @@ export function buildChain(document: ChainDocument, file: string): Chain {
       ...(program.allow && { allow: program.allow }),
       ...(program.linkage !== undefined && { linkage: program.linkage }),
     })),
+    ...(document.health && { health: buildHealth(document.health, folder) }),
     ...(document.checks && { checks: document.checks.map((check) => buildCheck(check, folder)) }),
   });
 }
@@ -49,6 +51,10 @@ function sourceOfProgram(
     ...(name !== undefined && { function: name }),
     ...(globals && { globals }),
   };
+}
+
+function buildHealth({ command, within }: NonNullable<ChainDocument["health"]>, folder: string): Health {
+  return { command, ...(within !== undefined && { within }), folder };
 }
 
 /** Captures become relative to the working directory, as `object` does. */

@@ -6,6 +6,7 @@
  */
 import type { Allow } from "./allow.ts";
 import type { Check } from "./check.ts";
+import type { Health } from "./health.ts";
 
 /** XDP actions in the order of their codes: `ACTIONS[2] === "pass"` (include/uapi/linux/bpf.h, enum xdp_action). */
 export const ACTIONS = ["aborted", "drop", "pass", "tx", "redirect"] as const;
@@ -155,6 +156,8 @@ export interface Chain {
   readonly programs: readonly Program[];
   /** Warnings about any of its programs that are meant. */
   readonly allow?: Allow;
+  /** A command that decides after each swap whether it stays. */
+  readonly health?: Health;
   /** Proofs that the chain must pass before it goes live. */
   readonly checks?: readonly Check[];
   /** The text that the chain was read from, so that what is found later can be shown in its place. */

@@ -7,6 +7,7 @@ import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
 import type { Check } from "./check.ts";
 import { normalEdges } from "./edge.ts";
+import type { Health } from "./health.ts";
 import type { Mistake } from "./mistake.ts";
 import { checkDocument } from "./mistakes.ts";
 import { nearest } from "../nearest.ts";
@@ -30,6 +31,7 @@ export function checkedChain(chain: Chain): Chain {
       ...(chain.allow && { allow: { ...chain.allow } }),
       ...(chain.groups && { groups: normalGroups(chain.groups) }),
       programs: chain.programs.map(normal),
+      ...(chain.health && { health: structuredClone(chain.health) }),
       ...(chain.checks && { checks: chain.checks.map(copiedCheck) }),
     });
   }
@@ -127,10 +129,16 @@ function copiedCheck({ captures, ...check }: Check): Check {
 /** A chain as chain.yaml would spell it. Keys that nobody knows stay, so that they are found. */
 function documentOf(chain: Chain): unknown {
   if (typeof chain !== "object" || chain === null) return chain;
-  const { name, programs, checks, source: _, ...rest } = chain as Chain & Record<string, unknown>;
+  const { name, programs, checks, health, source: _, ...rest } = chain as Chain & Record<string, unknown>;
   const renamed = Array.isArray(programs) ? (programs as readonly Program[]).map(programDocument) : programs;
   const proofs = Array.isArray(checks) ? (checks as readonly Check[]).map(proofDocument) : checks;
-  return defined({ chain: name, ...rest, programs: renamed, checks: proofs });
+  return defined({ chain: name, ...rest, programs: renamed, health: healthDocument(health), checks: proofs });
+}
+
+function healthDocument(health: unknown): unknown {
+  if (typeof health !== "object" || health === null) return health;
+  const { folder: _, ...rest } = health as Health & Record<string, unknown>;
+  return defined(rest);
 }
 
 function programDocument(program: Program): unknown {

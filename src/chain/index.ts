@@ -8,6 +8,7 @@ export * from "./chain.ts";
 export { capturesOf, type Check, type CheckFrame, framesOfCheck } from "./check.ts";
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export { type EdgeMeaning, edgeMeaning } from "./edge.ts";
+export type { Health } from "./health.ts";
 export { chainJsonSchema } from "./json-schema.ts";
 export type { Mistake, MistakeCode } from "./mistake.ts";
 export {

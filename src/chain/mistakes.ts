@@ -19,6 +19,7 @@ import {
   chainSchema,
   EDGE_KEYS,
   GROUP_KEYS,
+  HEALTH_KEYS,
   ON_KEYS,
   PROGRAM_KEYS,
   SOURCE_KEYS,
@@ -105,6 +106,7 @@ function unknownKey(path: Path, root: unknown): Mistake {
 function keysAt(path: Path): readonly string[] {
   if (path.length === 1) return CHAIN_KEYS;
   if (path.at(-2) === "allow") return WARNINGS;
+  if (path[0] === "health") return HEALTH_KEYS;
   if (path[0] === "checks") return path.length === 3 ? CHECK_KEYS : CONTEXT_KEYS;
   if (path[0] === "groups") return path.length === 3 ? GROUP_KEYS : EDGE_KEYS;
   if (path.length <= 3) return PROGRAM_KEYS;
@@ -118,6 +120,7 @@ const MISSING: Readonly<Record<string, string>> = {
   packet: "say what to send: `packet: eth / ipv4 / udp`, or the path of a capture",
   expect: "say the verdict: `expect: pass`",
   to: "say where it goes: `to: NAME`",
+  command: "say what to run: `command: [PROGRAM, ARGUMENT]`",
 };
 
 function missingKey(path: Path, root: unknown): Mistake {
@@ -243,6 +246,7 @@ const KINDS: Readonly<Record<string, string>> = { programs: "program", checks: "
 /** The map that a key is in: the chain, one of its programs or one of its checks. */
 function owner(path: Path, root: unknown): string {
   const kind = KINDS[path[0]!];
+  if (path[0] === "health") return "`health`";
   if (kind === undefined || path.length < 2) return "the file";
   const name = valueAt(root, [path[0]!, path[1]!, "name"]);
   return typeof name === "string" && name !== "" ? `${kind} \`${clip(name)}\`` : `${kind} ${Number(path[1]) + 1}`;

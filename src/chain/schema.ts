@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { type WarningCode, WARNINGS } from "./allow.ts";
 import { ACTIONS, type GlobalValue, LINKAGES, MAX_HISTORY, MODES, plainAction, PREFERENCES } from "./chain.ts";
+import { MAX_WITHIN_MS, WITHIN, withinMs } from "./health.ts";
 import {
   ACTION_KEY,
   ACTION_WORD,
@@ -40,6 +41,9 @@ const VERDICTS = "a verdict, or a list of at least one";
 const PACKET = "a packet: the path of a capture, layers that begin with `eth /`, or hex";
 const FRAMES = "a frame or a range of frames such as 2-5";
 const CHECK_NAME = "a name of one line";
+const HEALTH = "a map with the key `command`";
+const COMMAND = "a program and its arguments, `[PROGRAM, ARGUMENT]`, or a line for sh";
+const WITHIN_TIME = "a time such as 500ms, 10s or 2m, at most 10m";
 const INGRESS = "an interface's name or index";
 const QUEUE = "the number of a receive queue";
 const REASON = "the reason, in words";
@@ -258,6 +262,22 @@ export const checkContextSchema = z.strictObject(
   "a map with the keys `interface` and `queue`",
 );
 
+export const healthSchema = z.strictObject(
+  {
+    command: z
+      .union([z.string(COMMAND).regex(/\S/, COMMAND), z.array(z.string(COMMAND), COMMAND).min(1, COMMAND)], COMMAND)
+      .refine((command) => command[0] !== "", COMMAND)
+      .describe("A program and its arguments, or a line for sh; status 0 means that all is well."),
+    within: z
+      .string(WITHIN_TIME)
+      .regex(WITHIN, WITHIN_TIME)
+      .refine((within) => withinMs(within) <= MAX_WITHIN_MS, WITHIN_TIME)
+      .optional()
+      .describe("The time that it has, such as 500ms, 10s or 2m. Default: 10s."),
+  },
+  HEALTH,
+);
+
 export const checkSchema = z.strictObject(
   {
     name: z
@@ -326,6 +346,9 @@ export const chainSchema = z.strictObject(
       .describe("Named sub-chains, which edges can enter; programs join with `group`."),
     allow: allow.optional(),
     programs: z.array(programSchema, "a list of programs").min(1, "a list of at least one program"),
+    health: healthSchema
+      .optional()
+      .describe("A command that is run after a swap. When it fails, what ran before runs again."),
     checks: z
       .array(checkSchema, "a list of checks")
       .optional()
@@ -340,6 +363,7 @@ export const CHAIN_KEYS: readonly string[] = Object.keys(chainSchema.shape);
 export const PROGRAM_KEYS: readonly string[] = Object.keys(programSchema.shape);
 export const GROUP_KEYS: readonly string[] = Object.keys(groupSchema.shape);
 export const CHECK_KEYS: readonly string[] = Object.keys(checkSchema.shape);
+export const HEALTH_KEYS: readonly string[] = Object.keys(healthSchema.shape);
 export const CONTEXT_KEYS: readonly string[] = Object.keys(checkContextSchema.shape);
 export const EDGE_KEYS: readonly string[] = ["to", "keep"];
 export const ON_KEYS: readonly string[] = [...ACTIONS, "default"];

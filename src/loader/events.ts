@@ -7,8 +7,8 @@ import { XdpgenError } from "../errors.ts";
 import type { Holder } from "./lock.ts";
 
 /**
- * In their order. Nothing that packets meet changes before `commit`, and whatever was made is taken back. `clear` comes after
- * it and takes away what nothing uses any more; `undo` comes in its place when a step has failed.
+ * In their order. Nothing that packets meet changes before `commit`, and whatever was made is taken back. `clear` comes last
+ * and takes away what nothing uses any more; `undo` comes in its place when a step has failed.
  */
 export const SWAP_STEPS = [
   /** Read the programs' objects, synthesise the dispatcher. */
@@ -25,6 +25,8 @@ export const SWAP_STEPS = [
   "check",
   /** The swap itself: `bpf_link_update` with the expected program, the first link, or another program in a slot. */
   "commit",
+  /** The chain's health command, with the next generation live. */
+  "health",
   "clear",
   "undo",
 ] as const;

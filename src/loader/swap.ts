@@ -3,11 +3,12 @@
  *
  *     synthesise -> lock -> read what runs, clear leftovers -> nothing to do? -> load and bind the next generation whole
  *                -> run the chain's checks -> commit: one bpf_link_update for each interface, which names the program that it
- *                   expects, or another loaded program into a slot -> clear what nothing uses any more
+ *                   expects, or another loaded program into a slot -> run the chain's health command -> clear what nothing
+ *                   uses any more
  *
  * Interfaces that share their maps, or that have none yet, share a dispatcher (`groups.ts`). A failure before the commit takes
- * back what was pinned and changes nothing; one in it also puts back the interfaces before. A crash at any instant leaves each
- * interface with the old or the new generation whole; the next command clears the rest.
+ * back what was pinned and changes nothing; one in it, or of health, also puts back the interfaces before. A crash at any
+ * instant leaves each interface with the old or the new generation whole; the next command clears the rest.
  */
 import type { Chain, Linkage, Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
@@ -19,6 +20,7 @@ import { openSteps, type SwapListener } from "./events.ts";
 import { explain } from "./explain.ts";
 import { imagesOf } from "./fit.ts";
 import { groupsOf } from "./groups.ts";
+import { requireHealth } from "./health.ts";
 import { requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import { openLoaded } from "./loaded.ts";
@@ -171,6 +173,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
       );
       done.push({ next, committed });
     }
+    await requireHealthy(done, target);
   } catch (error) {
     throw await undo(kernel, members, done, error, target);
   }
@@ -187,6 +190,30 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     const outcome = of.next.replaced !== undefined ? "replaced" : mode ? "swapped" : "created";
     return { interface: device, outcome, mode: of.committed.mode, ...resultOf(of.next) };
   });
+}
+
+/** Of each interface that was swapped, one after the other. */
+async function requireHealthy(done: readonly Done[], { loaded, replace, steps }: Target): Promise<void> {
+  const { name: chain, health } = loaded.chain;
+  if (!health) return;
+  for (const { next } of done) {
+    const { device } = next.member;
+    const subject = { device, chain, generation: next.generation };
+    await steps.run({ step: "health", interfaces: [device] }, () =>
+      requireHealth(health, subject, wayBack(next, replace), steps),
+    );
+  }
+}
+
+/** What is done where the interface is not healthy, in a clause. */
+function wayBack({ member, replaced }: Next, replace: boolean): string {
+  const { pinned, mode } = member;
+  if (!pinned || !mode) return replace ? "back to what was there" : "detached, since no chain ran before";
+  const { identity, programInfo } = pinned;
+  if (!identity) return `back to program ${programInfo.id} (${programInfo.name})`;
+  return replaced === undefined
+    ? `back to generation ${identity.generation}`
+    : `back to the ${replaced} that was there`;
 }
 
 const resultOf = ({

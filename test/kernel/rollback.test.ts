@@ -5,6 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
+import { encode, exit, layout, mov64Imm, R0 } from "../../src/codegen/asm/index.ts";
 import { attach, type Attachment, detach, openKernel, openMap, rollback, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
@@ -200,3 +201,15 @@ it.each(commandLinkages)(
   },
   600_000,
 );
+
+it("a slot of linkage tail holds its program while its generation is kept", async () => {
+  const instructions = encode(layout([mov64Imm(R0, 1), exit()]));
+  const theirs = openKernel().loadProgram({ type: "xdp", name: "dropping", instructions });
+  const live = await attach(chainOf([{ name: "theirs", fd: theirs.number, priority: 1 }, numbered(9)]), pair.far);
+  await live.update(chainOf([numbered(9)]));
+  theirs.close();
+  await live.rollback();
+  // An empty slot would say 31, and p9 would run.
+  const { retval, dataOut } = await live.testRun({ data: verdictPacket(Array(10).fill(2)) });
+  expect([retval, visited(dataOut)]).toEqual([1, []]);
+});

@@ -98,6 +98,7 @@ function chainValue(from: Random, slips: number): unknown {
     ["end", 0.2, () => from.pick(["verdict", action()])],
     ["counters", 0.1, () => from.chance(0.5)],
     ["history", 0.1, () => from.int(16)],
+    ["health", 0.05, () => map([["command", 1, () => from.pick(["true", ["true", "x"]])]])],
     ["groups", groups.length > 0 ? 1 : 0, () => new Map(groups.map((group) => [group, map([["end", 0.5, edge]])]))],
     ["allow", 0.05, allow],
     ["programs", 1, () => Array.from({ length: size }, (_, nth) => program(nth))],

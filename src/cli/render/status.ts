@@ -161,7 +161,7 @@ function kept({ kept: list }: AttachmentStatus, { now, columns, paint }: StatusV
   if (list.length === 0) return [];
   const lines = list.flatMap(({ generation, chain, since, programs: names, whole }) => {
     const age = formatAge(now.getTime() - since.getTime());
-    const state = whole ? "" : "; NOT WHOLE, the link of a slot was removed";
+    const state = whole ? "" : "; NOT WHOLE, the pin of a slot was removed";
     const what = names.length > MOST_DRAWN ? `${names.length} programs` : names.join(", ");
     const text = `generation ${generation}: chain ${chain}, loaded ${age} ago: ${what}${state}`;
     return wrap(text, columns - 2 * INDENT.length);

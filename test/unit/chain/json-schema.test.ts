@@ -97,6 +97,15 @@ const document = fc.record(
     ),
     mode: mostly(fc.constantFrom("auto", "native", "generic")),
     counters: mostly(fc.boolean()),
+    health: mostly(
+      fc.record(
+        {
+          command: mostly(fc.constantFrom<unknown>("true", ["true"], ["a", ""]), fc.constantFrom<unknown>([], [1], 1)),
+          within: mostly(fc.constantFrom("10s", "500ms", "2m"), fc.constantFrom<unknown>("0s", "10", 10, "1h")),
+        },
+        { requiredKeys: ["command"] },
+      ),
+    ),
     history: mostly(fc.integer({ min: 0, max: 16 }), fc.constantFrom(-1, 17, 1.5, "1")),
     end: mostly(spelt(fc.constantFrom("verdict", ...actions), ...XDP)),
     groups: mostly(

@@ -88,6 +88,15 @@ describe("parseChain", () => {
     });
   });
 
+  it("takes a health command as words or as a line, with the folder that it runs in", () => {
+    const of = (health: string) => chainOf(`health: ${health}\n${programs("  - { name: a, object: a.o }\n")}`).health;
+    expect(of("{ command: [curl, -f, x], within: 500ms }")).toMatchObject({
+      command: ["curl", "-f", "x"],
+      within: "500ms",
+    });
+    expect(of("{ command: curl -f x }")).toMatchObject({ command: "curl -f x", folder: expect.any(String) as string });
+  });
+
   it("takes a history of none to sixteen", () => {
     const of = (head: string) => chainOf(`${head}${programs("  - { name: a, object: a.o }\n")}`).history;
     expect(["", "history: 0\n", "history: 16\n"].map(of)).toEqual([undefined, 0, 16]);

@@ -1,0 +1,81 @@
+/** A health command on a real kernel: it meets the new generation, and what it refuses is gone without a frame lost. */
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { attach, type Attachment, detach, openKernel, openMap, status } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { ethernet, frame, payload } from "../../src/packets/index.ts";
+import { chainOf, sampleProgram } from "../support/chains.ts";
+import { runnableLinkages } from "../support/linkages.ts";
+import { sumPerCpu, u32 } from "../support/samples.ts";
+import { traffic } from "../support/traffic.ts";
+import { type Veth, veth } from "../support/veth.ts";
+import { expectRefusal, run } from "./cli/command.ts";
+import { type Folder, folder, numberedChain } from "./cli/world.ts";
+
+const data = frame(ethernet(), payload(46));
+const BATCH = process.env["XDPGEN_VM"] === undefined ? 200_000 : 5000;
+
+let pair: Veth;
+let here: Folder;
+beforeAll(() => void requireBpffs(openKernel(), () => {}));
+beforeEach(() => {
+  pair = veth("xe-h");
+  here = folder();
+});
+afterEach(async () => {
+  await detach(pair.far);
+  pair[Symbol.dispose]();
+  here[Symbol.dispose]();
+});
+
+function counted(live: Attachment, program: string): number {
+  const { maps } = live.status().programs.find((p) => p.name === program)!;
+  using handle = openMap(maps.find(({ name }) => name === "totals")!.pin);
+  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
+}
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  it.each([0, 1])("loses no frame on the way there and back, with a history of %i", async (history) => {
+    const [first, last] = ["first", "last"].map((name, k) => ({ ...sampleProgram("counter"), name, priority: k + 1 }));
+    const old = chainOf([first!, last!], { linkage, history, end: "drop" });
+    const live = await attach(old, pair.far, { mode: "native" });
+    using source = traffic(openKernel(), pair.near);
+    const done = new AbortController();
+    const sending = (async () => {
+      while (!done.signal.aborted) await source.send(data, BATCH);
+    })();
+    const denylist = { ...sampleProgram("denylist"), priority: 9 };
+    const next = { ...chainOf([first!, denylist, last!], { linkage, history, end: "drop" }) };
+    for (let turn = 0; turn < 3; turn++) {
+      const command = `bpftool net show dev ${pair.far} >/dev/null; sleep 0.1; exit 5`;
+      await expect(live.update({ ...next, health: { command } })).rejects.toMatchObject({ code: "health-failed" });
+      expect(live.status()).toMatchObject({ generation: 1, kept: [] });
+      await setTimeout(10);
+    }
+    done.abort();
+    await sending;
+    const frames = source.sent();
+    expect({ first: counted(live, "first"), last: counted(live, "last") }).toEqual({ first: frames, last: frames });
+    const { id } = live.status().dispatcher;
+    expect(openKernel().queryXdp(live.ifindex).native).toBe(id);
+    console.log(`linkage ${linkage}: ${frames} frames, 3 swaps taken back, every frame counted once at both ends`);
+  });
+
+  it("the command line says what failed, and what runs", async () => {
+    const head = `linkage: ${linkage}\n`;
+    const good = numberedChain(here, "good", [1], `${head}health: { command: [test, -n, $x] }\n`);
+    const bad = numberedChain(
+      here,
+      "bad",
+      [1, 2],
+      `${head}health: { command: "echo no answer >&2; false", within: 5s }\n`,
+    );
+    const apply = (path: string) => run(["apply", path, "--dev", pair.far]);
+    expectRefusal(await apply(bad), 1, "ended with status 1; detached, since no chain ran before", / {4}no answer\n/);
+    expect(status(pair.far)).toEqual([]);
+    expect(openKernel().queryXdp(openKernel().interfaceIndex(pair.far)).native).toBe(0);
+    expect(await apply(good)).toMatchObject({ status: 0 });
+    expectRefusal(await apply(bad), 1, "back to generation 1");
+    expect(status(pair.far)).toMatchObject([{ generation: 1, programs: [{ name: "p1" }], kept: [] }]);
+  });
+});

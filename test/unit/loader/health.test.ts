@@ -1,0 +1,206 @@
+/** Health commands: how they end, what is left of them, and what a swap does then. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
+import type { Health } from "../../../src/chain/health.ts";
+import { attach, attachAll } from "../../../src/loader/attachment.ts";
+import type { SwapEvent } from "../../../src/loader/events.ts";
+import { runHealth } from "../../../src/loader/health.ts";
+import { status } from "../../../src/loader/status.ts";
+import { failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
+import { chain, notices, numbered, world } from "./world.ts";
+
+const subject = { device: "eth0", chain: "edge", generation: 3 };
+const run = (command: Health["command"], within = "20s", signal?: AbortSignal) =>
+  runHealth({ command, within }, subject, signal);
+
+/** Whether a process is there and no zombie. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+async function expectGone(pid: number): Promise<void> {
+  expect(pid).toBeGreaterThan(1);
+  for (let tries = 0; tries < 100 && isRunning(pid); tries++) await setTimeout(10);
+  expect(isRunning(pid)).toBe(false);
+}
+
+describe("a health command", () => {
+  it("is a list of words or a line for sh", async () => {
+    expect(await run(["true"])).toBeUndefined();
+    expect(await run("true && test 1 -lt 2")).toBeUndefined();
+    expect(await run(["sh", "-c", "exit 7"])).toEqual({ reason: "ended with status 7", lines: [] });
+    expect(await run(["test", "a b", "=", "a b"])).toBeUndefined();
+    expect((await run("kill -TERM $$"))?.reason).toBe("was killed by SIGTERM");
+  });
+
+  it("knows what it is about, and runs in the chain's folder", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "xdpgen-health-"));
+    const command = 'echo "$XDPGEN_INTERFACE $XDPGEN_CHAIN $XDPGEN_GENERATION" > about; false';
+    await runHealth({ command, folder }, subject);
+    expect(readFileSync(join(folder, "about"), "utf8")).toBe("eth0 edge 3\n");
+    rmSync(folder, { recursive: true });
+  });
+
+  it("shows its last lines, from both streams", async () => {
+    const failed = await run("for i in $(seq 1 5000); do echo line $i; done; echo wrong >&2; exit 1");
+    expect(failed?.lines).toHaveLength(10);
+    expect(failed?.lines).toContain("line 5000");
+    expect(failed?.lines).toContain("wrong");
+  });
+
+  it("that cannot be started has failed", async () => {
+    expect((await run(["/nowhere/at-all"]))?.reason).toMatch(/^cannot be started: .*ENOENT/);
+    expect((await run(["true\0"]))?.reason).toMatch(/^cannot be started: /);
+    const nowhere = await runHealth({ command: ["true"], folder: "/nowhere/at-all" }, subject);
+    expect(nowhere?.reason).toMatch(/^cannot be started: /);
+  });
+
+  it("that does not end in its time is killed, with its children", async () => {
+    const began = performance.now();
+    const failed = await run("sleep 60 & echo $!; echo waiting; wait", "300ms");
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(failed).toMatchObject({
+      reason: "did not end within 300ms and was killed",
+      lines: [expect.stringMatching(/^\d+$/), "waiting"],
+    });
+    await expectGone(Number(failed!.lines[0]));
+  });
+
+  it("that ends leaves nothing behind, and does not wait for what it left", async () => {
+    const began = performance.now();
+    const failed = await run("sleep 60 & echo $!; exit 3");
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(failed?.reason).toBe("ended with status 3");
+    await expectGone(Number(failed!.lines[0]));
+  });
+
+  it("does not hang for a process that has left its group and holds its streams", async () => {
+    const began = performance.now();
+    const failed = await run("setsid sleep 8 & sleep 0.2; exit 3", "1s");
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(failed?.reason).toBe("ended with status 3");
+    expect(await run("setsid sleep 8 & sleep 0.2; exit 0", "1s")).toBeUndefined();
+  });
+
+  it("is cancelled by a signal", async () => {
+    const cancel = new AbortController();
+    const ending = run(["sleep", "60"], "20s", cancel.signal);
+    await setTimeout(50);
+    cancel.abort();
+    expect(await ending).toEqual({ reason: "was cancelled", lines: [] });
+    expect(await run(["sleep", "60"], "20s", cancel.signal)).toEqual({ reason: "was cancelled", lines: [] });
+  });
+});
+
+const checked = (of: Chain, command: Health["command"], history = 0): Chain => ({
+  ...of,
+  history,
+  health: { command },
+});
+
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
+  const [one, two] = [chain(linkage, numbered(1), numbered(2)), chain(linkage, numbered(2), numbered(3))];
+
+  it("a swap that is healthy stays", async () => {
+    using w = world();
+    const live = await attach(checked(one, ["true"]), "lo", { machine: w.machine() });
+    const { lines, events } = notices();
+    expect(await live.update(checked(two, ["true"]), { events })).toMatchObject({ outcome: "swapped", generation: 2 });
+    expect(lines).toEqual(["generation 2 is live on lo; its health command `true` decides whether it stays"]);
+    expect(existsSync(`${w.root}/42-1/gen-2/new`)).toBe(false);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it.each([0, 1, 3])("one that is not leaves everything as it was, with a history of %i", async (history) => {
+    using w = world();
+    const live = await attach(checked(one, ["true"], history), "lo", { machine: w.machine() });
+    await live.update(checked(chain(linkage, numbered(1)), ["true"], history));
+    const before = w.snapshot();
+    const attempt = live.update(checked(two, "echo no answer; exit 4", history));
+    await expect(attempt).rejects.toMatchObject({ code: "health-failed", exitStatus: 1 });
+    await expect(attempt).rejects.toThrow(
+      "generation 3 of chain test on lo is not healthy: `echo no answer; exit 4` ended with status 4; " +
+        "back to generation 2. It wrote last:\n    no answer",
+    );
+    expect(w.snapshot()).toEqual(before);
+    expect(await live.update(two)).toMatchObject({ generation: 3 });
+  });
+
+  it("a first one that is not is detached", async () => {
+    using w = world();
+    const attempt = attach(checked(one, ["false"]), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toThrow("ended with status 1; detached, since no chain ran before");
+    expect(w.pins()).toEqual([]);
+    expect(w.kernel.running()).toBe(0);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("one that took an interface over gives it back", async () => {
+    using w = world();
+    w.kernel.occupy(1, "theirs");
+    const machine = w.machine();
+    const attempt = attach(checked(one, ["false"]), "lo", { machine, replace: true });
+    await expect(attempt).rejects.toThrow(/XDP program \d+ \(theirs\) was taken off lo and put back in native mode/);
+    expect(w.pins()).toEqual([]);
+    expect(w.kernel.running()).not.toBe(0);
+  });
+
+  it("one that cannot be taken back runs on, whole, and the error says so", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    let updates = 0;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink" && ++updates === 2) throw failure("bpf_link_update", "EBUSY");
+    });
+    const attempt = attach(checked(two, ["false"]), "lo", { machine: w.machine(kernel) });
+    await expect(attempt).rejects.toThrow(/lo could not be put back from generation 2 \(bpf_link_update: EBUSY\)/);
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2, kept: [{ generation: 1 }] }]);
+    expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(linkage === "freplace" ? 2 : 0);
+    const next = await attach(two, "lo", { machine: w.machine() });
+    expect(next.result).toMatchObject({ outcome: "unchanged", generation: 2 });
+  });
+
+  it("that is cancelled takes the swap back", async () => {
+    using w = world();
+    const live = await attach(one, "lo", { machine: w.machine() });
+    const before = w.snapshot();
+    const cancel = new AbortController();
+    const events = ({ kind }: SwapEvent): void => void (kind === "notice" && cancel.abort());
+    const attempt = live.update(checked(two, ["sleep", "60"]), { events, signal: cancel.signal });
+    await expect(attempt).rejects.toMatchObject({
+      code: "aborted",
+      message: "cancelled: attach chain test to lo; nothing was changed",
+    });
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it("is asked of each interface, and one that is not healthy takes all of them back", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    const live = await attachAll(one, ["lo", "b"], { machine: w.machine() });
+    const before = w.snapshot();
+    const told: string[] = [];
+    const events = (event: SwapEvent): void =>
+      void (event.kind === "begin" && told.push(`${event.step} ${event.interfaces.join()}`));
+    const attempt = live.update(checked(two, "test $XDPGEN_INTERFACE = lo"), { events });
+    await expect(attempt).rejects.toThrow(/on b is not healthy: .*; back to generation 1$/);
+    expect(told.slice(-5)).toEqual(["commit lo", "commit b", "health lo", "health b", "undo lo,b"]);
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it("is not asked where nothing is swapped", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    const again = await attach(checked(one, ["false"]), "lo", { machine: w.machine() });
+    expect(again.result).toMatchObject({ outcome: "unchanged" });
+  });
+});
