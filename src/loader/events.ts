@@ -64,7 +64,7 @@ export interface Steps {
 
 /**
  * @param what the attempt, for the message when it is cancelled
- * @param signal cancels until the first `commit` begins its work, and never after
+ * @param signal cancels until the first `commit` begins its work; after it only a step that listens to it itself, as `health` does
  */
 export function openSteps(
   what: string,

@@ -115,7 +115,7 @@ function killGroup({ pid }: ChildProcess): void {
  *
  * @param back what is done where it fails, in a clause
  * @param steps gives the signal, which cancels it as long as it runs
- * @throws XdpgenError `health-failed`; the signal's reason
+ * @throws XdpgenError `health-failed`, `aborted`
  */
 export async function requireHealth(
   health: Health,
@@ -128,7 +128,10 @@ export async function requireHealth(
   notice(`generation ${generation} is live on ${device}; its health command \`${command}\` decides whether it stays`);
   const failure = await runHealth(health, subject, signal);
   if (!failure) return;
-  signal?.throwIfAborted();
+  if (signal?.aborted) {
+    const when = `while generation ${generation} of chain ${chain} was live on ${device} and its health command ran`;
+    throw new XdpgenError("aborted", `cancelled ${when}; ${back}`, { cause: signal.reason });
+  }
   const lines = failure.lines.map((line) => `\n    ${line}`);
   throw new XdpgenError(
     "health-failed",

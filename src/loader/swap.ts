@@ -45,7 +45,10 @@ export interface SwapOptions {
   readonly lockTimeout?: number;
   /** Told what happens, as it happens. */
   readonly events?: SwapListener;
-  /** Cancels the swap until it commits, also while it waits for the lock; never after. */
+  /**
+   * Cancels the swap until it commits, also while it waits for the lock, and where the chain has a health command until that has
+   * ended; never after.
+   */
   readonly signal?: AbortSignal;
 }
 

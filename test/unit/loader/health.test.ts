@@ -178,7 +178,8 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     const attempt = live.update(checked(two, ["sleep", "60"]), { events, signal: cancel.signal });
     await expect(attempt).rejects.toMatchObject({
       code: "aborted",
-      message: "cancelled: attach chain test to lo; nothing was changed",
+      message:
+        "cancelled while generation 2 of chain test was live on lo and its health command ran; back to generation 1",
     });
     expect(w.snapshot()).toEqual(before);
   });
