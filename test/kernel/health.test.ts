@@ -1,15 +1,18 @@
 /** A health command on a real kernel: it meets the new generation, and what it refuses is gone without a frame lost. */
+import { spawn as start } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { attach, type Attachment, detach, openKernel, openMap, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { expectRefusal, run } from "./cli/command.ts";
+import { expectRefusal, run, XDPGEN } from "./cli/command.ts";
 import { type Folder, folder, numberedChain } from "./cli/world.ts";
 
 const data = frame(ethernet(), payload(46));
@@ -79,3 +82,29 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     expect(status(pair.far)).toMatchObject([{ generation: 1, programs: [{ name: "p1" }], kept: [] }]);
   });
 });
+
+it.each(commandLinkages)(
+  "linkage %s: xdpgen that is killed while it runs leaves the new generation, and the way back",
+  async (linkage) => {
+    const head = `linkage: ${linkage}\n`;
+    await run(["apply", numberedChain(here, "good", [1], head), "--dev", pair.far]);
+    const waiting = `health: { command: "echo $$ >it; mv it pid; exec sleep 300", within: 5m }\n`;
+    const slow = numberedChain(here, "slow", [1, 2], head + waiting);
+    const [command, ...words] = [...XDPGEN, "apply", slow, "--dev", pair.far];
+    const child = start(command, words, { stdio: "ignore" });
+    const pid = `${here.path}/pid`;
+    while (!existsSync(pid) && child.exitCode === null) await setTimeout(20);
+    try {
+      child.kill("SIGKILL");
+      await once(child, "exit");
+      expect(status(pair.far)).toMatchObject([{ generation: 2, kept: [{ generation: 1, whole: true }] }]);
+      expect(await run(["rollback", pair.far])).toMatchObject({ status: 0 });
+      expect(status(pair.far)).toMatchObject([
+        { generation: 1, programs: [{ name: "p1" }], kept: [{ generation: 2 }] },
+      ]);
+    } finally {
+      process.kill(Number(readFileSync(pid, "utf8")));
+    }
+  },
+  120_000,
+);

@@ -1,6 +1,6 @@
 /** Rollback on a real kernel: under traffic, with what maps hold, after a kill at any moment, and what thousands of swaps leave. */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, unlinkSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -201,6 +201,25 @@ it.each(commandLinkages)(
   },
   600_000,
 );
+
+/** What a slot is bound by has a pin of its own with these linkages only. */
+const PINNED = ["tail", ...runnableLinkages.filter((linkage) => linkage === "freplace")] as const;
+
+it.each(PINNED)("linkage %s: a kept generation without the pin of a slot is shown and refused", async (linkage) => {
+  const instructions = encode(layout([mov64Imm(R0, 2), exit()]));
+  using theirs = openKernel().loadProgram({ type: "xdp", name: "passing", instructions });
+  const first = linkage === "tail" ? { name: "p1", fd: theirs.number, priority: 1 } : { ...numbered(1), linkage };
+  const live = await attach(chainOf([first, numbered(9)]), pair.far);
+  await live.update(chainOf([numbered(9)]));
+  unlinkSync(`${folder()}/gen-1/slot-p1`);
+  expect(live.status()).toMatchObject({ generation: 2, kept: [{ generation: 1, whole: false }] });
+  await expect(live.rollback()).rejects.toMatchObject({
+    code: "not-kept",
+    message: expect.stringMatching(/somebody removed \S+\/gen-1\/slot-p1, which bound p1;/),
+  });
+  expect(live.status().generation).toBe(2);
+  expect(await running(live)).toEqual([9]);
+});
 
 it("a slot of linkage tail holds its program while its generation is kept", async () => {
   const instructions = encode(layout([mov64Imm(R0, 1), exit()]));
