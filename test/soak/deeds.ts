@@ -8,7 +8,16 @@ import { writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { ACTIONS, type Chain, type Linkage, OBJECT_LINKAGES, type Program } from "../../src/chain/index.ts";
-import { attach, attachAll, type Attachment, canFreplace, detach, openKernel, status } from "../../src/loader/index.ts";
+import {
+  attach,
+  attachAll,
+  type Attachment,
+  canFreplace,
+  detach,
+  openKernel,
+  rollback,
+  status,
+} from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
 import { KernelError } from "../../src/loader/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
@@ -167,7 +176,9 @@ async function reject(scene: Scene): Promise<boolean> {
 /** Two changes at once: one after the other. */
 async function race(scene: Scene): Promise<boolean> {
   const [one, other] = [someChain(scene), someChain({ ...scene, number: scene.number + 1 })];
-  await Promise.all([scene.live.update(one), attach(other, scene.device)]);
+  // On a busy machine one takes long, and the other waits for it.
+  const patient = { lockTimeout: 120_000 };
+  await Promise.all([scene.live.update(one, patient), attach(other, scene.device, patient)]);
   expectRuns(scene.device, inOrder(one), inOrder(other));
   return true;
 }
@@ -185,6 +196,21 @@ async function replace({ live, device, make, random, number }: Scene): Promise<b
   const after = status(device)[0]!;
   if (after.dispatcher.id !== before.dispatcher.id) throw new Error("the dispatcher is another one");
   if (after.programs[1]!.id === before.programs[1]!.id) throw new Error("the slot holds what it held");
+  return true;
+}
+
+/** The generation before runs again, as it was. */
+async function goBack(scene: Scene): Promise<boolean> {
+  const before = status(scene.device)[0]!;
+  const chain = someChain(scene);
+  await scene.live.update(chain);
+  expectRuns(scene.device, inOrder(chain));
+  const { generation } = await rollback(scene.device);
+  if (generation !== before.generation) throw new Error(`back to ${generation}, and not to ${before.generation}`);
+  expectRuns(
+    scene.device,
+    before.programs.map(({ name }) => name),
+  );
   return true;
 }
 
@@ -211,5 +237,6 @@ export const DEEDS: Readonly<Record<string, { readonly often: number; readonly d
   "two at once": { often: 6, deed: race },
   "loaded program in another's place": { often: 6, deed: replace },
   "two interfaces": { often: 6, deed: share },
+  rollback: { often: 6, deed: goBack },
   "process that is killed": { often: 2, deed: kill },
 };

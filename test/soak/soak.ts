@@ -54,6 +54,8 @@ export async function soak(command: Command, say: (text: string) => void): Promi
       folder,
     };
     const done = await underTraffic(sender, () => deeds(command, scene, () => sender.sent(), say));
+    // As before the count, a small chain is kept beside the one that runs.
+    await live.update(source.chain(2));
     await live.update(source.chain(1));
     const pinned = live.status().programs.find(({ name }) => name === "last")!.maps[0]!.pin;
     const frames = { sent: sender.sent(), ...passed(pinned) };
