@@ -1,16 +1,15 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
-import { XdpgenError } from "../errors.ts";
 import { adopt, folderOf } from "./adopt.ts";
 import { publicPath } from "./bpffs.ts";
 import { explainAborted, listener, noticesTo } from "./events.ts";
 import { explain } from "./explain.ts";
 import { requireInterface } from "./interface.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "./kernel.ts";
-import { findXdpLink, movedAway, readLive, readManifest, readPinned } from "./live.ts";
+import { findXdpLink, movedAway, notAttached, readLive, readManifest, readPinned } from "./live.ts";
 import { type Holder, withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
-import type { Place } from "./member.ts";
+import type { Place } from "./store.ts";
 import { clearAll, lastGeneration, sweep } from "./recovery.ts";
 import { rollback, type RollbackResult } from "./rollback.ts";
 import { attachmentStatus, type AttachmentStatus } from "./status.ts";
@@ -135,7 +134,7 @@ function attachment(
     async testRun(options) {
       queue.requireOpen();
       using live = readLive(kernel, folderOf(machine, ifindex).dir, ifindex);
-      if (!live || live.place.kind === "elsewhere") return notAttached(device);
+      if (!live || live.place.kind === "elsewhere") throw notAttached(device);
       return await kernel.testRun(live.program.number, options);
     },
     detach: () => queue.take(() => detach(name(), { machine, ...(events && { events }) })),
@@ -179,11 +178,8 @@ function nameNow({ kernel }: Machine, { device, ifindex }: Pick<Place, "device" 
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
   const found = attachmentStatus(machine, folderOf(machine, ifindex));
-  return found?.namespace.kind === "own" ? found : notAttached(device);
-}
-
-function notAttached(device: string): never {
-  throw new XdpgenError("not-attached", `xdpgen has nothing on ${device}: \`xdpgen apply\` attaches a chain`);
+  if (found?.namespace.kind === "own") return found;
+  throw notAttached(device);
 }
 
 export interface DetachResult {

@@ -7,21 +7,21 @@ import { type Chain, type Check, framesOfCheck, type Linkage } from "../chain/in
 import type { DispatcherImage } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { findBpffs } from "./bpffs.ts";
+import { folderOf } from "./adopt.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
 import { firstThatFits, imagesOf } from "./fit.ts";
 import { openKernel } from "./ffi/index.ts";
-import { networkNamespace, requireInterface } from "./interface.ts";
+import { requireInterface } from "./interface.ts";
 import { pastOf } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
-import { readPinned } from "./live.ts";
-import { mapBinder } from "./maps.ts";
+import { notAttached, readPinned } from "./live.ts";
+import { readableMachine } from "./machine.ts";
+import { type MapBinder, mapBinder } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { inheritance } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
-import { attachmentDir } from "./store.ts";
 import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
 
 export interface TestOptions {
@@ -38,7 +38,7 @@ export interface TestOptions {
 /**
  * Runs the checks of a chain, on nothing that packets meet.
  *
- * @throws XdpgenError `usage` where there is no check of that name, `packet-invalid`, `interface-missing`, and what loading a
+ * @throws XdpgenError `usage` where there is no check of that name, `packet-invalid`, `interface-missing`, `not-attached`, and what loading a
  *   chain throws. A check that fails is no error but an outcome.
  */
 export async function testChain(chain: Chain, options: TestOptions = {}): Promise<readonly CheckOutcome[]> {
@@ -85,13 +85,16 @@ function chosen({ name, checks = [] }: Chain, only: string | undefined): readonl
   throw new XdpgenError("usage", `chain \`${name}\` has no check \`${only}\`; ${hint}`);
 }
 
-/** The maps that a swap of the interface to this image would take over. */
-function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): ReturnType<typeof mapBinder> {
+/**
+ * The maps that a swap of the interface to this image would take over.
+ * @throws XdpgenError `not-attached`, `interface-missing`
+ */
+function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): MapBinder {
   const ifindex = requireInterface(kernel, device);
-  const root = `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`;
-  const dir = attachmentDir({ root, netns: networkNamespace() }, ifindex);
+  const { dir } = folderOf(readableMachine(`read the maps of ${device}`), ifindex);
   using pinned = readPinned(kernel, dir, ifindex);
   const { identity, kept } = inheritance(kernel, dir, pinned);
+  if (!identity) throw notAttached(device);
   return mapBinder(kernel, dir, pastOf(identity, kept), image.manifest);
 }
 

@@ -15,7 +15,7 @@ import { dispatcherPin, linkPin, listGenerations } from "./store.ts";
 const LINK_TYPE_XDP = 6;
 
 /** Where the link of an attachment is. */
-export type Place =
+export type LinkPlace =
   | { readonly kind: "here"; readonly mode: Mode }
   /** On an interface that once had this index here and was moved to another network namespace. */
   | { readonly kind: "elsewhere" }
@@ -33,7 +33,7 @@ export interface PinnedLink extends Disposable {
   readonly link: Fd;
   /** False where somebody removed the link's pin and it lives on, by an fd of another process or another pin. */
   readonly pinned: boolean;
-  readonly place: Place;
+  readonly place: LinkPlace;
   readonly program: Fd;
   readonly programInfo: ProgramInfo;
   /** Undefined for a program that is not xdpgen's. */
@@ -86,6 +86,10 @@ export function foreignOnLink({ programInfo }: PinnedLink, dir: string): XdpgenE
   );
 }
 
+export function notAttached(device: string): XdpgenError {
+  return new XdpgenError("not-attached", `xdpgen has nothing on ${device}: \`xdpgen apply\` attaches a chain`);
+}
+
 /** A clause for messages: whose link it is that is pinned for an interface and is on another. */
 export function movedAway({ identity }: PinnedLink, dir: string, ifindex: number): string {
   const what = identity ? `the chain ${identity.manifest.chain}` : "the program";
@@ -96,7 +100,11 @@ export function movedAway({ identity }: PinnedLink, dir: string, ifindex: number
 }
 
 /** The link and the hook are read one after the other: a swap or a removal in between is told by reading the link again. */
-function locate(kernel: Kernel, link: number, ifindex: number): { readonly programId: number; readonly place: Place } {
+function locate(
+  kernel: Kernel,
+  link: number,
+  ifindex: number,
+): { readonly programId: number; readonly place: LinkPlace } {
   let info = kernel.linkInfo(link);
   for (;;) {
     const { programId } = info;

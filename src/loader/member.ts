@@ -1,7 +1,5 @@
 /** One interface of a swap: what was found on it, and what it comes to run. */
-import type { Mode } from "../chain/chain.ts";
 import type { DispatcherImage } from "../codegen/index.ts";
-import { XdpgenError } from "../errors.ts";
 import type { Committed, Hook } from "./commit.ts";
 import { difference, isNone } from "./difference.ts";
 import type { Steps } from "./events.ts";
@@ -12,31 +10,23 @@ import type { Candidate } from "./groups.ts";
 import { highestOf } from "./history.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import type { Machine } from "./machine.ts";
+import type { Wanted } from "./obstacle.ts";
 import type { Owned } from "./owned.ts";
 import { isWhole, type Predecessor, recover } from "./recovery.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { runsOnlyOn } from "./sharing.ts";
-import { openJournal, type ProgramKey } from "./store.ts";
+import { openJournal, type Place, type ProgramKey } from "./store.ts";
 import type { VerifiedImage } from "./verified.ts";
 
 /** What a swap is about, for all of its parts. */
-export interface Target {
+export interface Target extends Wanted {
   /** The attempt, for messages. */
   readonly what: string;
   readonly places: readonly Place[];
   /** The chain, with its programs that are loaded already. */
   readonly loaded: LoadedPrograms;
   readonly images: Images;
-  readonly mode: Mode | "auto";
-  readonly replace: boolean;
   readonly steps: Steps;
-}
-
-export interface Place {
-  readonly device: string;
-  readonly ifindex: number;
-  /** The attachment's folder. */
-  readonly dir: string;
 }
 
 /** One interface of the swap, with what was found on it. */
@@ -75,10 +65,9 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
   const { device, ifindex, dir } = place;
   const { places, images, loaded } = target;
   try {
-    const before = resources.own(recover(kernel, dir, { ...place, ...target, report: target.steps.notice }));
+    const before = resources.own(recover(kernel, place, target, target.steps.notice));
     const { pinned, identity } = before;
     const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
-    if (mode && target.mode !== "auto" && target.mode !== mode) throw wrongMode(device, mode, target.mode);
     const live = mode && pinned?.identity;
     const runs =
       live && isWhole(dir, live)
@@ -118,12 +107,4 @@ export function running({ runs, generation, pinned }: Member): Omit<Next, "membe
 export function takeBack({ journal }: Member, steps: Steps): void {
   for (const failure of journal.undo())
     steps.notice(`could not take a step back (${failure}); the next command clears it`);
-}
-
-function wrongMode(device: string, is: Mode, wanted: Mode): XdpgenError {
-  return new XdpgenError(
-    "environment",
-    `${device} runs its chain in ${is} mode, and the mode of a link cannot be changed: to change to ${wanted} mode, run ` +
-      "`xdpgen detach` and apply again; in between packets meet no program",
-  );
 }

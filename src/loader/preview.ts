@@ -10,16 +10,16 @@ import { difference, type Difference, isNone, type MapForecast } from "./differe
 import { explain } from "./explain.ts";
 import { type Images, imagesOf, imageThat } from "./fit.ts";
 import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "./history.ts";
-import { requireFree } from "./hook.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 import { heldBy } from "./generation.ts";
 import { type Candidate, type Course, courseOf, groupsOf } from "./groups.ts";
-import { foreignOnLink, type Identity, movedAway, type PinnedLink, readManifest, readPinned } from "./live.ts";
+import { type Identity, type PinnedLink, readManifest, readPinned } from "./live.ts";
 import { type LoadedPrograms, openLoaded } from "./loaded.ts";
 import { type Machine, readableMachine } from "./machine.ts";
 import { forecastMaps, lostMaps } from "./map-forecast.ts";
 import { pinnedMaps } from "./maps.ts";
-import type { Place } from "./member.ts";
+import type { Place } from "./store.ts";
+import { requireWay, type Wanted } from "./obstacle.ts";
 import { type Owned, owned } from "./owned.ts";
 import { replacedPrograms } from "./replacement.ts";
 import { inheritance, isWhole } from "./recovery.ts";
@@ -126,11 +126,9 @@ export async function previewAll(
   }
 }
 
-interface Target {
+interface Target extends Wanted {
   readonly places: readonly Place[];
   readonly loaded: LoadedPrograms;
-  readonly mode: Mode | "auto";
-  readonly replace: boolean;
 }
 
 /** One interface, as it is. */
@@ -198,7 +196,7 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
     const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
     const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
     const gone = kept.filter((generation) => !stay.includes(generation));
-    const obstacle = obstacleOf(kernel, pinned, found, target);
+    const obstacle = obstacleOf(kernel, found, pinned, target);
     const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
     const outcome = present.mode ? (course?.kind === "replace" ? "replaced" : "swapped") : "created";
     return {
@@ -278,31 +276,10 @@ function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
   return { id, name: info.name, ...(chain !== undefined && { chain }) };
 }
 
-/** What a swap would refuse, in its order and, where it can be asked, in its words. */
-function obstacleOf(
-  kernel: Kernel,
-  pinned: PinnedLink | undefined,
-  { device, ifindex, dir }: Place,
-  { mode, replace }: Target,
-): string | undefined {
-  const place = pinned?.place;
-  if (pinned && !replace) {
-    if (place?.kind === "here" && !pinned.identity) return foreignOnLink(pinned, dir).message;
-    if (place?.kind === "elsewhere") {
-      return `${movedAway(pinned, dir, ifindex)}: --replace takes it off there and attaches here`;
-    }
-  }
-  if (place?.kind !== "here") return replace ? undefined : occupied(kernel, device, ifindex);
-  if (mode === "auto" || mode === place.mode) return undefined;
-  return (
-    `${device} runs its chain in ${place.mode} mode, and the mode of a link cannot be changed: to change to ${mode} ` +
-    "mode, run `xdpgen detach` and apply again; in between packets meet no program"
-  );
-}
-
-function occupied(kernel: Kernel, device: string, ifindex: number): string | undefined {
+/** What a swap would refuse, in its words. */
+function obstacleOf(kernel: Kernel, place: Place, pinned: PinnedLink | undefined, target: Target): string | undefined {
   try {
-    requireFree(kernel, device, ifindex);
+    requireWay(kernel, place, pinned, target);
     return undefined;
   } catch (error) {
     if (error instanceof XdpgenError) return error.message;

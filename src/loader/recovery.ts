@@ -3,24 +3,14 @@
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
 import { isLinked } from "../chain/chain.ts";
-import { XdpgenError } from "../errors.ts";
 import { isSame, type Kept, keptGenerations, markRun } from "./history.ts";
-import { requireFree } from "./hook.ts";
-import { interfaceGone } from "./interface.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "./kernel.ts";
-import {
-  findXdpLink,
-  foreignOnLink,
-  type Identity,
-  movedAway,
-  openLink,
-  pinnedDispatchers,
-  type PinnedLink,
-  readPinned,
-} from "./live.ts";
+import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
 import { lockIfFree } from "./lock.ts";
 import type { Machine } from "./machine.ts";
+import type { Place } from "./store.ts";
 import { inside, networkNamespaces } from "./namespaces.ts";
+import { requireWay, type Wanted } from "./obstacle.ts";
 import {
   type AttachmentName,
   generationDir,
@@ -70,26 +60,13 @@ export interface Predecessor extends Disposable {
  * Reads what is attached, under the lock. Clears what a crash has left, which nothing uses; whatever is attached stays, and
  * so do its pins, until the next generation is there.
  *
- * @param replace allows what is not xdpgen's, or not here, to be taken away; it is not taken away here
- * @throws XdpgenError `interface-occupied`, `interface-missing`
+ * @throws XdpgenError as `requireWay`; what is to be replaced is not taken away here
  */
-export function recover(
-  kernel: Kernel,
-  dir: string,
-  target: {
-    readonly device: string;
-    readonly ifindex: number;
-    readonly replace?: boolean;
-    readonly report: (message: string) => void;
-  },
-): Predecessor {
-  const { device, ifindex, report } = target;
+export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (message: string) => void): Predecessor {
+  const { dir, ifindex } = place;
   const pinned = readPinned(kernel, dir, ifindex);
   try {
-    if (pinned && !target.replace) requireOurs(pinned, dir, ifindex);
-    if (pinned?.place.kind === "nowhere" && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device);
-    // What is on the interface may be a dispatcher that needs what this folder has.
-    if (pinned?.place.kind !== "here" && !target.replace) requireFree(kernel, device, ifindex);
+    requireWay(kernel, place, pinned, wanted);
     if (pinned?.place.kind === "nowhere") {
       report(
         "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
@@ -106,16 +83,6 @@ export function recover(
   } catch (error) {
     pinned?.[Symbol.dispose]();
     throw error;
-  }
-}
-
-function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
-  if (pinned.place.kind === "here" && !pinned.identity) throw foreignOnLink(pinned, dir);
-  if (pinned.place.kind === "elsewhere") {
-    throw new XdpgenError(
-      "interface-occupied",
-      `${movedAway(pinned, dir, ifindex)}; nothing was changed: --replace takes it off there and attaches here`,
-    );
   }
 }
 

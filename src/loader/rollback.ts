@@ -12,7 +12,7 @@ import { explain } from "./explain.ts";
 import { type Kept, keptGenerations, markRun, unboundIn } from "./history.ts";
 import { interfaceGone, requireInterface } from "./interface.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
-import { foreignOnLink, type Identity, movedAway, type PinnedLink, readPinned } from "./live.ts";
+import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "./live.ts";
 import { type Holder, withLock } from "./lock.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { sweep } from "./recovery.ts";
@@ -67,7 +67,7 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
       if (pinned) return exchange(kernel, dir, device, ifindex, pinned, options.to);
       // The lock made the folder.
       removeIfEmpty(dir);
-      throw new XdpgenError("not-attached", `xdpgen has nothing on ${device}: \`xdpgen apply\` attaches a chain`);
+      throw notAttached(device);
     });
   } catch (error) {
     throw explain(explainAborted(error, what, signal), what, device);

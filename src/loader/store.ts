@@ -19,6 +19,13 @@ import { isErrno, type Kernel } from "./kernel.ts";
 export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
   `${at.root}/${at.netns}-${ifindex}`;
 
+/** An interface of this network namespace, and the folder of its attachment. */
+export interface Place {
+  readonly device: string;
+  readonly ifindex: number;
+  readonly dir: string;
+}
+
 /** An attachment's folder by its name, `4026531840-3`. */
 export interface AttachmentName {
   readonly dir: string;

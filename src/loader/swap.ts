@@ -26,12 +26,12 @@ import type { Kernel } from "./kernel.ts";
 import { openLoaded } from "./loaded.ts";
 import { type Holder, lock } from "./lock.ts";
 import type { Machine } from "./machine.ts";
-import { type Done, type Next, type Place, readMember, running, type Target } from "./member.ts";
+import { type Done, type Next, readMember, running, type Target } from "./member.ts";
 import { nextOf } from "./next.ts";
 import { owned } from "./owned.ts";
 import { sweep } from "./recovery.ts";
 import { resolveChain } from "./source.ts";
-import { attachmentDir, removeIfEmpty } from "./store.ts";
+import { attachmentDir, type Place, removeIfEmpty } from "./store.ts";
 import type { VerifiedImage } from "./verified.ts";
 
 export interface SwapOptions {

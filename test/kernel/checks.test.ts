@@ -83,6 +83,8 @@ describe.skipIf(kernelMissing()).each(commandLinkages)("checks of a chain by %s"
 
   it("leaves the counters of the live maps alone, unless a check asks for them", async () => {
     const check = { name: "dns", packet: DNS, expect: "pass" };
+    const unattached = [{ ...check, maps: "live" }];
+    expectRefusal(await run(["test", chain(unattached), "--dev", pair.far]), 1, `nothing on ${pair.far}`);
     expect((await apply(chain([check]))).status).toBe(0);
     expect(await counted()).toBe(0);
     // Another order, so that there is something to swap.
