@@ -62,7 +62,7 @@ export interface Done {
 /** @throws XdpgenError where the interface cannot get the chain, whatever is built */
 export function readMember(machine: Machine, place: Place, target: Target, resources: Owned): Member {
   const { kernel } = machine;
-  const { device, ifindex, dir } = place;
+  const { device, dir } = place;
   const { places, images, loaded } = target;
   try {
     const before = resources.own(recover(kernel, place, target, target.steps.notice));
@@ -75,7 +75,7 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
         : undefined;
     const replaced = live && runs ? [...replacedPrograms(kernel, dir, live, loaded).keys()] : [];
     // Of several at once a packet could meet one old and one new: they take a new dispatcher.
-    const inPlace = replaced.length === 1 && runsOnlyOn(machine, places, ifindex, pinned!.programInfo.id);
+    const inPlace = replaced.length === 1 && runsOnlyOn(machine, places, pinned!.programInfo.id);
     return {
       ...place,
       before,

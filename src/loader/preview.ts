@@ -178,7 +178,7 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
     highest: highestOf(identity, kept),
     inherits: identity !== undefined,
     settled: runs && replaced?.size === 0,
-    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, ifindex, pinned.programInfo.id),
+    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, pinned.programInfo.id),
   };
 }
 
