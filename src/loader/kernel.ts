@@ -206,6 +206,9 @@ export interface TestRunResult {
   readonly duration: number;
 }
 
+/** Shared locks exclude no other shared ones. */
+export type LockKind = "exclusive" | "shared";
+
 export interface Kernel {
   /** `1.1` and the like. */
   readonly libbpfVersion: string;
@@ -267,7 +270,7 @@ export interface Kernel {
   interfaceName(index: number): string | undefined;
   /** Takes the calling thread into the network namespace of an open file, until the next call. */
   enterNetwork(namespace: number): void;
-  /** Takes the exclusive lock of an open file without waiting; false where another holds it. */
-  tryLock(fd: number): boolean;
+  /** Takes a lock of an open file (flock) without waiting; false where another holds one that excludes it. */
+  tryLock(fd: number, kind: LockKind): boolean;
   mountBpffs(path: string): void;
 }

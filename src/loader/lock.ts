@@ -1,11 +1,12 @@
 /**
- * One writer at a time: flock on an attachment's folder, from before the live state is read until the swap is done. The lock
- * ends with the process, however that ends; no lock file can be left behind.
+ * One writer at a time: flock on an attachment's folder, from before the live state is read until the swap is done. Readers
+ * share a lock of their own on it, where they must know that nobody writes. Either ends with the process, however that ends; no
+ * lock file can be left behind.
  */
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { XdpgenError } from "../errors.ts";
-import { isErrno, type Kernel } from "./kernel.ts";
+import { isErrno, type Kernel, type LockKind } from "./kernel.ts";
 
 const POLL_MS = 10;
 export const LOCK_TIMEOUT_MS = 10_000;
@@ -40,7 +41,7 @@ export async function lock(kernel: Kernel, dir: string, options: LockOptions = {
     const fd = tryOpen(dir);
     if (fd !== undefined) {
       try {
-        while (!kernel.tryLock(fd)) {
+        while (!kernel.tryLock(fd, "exclusive")) {
           const holder = waiting || performance.now() >= deadline ? holderOf(fd) : undefined;
           if (performance.now() >= deadline) throw timedOut(dir, holder, timeout);
           if (told !== holder?.pid) waiting?.(holder);
@@ -58,12 +59,21 @@ export async function lock(kernel: Kernel, dir: string, options: LockOptions = {
   }
 }
 
-/** The lock of a folder that is there and that nobody works on at this instant; undefined where that is not so. */
+/** The lock of a folder that is there and that nobody works on or reads at this instant; undefined where that is not so. */
 export function lockIfFree(kernel: Kernel, dir: string): Disposable | undefined {
+  return tryFolder(kernel, dir, "exclusive");
+}
+
+/** The same for who only reads: it keeps writers out, and not other readers, who could take it for a sign of a writer. */
+export function readLockIfFree(kernel: Kernel, dir: string): Disposable | undefined {
+  return tryFolder(kernel, dir, "shared");
+}
+
+function tryFolder(kernel: Kernel, dir: string, kind: LockKind): Disposable | undefined {
   const fd = tryOpen(dir);
   if (fd === undefined) return undefined;
   try {
-    if (kernel.tryLock(fd) && isStill(dir, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
+    if (kernel.tryLock(fd, kind) && isStill(dir, fd)) return { [Symbol.dispose]: () => closeSync(fd) };
   } catch (error) {
     closeSync(fd);
     throw error;

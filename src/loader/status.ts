@@ -13,7 +13,7 @@ import { canRun, type Kept, keptGenerations } from "./history.ts";
 import { requireInterface } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import { findXdpLink, openLink, readManifest, readPinned } from "./live.ts";
-import { lockIfFree } from "./lock.ts";
+import { readLockIfFree } from "./lock.ts";
 import { type Machine, readableMachine } from "./machine.ts";
 import { type Namespaces, networkNamespaces } from "./namespaces.ts";
 import { type PlaceStatus, placeStatus } from "./place-status.ts";
@@ -154,14 +154,14 @@ function readAttachment(machine: Machine, name: AttachmentName): Reading | undef
 
 /** Whether nobody works on an attachment: else a link that is defunct or has no pin is on its way out, or about to get one. */
 function isAtRest(kernel: Kernel, dir: string): boolean {
-  using lock = lockIfFree(kernel, dir);
+  using lock = readLockIfFree(kernel, dir);
   return lock !== undefined;
 }
 
 /** A chain without a link, read under the lock: who holds it is making the attachment, or taking it off. */
 function readStopped(machine: Machine, name: AttachmentName): Reading | undefined | typeof CHANGED {
   const { kernel } = machine;
-  using lock = lockIfFree(kernel, name.dir);
+  using lock = readLockIfFree(kernel, name.dir);
   if (!lock) return undefined;
   using link = openLink(kernel, name.dir);
   if (link) return CHANGED;
@@ -247,7 +247,7 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
     const dir = where.kind === "on" ? attachmentDir({ root, netns: where.netns }, where.ifindex) : undefined;
     if (dir !== undefined) {
       // Between the call that makes a link and the one that pins it there is an instant, and a lock.
-      using lock = lockIfFree(kernel, dir);
+      using lock = readLockIfFree(kernel, dir);
       if (!lock && existsSync(dir)) continue;
       if (isPinnedAs(kernel, dir, id)) return CHANGED;
     }

@@ -20,6 +20,7 @@ export const XDP_FLAGS_DRV_MODE = 4;
 export const IFNAMSIZ = 16;
 export const CLONE_NEWNET = 0x4000_0000;
 
+export const LOCK_SH = 1;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 

@@ -106,9 +106,9 @@ function throughLibbpf(): Kernel {
       return if_indextoname(index, name) === null ? undefined : S.text(name, 0, name.length);
     },
     enterNetwork: (namespace) => void check("setns", setns(namespace, K.CLONE_NEWNET)),
-    tryLock(fd) {
+    tryLock(fd, kind) {
       try {
-        check("flock", flock(fd, K.LOCK_EX | K.LOCK_NB));
+        check("flock", flock(fd, (kind === "shared" ? K.LOCK_SH : K.LOCK_EX) | K.LOCK_NB));
         return true;
       } catch (error) {
         if (isErrno(error, "EAGAIN", "EWOULDBLOCK")) return false;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openKernel } from "../../../src/loader/ffi/index.ts";
-import { lock, withLock } from "../../../src/loader/lock.ts";
+import { lock, lockIfFree, readLockIfFree, withLock } from "../../../src/loader/lock.ts";
 
 const kernel = openKernel();
 let base: string;
@@ -44,4 +44,16 @@ it("is of the folder that is there: one that its holder removed does not count",
   const second = await waiting;
   await expect(lock(kernel, `${base}/a`, { timeout: 30 })).rejects.toMatchObject({ code: "conflict" });
   second[Symbol.dispose]();
+});
+
+it("of readers is shared, and excludes writers", async () => {
+  const writer = await lock(kernel, `${base}/a`);
+  expect(readLockIfFree(kernel, `${base}/a`)).toBeUndefined();
+  writer[Symbol.dispose]();
+  using one = readLockIfFree(kernel, `${base}/a`);
+  using other = readLockIfFree(kernel, `${base}/a`);
+  expect([one, other]).not.toContain(undefined);
+  expect(lockIfFree(kernel, `${base}/a`)).toBeUndefined();
+  await expect(lock(kernel, `${base}/a`, { timeout: 30 })).rejects.toMatchObject({ code: "conflict" });
+  expect(readLockIfFree(kernel, `${base}/none`)).toBeUndefined();
 });

@@ -1,11 +1,13 @@
-/** Who runs a dispatcher: nobody is missed for where their pins are. */
+/** Who runs a dispatcher, and who looks at it: nobody is missed for where their pins are or who else is reading. */
 import { rmSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { Chain } from "../../../src/chain/chain.ts";
 import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
-import type { Fd } from "../../../src/loader/kernel.ts";
+import { openKernel } from "../../../src/loader/ffi/index.ts";
+import type { Fd, Kernel } from "../../../src/loader/kernel.ts";
 import { preview } from "../../../src/loader/preview.ts";
 import { programInSlot } from "../../../src/loader/replacement.ts";
+import { status, type StatusReport } from "../../../src/loader/status.ts";
 import { chain, numbered, world, type World } from "./world.ts";
 
 const OTHER = 2_000_000;
@@ -55,4 +57,22 @@ it("an interface that moved to another network namespace keeps its loaded progra
   const seen = w.kernel.running();
   await changedAlone(w);
   expect(w.kernel.linksTo(seen)).toEqual([OTHER]);
+});
+
+it("readers do not hide from each other a chain that stopped", async () => {
+  using w = world();
+  await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+  rmSync(`${w.root}/42-1/link`);
+  const tryLock: Kernel["tryLock"] = (fd, kind) => openKernel().tryLock(fd, kind);
+  const locking = (take: Kernel["tryLock"]): Kernel =>
+    Object.assign(Object.create(w.kernel) as Kernel, { tryLock: take });
+  let other: StatusReport | undefined;
+  // The other one reads while the first holds the lock.
+  const kernel = locking((fd, kind) => {
+    const taken = tryLock(fd, kind);
+    other ??= status(undefined, w.machine(locking(tryLock)));
+    return taken;
+  });
+  expect(status(undefined, w.machine(kernel))).toMatchObject([{ interface: "lo", defunct: true }]);
+  expect(other).toMatchObject([{ interface: "lo", defunct: true }]);
 });
