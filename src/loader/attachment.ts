@@ -201,11 +201,11 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
   const report = noticesTo(options.events);
   const machine = machineFor(what, options);
   const { kernel } = machine;
-  const cleared = sweep(machine, report);
-  if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
-  const ifindex = requireInterface(kernel, device);
-  const dir = attachmentDir(machine, ifindex);
   try {
+    const cleared = sweep(machine, report);
+    if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
+    const ifindex = requireInterface(kernel, device);
+    const dir = attachmentDir(machine, ifindex);
     const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
     const lock = { timeout, waiting, signal };
     await adopt(machine, device, ifindex, lock, report);

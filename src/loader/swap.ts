@@ -84,13 +84,13 @@ export async function swap(
   const steps = openSteps(what, options);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using held = owned();
-  const { loaded, images } = await steps.run({ step: "synthesise", interfaces: names }, async () => {
-    const complete = held.own(openLoaded(kernel, await resolveChain(declared)));
-    return { loaded: complete, images: imagesOf(kernel, complete.chain) };
-  });
-  const { mode } = declared;
-  const target = { what, places: inOrder(places), loaded, images, mode, replace: options.replace === true, steps };
   try {
+    const { loaded, images } = await steps.run({ step: "synthesise", interfaces: names }, async () => {
+      const complete = held.own(openLoaded(kernel, await resolveChain(declared)));
+      return { loaded: complete, images: imagesOf(kernel, complete.chain) };
+    });
+    const { mode } = declared;
+    const target = { what, places: inOrder(places), loaded, images, mode, replace: options.replace === true, steps };
     sweep(machine, steps.notice);
     const { lockTimeout: timeout } = options;
     for (const { device, ifindex } of target.places) {

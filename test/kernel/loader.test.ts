@@ -56,55 +56,9 @@ function pins(): readonly string[] {
   return existsSync(dir) ? walk(dir).toSorted() : [];
 }
 
-/**
- * Numbers, from 1, of the calls that are made to fail: all; where each costs two swaps in emulation, the first and the last of
- * each name, since those between differ in no state of the kernel that the host has not seen.
- */
-function telling(calls: readonly string[]): readonly number[] {
-  const isTelling = (call: string, index: number): boolean =>
-    !EMULATED || calls.indexOf(call) === index || calls.lastIndexOf(call) === index;
-  return calls.flatMap((call, index) => (isTelling(call, index) ? [index + 1] : []));
-}
-
 const openFds = (): number => readdirSync("/proc/self/fd").length;
 
 describe.each(runnableLinkages)("linkage %s", (linkage) => {
-  it("changes nothing when any one call of a swap fails", async () => {
-    await attach(chain(linkage, 1, 2), pair.far);
-    const before = pins();
-    const { dispatcher } = status(pair.far)[0]!;
-    const calls: string[] = [];
-    const count = watched(openKernel(), (n, call) => void (calls[n - 1] = call));
-    await attach(chain(linkage, 2, 3), pair.far, { machine: machine(count) });
-    await attach(chain(linkage, 1, 2), pair.far);
-    const restored = pins().map((pin) => pin.replace(/^gen-\d+/, "gen"));
-    expect(restored).toEqual(before.map((pin) => pin.replace(/^gen-\d+/, "gen")));
-    const fds = openFds();
-
-    let kept = 0;
-    for (const at of telling(calls)) {
-      const old = status(pair.far)[0]!;
-      const oldPins = pins();
-      const kernel = watched(openKernel(), (n, call) => {
-        if (n === at) throw new KernelError(call, 22, "EINVAL");
-      });
-      const failed = await attach(chain(linkage, 2, 3), pair.far, { machine: machine(kernel) }).then(
-        () => false,
-        () => true,
-      );
-      if (failed) kept++;
-      const same = status(pair.far)[0]!.dispatcher.id === old.dispatcher.id;
-      const changed = pins().join() !== oldPins.join();
-      expect({ running: await running(), same, changed }, `call ${at}, ${calls[at - 1]}`).toEqual(
-        failed ? { running: [1, 2], same: true, changed: false } : { running: [2, 3], same: false, changed: true },
-      );
-      await attach(chain(linkage, 1, 2), pair.far);
-    }
-    expect(kept).toBeGreaterThan(10);
-    expect(openFds()).toBe(fds);
-    expect(dispatcher.name).toBe("xdpgen_test");
-  });
-
   it("leaves the old or the new chain whole when it is killed, and clears up next time", async ({ skip }) => {
     skip(EMULATED && linkage !== "freplace", "seen on the host; a process costs ten seconds here");
     const swap = (at: number) => {

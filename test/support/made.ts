@@ -1,0 +1,87 @@
+/** Everything that is loaded through a kernel, noted by its id, to tell later what of it is still there. */
+import { type BpfObject, type Fd, isErrno, type Kernel } from "../../src/loader/kernel.ts";
+
+/**
+ * enum bpf_map_type. One that loses its last fd is emptied a little later, and whoever opens it by id in between makes the kernel
+ * keep it for good (prog_array_map_clear in kernel/bpf/arraymap.c, 6.18): nobody asks for these. Only fds, pins and programs hold one.
+ */
+const PROG_ARRAY = 3;
+
+type Kind = "program" | "map" | "link";
+
+export class Made {
+  readonly #kernel: Kernel;
+  /** Such as `program 17`, each with how to open it. */
+  readonly #known = new Map<string, () => Fd>();
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** The kernel again, whose programs, maps and links are noted as they are made. */
+  noting(kernel: Kernel): Kernel {
+    const noted = (kind: Kind, fd: Fd): Fd => {
+      this.#note(kind, fd.number);
+      return fd;
+    };
+    const opened = (object: BpfObject): BpfObject => ({
+      ...object,
+      load: (options) => {
+        object.load(options);
+        for (const map of object.maps) this.#note("map", map.fd());
+        for (const program of object.programs) this.#noteIfLoaded(() => program.fd());
+      },
+    });
+    return {
+      ...kernel,
+      openObject: (elf, name) => opened(kernel.openObject(elf, name)),
+      loadProgram: (program) => noted("program", kernel.loadProgram(program)),
+      createMap: (map) => noted("map", kernel.createMap(map)),
+      linkXdp: (program, ifindex, mode) => noted("link", kernel.linkXdp(program, ifindex, mode)),
+      linkExtension: (program, target, btfId) => noted("link", kernel.linkExtension(program, target, btfId)),
+    };
+  }
+
+  /** What the kernel still has. It frees a little later than the last of its users goes. */
+  alive(): readonly string[] {
+    return [...this.#known].flatMap(([name, open]) => {
+      try {
+        open().close();
+        return [name];
+      } catch (error) {
+        if (isErrno(error, "ENOENT", "EAGAIN")) return [];
+        throw error;
+      }
+    });
+  }
+
+  /** libbpf has no fd of what it was told to leave out. */
+  #noteIfLoaded(fd: () => number): void {
+    let number;
+    try {
+      number = fd();
+    } catch {
+      return;
+    }
+    this.#note("program", number);
+  }
+
+  #note(kind: Kind, fd: number): void {
+    const kernel = this.#kernel;
+    switch (kind) {
+      case "program": {
+        const { id, name } = kernel.programInfo(fd);
+        return void this.#known.set(`program ${id} (${name})`, () => kernel.programById(id));
+      }
+      case "map": {
+        const { id, name, type } = kernel.mapInfo(fd);
+        if (type !== PROG_ARRAY) this.#known.set(`map ${id} (${name})`, () => kernel.mapById(id));
+        return undefined;
+      }
+      case "link": {
+        const { id } = kernel.linkInfo(fd);
+        return void this.#known.set(`link ${id}`, () => kernel.linkById(id));
+      }
+    }
+  }
+}
