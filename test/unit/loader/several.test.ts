@@ -203,6 +203,27 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(pinsOf(w, 1)).toEqual(pinsOf(w, 2_000_002));
   });
 
+  it("one that a crash left behind comes back, and after a detach where the change started a map empty", async () => {
+    const other = (version: number) => numbered(2, { bytes: withMap(version) });
+    for (const [kept, definition] of [
+      [true, {}],
+      [false, { maxEntries: 32 }],
+    ] as const) {
+      using w = several();
+      const machine = w.machine();
+      const [before, after] = [1, 2].map((version) => chain(linkage, numbered(1), other(version)));
+      await attachAll(before!, ["lo", "b"], { machine });
+      w.kernel.options = { ...w.kernel.options, maps: { seen: definition } };
+      // What a crash between the two commits leaves.
+      await attach(after!, "lo", { machine });
+      await foreseen(w, after!, ["lo", "b"]);
+      expect(new Set(running(w).slice(0, 2)).size).toBe(kept ? 1 : 2);
+      await detach("b", { machine });
+      await foreseen(w, after!, ["lo", "b"]);
+      expect(new Set(running(w).slice(0, 2)).size).toBe(1);
+    }
+  });
+
   it("no interface goes back to a lower generation", async () => {
     using w = several();
     const machine = w.machine();
