@@ -4,7 +4,7 @@
  */
 import { findXdpLink, modeOf, readPinned } from "./live.ts";
 import type { Machine } from "./machine.ts";
-import type { Place } from "./member.ts";
+import type { Place } from "./store.ts";
 
 /** Indexes of the other interfaces of this network namespace that run the dispatcher with this program id, in their order. */
 export function sharers({ kernel }: Machine, ifindex: number, dispatcher: number): readonly number[] {
