@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { XdpgenError } from "../../src/errors.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
-import { attachAll, detach, open, openKernel, openMap, status } from "../../src/loader/index.ts";
+import { attachAll, detach, open, openKernel, openMap, rollback, status } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/interface.ts";
 import { type BpfObject, type Kernel, KernelError } from "../../src/loader/kernel.ts";
 import type { Machine } from "../../src/loader/machine.ts";
@@ -52,11 +52,24 @@ const detachEach: Operation["act"] = async ({ devices, machine }) => {
   for (const device of devices) await detach(device, { machine });
 };
 
+const rollBackEach: Operation["act"] = async ({ devices, machine }) => {
+  for (const device of devices) await rollback(device, { machine });
+};
+
 const OPERATIONS: readonly Operation[] = [
   { name: "first apply", before: [], act: apply([1, 2]), after: [1, 2] },
   { name: "apply that adds a program", before: [[1, 2]], act: apply([1, 2, 3]), after: [1, 2, 3] },
   { name: "apply that removes one", before: [[1, 2, 3]], act: apply([1, 3]), after: [1, 3] },
   { name: "apply that changes an object", before: [[1, 2]], act: apply([1, 9]), after: [1, 9] },
+  {
+    name: "rollback",
+    before: [
+      [1, 2],
+      [1, 2, 3],
+    ],
+    act: rollBackEach,
+    after: [1, 2],
+  },
   { name: "detach", before: [[1, 2]], act: detachEach, after: undefined },
 ];
 
@@ -125,7 +138,9 @@ function counted(device: string): number {
 
 /** Pins and folders of an interface, whatever its generation. */
 const pinsOf = (device: string): readonly string[] =>
-  tree(attachmentFolder(openKernel().interfaceIndex(device))).map((pin) => pin.replace(/\/gen-\d+/, "/gen"));
+  tree(attachmentFolder(openKernel().interfaceIndex(device)))
+    .map((pin) => pin.replace(/\/gen-\d+/, "/gen"))
+    .toSorted();
 
 /**
  * Numbers, from 1, of the calls that are made to fail: all; where each costs seconds in emulation, the first and the last of each
