@@ -1,14 +1,13 @@
 /** `counters: true` under traffic of two senders: what status, graph and bpftool show is what went over the wire. */
 import { execFileSync } from "node:child_process";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictPacket } from "../../support/verdict-program.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
-import { EMULATED, expectUnchanged, type Folder, folder, numberedChain, snapshot, type Snapshot } from "./world.ts";
+import { EMULATED, expectUnchanged, type Folder, freshWorld, numberedChain, type Snapshot } from "./world.ts";
 
 const FRAMES = EMULATED ? 10_000 : 300_000;
 const SENDERS = 2;
@@ -18,12 +17,7 @@ const OUTCOMES = ["aborted", "drop", "pass", "tx", "redirect", "no_verdict", "ot
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe", SENDERS);
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld(SENDERS)));
 afterEach(async () => {
   await run(["detach", pair.far]);
   await expectUnchanged(before);

@@ -6,8 +6,7 @@ import { execFileSync, spawn as start } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, open, openKernel } from "../../../src/loader/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
@@ -19,7 +18,7 @@ import {
   EMULATED,
   expectUnchanged,
   type Folder,
-  folder,
+  freshWorld,
   hostOnly,
   numberedChain,
   snapshot,
@@ -33,12 +32,7 @@ const SLOW_PROCESSES =
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   try {
     pair[Symbol.dispose]();

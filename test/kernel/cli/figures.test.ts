@@ -1,23 +1,17 @@
 /** What commands say of stack, instructions and time, against what bpftool shows of the same programs. */
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
-import { type AttachmentStatus, type LiveFigures, openKernel, type VerifiedImage } from "../../../src/loader/index.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { AttachmentStatus, LiveFigures, VerifiedImage } from "../../../src/loader/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn } from "./command.ts";
-import { expectUnchanged, type Folder, folder, hostOnly, snapshot, type Snapshot } from "./world.ts";
+import { expectUnchanged, type Folder, freshWorld, hostOnly, type Snapshot } from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   await run(["detach", pair.far]);
   await expectUnchanged(before);

@@ -1,26 +1,29 @@
 /** The two commands of the promise and what belongs to them, end to end: build, load elsewhere, apply, look, swap, detach. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
-import { type AttachmentStatus, open, openKernel, openMap } from "../../../src/loader/index.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type AttachmentStatus, open, openMap } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
-import { BPFFS, expectUnchanged, type Folder, folder, numberedChain, snapshot, type Snapshot, tree } from "./world.ts";
+import {
+  BPFFS,
+  expectUnchanged,
+  type Folder,
+  freshWorld,
+  numberedChain,
+  snapshot,
+  type Snapshot,
+  tree,
+} from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   for (const end of [pair.far, pair.near]) await run(["detach", end]);
   pair[Symbol.dispose]();

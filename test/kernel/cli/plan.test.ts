@@ -1,33 +1,20 @@
 /** `xdpgen plan` on a real interface: it changes nothing, and what it says is what `apply` then does. */
 import { execFileSync } from "node:child_process";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
-import {
-  type AttachmentStatus,
-  type MapForecast,
-  open,
-  openKernel,
-  openMap,
-  type Preview,
-} from "../../../src/loader/index.ts";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type AttachmentStatus, type MapForecast, open, openMap, type Preview } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
 import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { compile } from "../../support/objects.ts";
 import { page } from "../../support/published.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn } from "./command.ts";
-import { expectUnchanged, type Folder, folder, hostOnly, snapshot, type Snapshot } from "./world.ts";
+import { expectUnchanged, type Folder, freshWorld, hostOnly, snapshot, type Snapshot } from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   await run(["detach", pair.far]);
   pair[Symbol.dispose]();

@@ -1,22 +1,15 @@
 /** Chains with programs that bpftool has loaded, on the command line. */
 import { execFileSync } from "node:child_process";
-import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
-import { openKernel } from "../../../src/loader/index.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { Veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
-import { BPFFS, expectUnchanged, type Folder, folder, hostOnly, snapshot, type Snapshot } from "./world.ts";
+import { BPFFS, expectUnchanged, type Folder, freshWorld, hostOnly, type Snapshot } from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
 let before: Snapshot;
 const pins = `${BPFFS}/xe-tail-${process.pid}`;
-beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   await run(["detach", pair.far]);
   pair[Symbol.dispose]();

@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, type TestContext } from "vitest";
+import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { openKernel } from "../../../src/loader/index.ts";
 import { networkNamespace } from "../../../src/loader/interface.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
+import { type Veth, veth } from "../../support/veth.ts";
 
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
@@ -135,6 +138,23 @@ export function snapshot(prefix = "xe"): Snapshot {
   );
   const interfaces = ours.map(({ ifindex, ifname, mtu, xdp }) => ({ ifindex, ifname, mtu, xdp }));
   return { interfaces, pins, fds: bpfFds(), loaded: loaded() };
+}
+
+export interface World {
+  /** `xe-0` and `xe-1`; chains are put on the far end. */
+  readonly pair: Veth;
+  readonly here: Folder;
+  /** How all was when these two had been made. */
+  readonly before: Snapshot;
+}
+
+/**
+ * What a test begins with, bpffs mounted. The pair and the folder are its own to dispose of.
+ * @param queues of each end of the pair
+ */
+export function freshWorld(queues = 1): World {
+  requireBpffs(openKernel(), () => {});
+  return { pair: veth("xe", queues), here: folder(), before: snapshot() };
 }
 
 /** How long the kernel may take to free what nobody holds any more, in milliseconds. */
