@@ -95,7 +95,12 @@ const OTHERS: readonly Subject[] = [
     except: ["freplace"],
   },
   { program: testProgram("arg-tags"), lacking: lacking("tags on the arguments of global functions") },
-  { program: testProgram("loop"), lacking: lacking("bounded loops by a helper, and bytes copied out of packets") },
+  {
+    program: testProgram("loop"),
+    lacking:
+      lacking("bounded loops by a helper (bpf_loop)") ??
+      lacking("bytes copied out of packets by a helper (bpf_xdp_load_bytes)"),
+  },
   { program: testProgram("kconfig"), lacking: withoutConfiguration() },
   { program: testProgram("static-maps"), lone: testProgram("map-in-map"), except: ["freplace"] },
   { program: { ...testProgram("map-of-programs"), function: "xdp_map_of_programs" }, except: ["freplace"] },

@@ -31,7 +31,8 @@ export const DIFFERENCES = {
   "loads with acquire and stores with release order": { since: "6.15", source: "880442305a39" },
   "jumps by table (gotox)": { since: "6.19", source: "493d9e0d6083" },
   "timers in maps": { since: "5.15", source: "b00628b1c7d5" },
-  "bounded loops by a helper, and bytes copied out of packets": { since: "5.18", source: "3f364222d032" },
+  "bounded loops by a helper (bpf_loop)": { since: "5.17", source: "e6f2dd0f8067" },
+  "bytes copied out of packets by a helper (bpf_xdp_load_bytes)": { since: "5.18", source: "3f364222d032" },
   "packets of several buffers (frags)": { since: "5.18", source: "c2f2cdbeffda" },
   // Kinds of types (BTF).
   "floats among types": { since: "5.13", source: "b1828f0b0482" },
