@@ -13,7 +13,7 @@ import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { expectRefusal, run, XDPGEN } from "./cli/command.ts";
-import { type Folder, folder, numberedChain } from "./cli/world.ts";
+import { type Folder, folder, LONG, numberedChain } from "./cli/world.ts";
 
 const data = frame(ethernet(), payload(46));
 const BATCH = process.env["XDPGEN_VM"] === undefined ? 200_000 : 5000;
@@ -106,5 +106,5 @@ it.each(commandLinkages)(
       process.kill(Number(readFileSync(pid, "utf8")));
     }
   },
-  120_000,
+  LONG,
 );

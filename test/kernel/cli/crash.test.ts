@@ -20,6 +20,7 @@ import {
   type Folder,
   freshWorld,
   hostOnly,
+  LONG,
   numberedChain,
   snapshot,
   type Snapshot,
@@ -115,7 +116,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       expect(await run(["detach", pair.far])).toMatchObject({ status: 0 });
       await expectUnchanged(before);
     }),
-    120_000,
+    LONG,
   );
 
   it("writers at once take turns", async () => {
@@ -184,7 +185,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       expect(await run(["detach", pair.far])).toMatchObject({ status: 0 });
       await expectUnchanged(before);
     },
-    EMULATED ? 600_000 : 60_000,
+    LONG,
   );
 });
 

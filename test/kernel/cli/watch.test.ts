@@ -10,7 +10,7 @@ import { open, openKernel } from "../../../src/loader/index.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { run, XDPGEN } from "./command.ts";
-import { type Folder, folder, hostOnly } from "./world.ts";
+import { type Folder, folder, hostOnly, LONG } from "./world.ts";
 
 let pair: Veth;
 let here: Folder;
@@ -95,5 +95,5 @@ it(
     expect(await next()).toMatchObject({ event: "ended" });
     expect(await running()).toEqual([2, 4]);
   }),
-  120_000,
+  LONG,
 );

@@ -15,6 +15,9 @@ import { type Veth, veth } from "../../support/veth.ts";
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 
+/** Milliseconds after which a test of many steps hangs. What is only slow, under load and in emulation, is not to fail. */
+export const LONG = EMULATED ? 1_800_000 : 120_000;
+
 /** Leaves a test to the host: in an emulated guest it is skipped, and the report says why. */
 export function hostOnly(reason: string, body: () => unknown): (context: TestContext) => Promise<void> {
   return async (context) => {
