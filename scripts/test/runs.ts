@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -118,23 +118,30 @@ export async function runOnHost(
   return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
 }
 
-/** Environment variables: the folder of transformed modules (vitest.config.ts), and that `dist` is fresh, as the set-up left it. */
+/** Environment variables: the folders of what is made ready for guests, modules for vitest and programs for plain node. */
 const MODULES_VARIABLE = "XDPGEN_TEST_MODULES";
 const COMPILED_VARIABLE = "XDPGEN_TEST_COMPILED";
 
 const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
+const compiledFolder = (settings: RunSettings): string => join(settings.folder, "compiled");
 
 /**
- * Transforms the modules of the kernel project, by listing its tests, so that guests need not. Should that fail, they do it
- * themselves, and say then what is wrong.
+ * Makes ready what the host does in seconds and a guest in minutes: transforms the modules of the kernel project, by listing
+ * its tests, and compiles the programs that tests start in processes of their own. Should one fail, guests say what is wrong.
  */
-export async function transformModules(settings: RunSettings): Promise<void> {
-  const words = ["node_modules/vitest/vitest.mjs", "list", "--project=kernel", ...settings.words];
-  const child = spawn(process.execPath, words, {
-    cwd: root,
-    stdio: "ignore",
-    env: { ...process.env, [MODULES_VARIABLE]: modulesFolder(settings) },
-  });
+export async function prepareGuests(settings: RunSettings): Promise<void> {
+  const vitest = ["node_modules/vitest/vitest.mjs", "list", "--project=kernel", ...settings.words];
+  await node(vitest, { [MODULES_VARIABLE]: modulesFolder(settings) });
+  const compiled = compiledFolder(settings);
+  await node(["node_modules/typescript/bin/tsc", "--noEmit", "false", "--outDir", compiled]);
+  // What they read besides lies beside them, as in the checkout.
+  for (const name of ["package.json", "node_modules", "bpf", "test/bpf"])
+    symlinkSync(join(root, name), join(compiled, name));
+}
+
+/** Runs node in silence, whatever its status. */
+async function node(words: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<void> {
+  const child = spawn(process.execPath, words, { cwd: root, stdio: "ignore", env: { ...process.env, ...environment } });
   const end = (): void => void child.kill("SIGKILL");
   process.once("exit", end);
   await new Promise<void>((resolve, reject) => {
@@ -162,7 +169,7 @@ export async function runInGuest(
     environment: {
       [REPORT_VARIABLE]: report,
       [MODULES_VARIABLE]: modulesFolder(settings),
-      [COMPILED_VARIABLE]: "yes",
+      [COMPILED_VARIABLE]: compiledFolder(settings),
     },
     stdout: write,
     stderr: write,

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { KernelVersion } from "../vm/kernels.ts";
 import { inLanes } from "./lanes.ts";
 import type { Task } from "./lanes.ts";
-import { hostRefusal, runInGuest, runOnHost, transformModules } from "./runs.ts";
+import { hostRefusal, runInGuest, runOnHost, prepareGuests } from "./runs.ts";
 import type { RunSettings } from "./runs.ts";
 import { openSections } from "./sections.ts";
 import type { Section } from "./sections.ts";
@@ -17,7 +17,7 @@ type Suite = (settings: SuiteSettings, open: (heading: string) => Section) => Pr
 
 type SuiteSettings = RunSettings & {
   /** Done once for all guests, when the first of them begins. */
-  readonly transformed: () => Promise<void>;
+  readonly ready: () => Promise<void>;
 };
 
 /** A run with a section of its own. */
@@ -56,7 +56,7 @@ export const inGuest =
   async (settings, open) => {
     const name = `kernel tests on Debian's ${kernel}`;
     const run = await inSection(name, open, async ({ write }) => {
-      await settings.transformed();
+      await settings.ready();
       return runInGuest(name, kernel, settings, write);
     });
     return [run];
@@ -88,8 +88,8 @@ export async function runSuites(suites: readonly Suite[], options: SuitesOptions
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
   const { words, limitSeconds, lanes = availableParallelism(), out } = options;
   const run: RunSettings = { folder, words, deadline: performance.now() + limitSeconds * 1000 };
-  let transformed: Promise<void> | undefined;
-  const settings: SuiteSettings = { ...run, transformed: () => (transformed ??= transformModules(run)) };
+  let ready: Promise<void> | undefined;
+  const settings: SuiteSettings = { ...run, ready: () => (ready ??= prepareGuests(run)) };
   const open = openSections(out);
   const tasks = suites.map(
     (suite): Task<Run[]> =>

@@ -1,7 +1,6 @@
 /** The loader on a real kernel: failures, crashes, other people's programs, interfaces that go away. */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
 import { attach, detach, freplaceSupport, open, openKernel, openMap, preview, status } from "../../src/loader/index.ts";
@@ -10,6 +9,7 @@ import { networkNamespace } from "../../src/loader/interface.ts";
 import { KernelError, type Kernel } from "../../src/loader/kernel.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
+import { wordsToStart } from "../support/processes.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { EMULATED } from "./cli/world.ts";
@@ -17,8 +17,7 @@ import { watched } from "../unit/loader/faults.ts";
 import { numbered } from "../unit/loader/world.ts";
 
 const ROOT = "/sys/fs/bpf/xdpgen";
-const CHILD = fileURLToPath(new URL("loader-child.ts", import.meta.url));
-const TSX = import.meta.resolve("tsx");
+const CHILD = wordsToStart(new URL("loader-child.ts", import.meta.url));
 
 const machine = (kernel: Kernel) => ({ kernel, root: ROOT, netns: networkNamespace() });
 /** It keeps no generation beside the live one: what is pinned is what is live. */
@@ -62,8 +61,8 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("leaves the old or the new chain whole when it is killed, and clears up next time", async ({ skip }) => {
     skip(EMULATED && linkage !== "freplace", "seen on the host; a process costs ten seconds here");
     const swap = (at: number) => {
-      const args = ["--import", TSX, CHILD, pair.far, linkage, `${at}`, "2", "3"];
-      return spawnSync(process.execPath, args, { encoding: "utf8" });
+      const [command, ...words] = [...CHILD, pair.far, linkage, `${at}`, "2", "3"];
+      return spawnSync(command, words, { encoding: "utf8" });
     };
     await attach(chain(linkage, 1, 2), pair.far);
     const calls: string[] = [];

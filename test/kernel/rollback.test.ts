@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, unlinkSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
 import { encode, exit, layout, mov64Imm, R0 } from "../../src/codegen/asm/index.ts";
@@ -12,6 +11,7 @@ import { networkNamespace } from "../../src/loader/interface.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
+import { wordsToStart } from "../support/processes.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
@@ -156,12 +156,12 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   );
 });
 
-const CHILD = fileURLToPath(new URL("loader-child.ts", import.meta.url));
+const CHILD = wordsToStart(new URL("loader-child.ts", import.meta.url));
 
 /** Kills a swap before its `at`-th call of the kernel. */
 function killed(linkage: Linkage, at: number): readonly string[] {
-  const args = ["--import", import.meta.resolve("tsx"), CHILD, pair.far, linkage, `${at}`, "2", "3"];
-  return spawnSync(process.execPath, args, { encoding: "utf8" }).stdout.trim().split("\n");
+  const [command, ...words] = [...CHILD, pair.far, linkage, `${at}`, "2", "3"];
+  return spawnSync(command, words, { encoding: "utf8" }).stdout.trim().split("\n");
 }
 
 it.each(commandLinkages)(

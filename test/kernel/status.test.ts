@@ -5,18 +5,17 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
 import { attach, type AttachmentStatus, detach, openKernel, status } from "../../src/loader/index.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { commandLinkages } from "../support/linkages.ts";
+import { wordsToStart } from "../support/processes.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { attachmentFolder, tree } from "./cli/world.ts";
+import { attachmentFolder, EMULATED, LONG, tree } from "./cli/world.ts";
 import { alternating } from "./status-chains.ts";
 
-const CHILD = fileURLToPath(new URL("status-child.ts", import.meta.url));
-const EMULATED = process.env["XDPGEN_VM"] !== undefined;
+const CHILD = wordsToStart(new URL("status-child.ts", import.meta.url));
 /** Reports of each test; the generations, and then the attachments, that they must have seen. In emulation all is slow. */
 const [REPORTS, GENERATIONS, ATTACHMENTS] = EMULATED ? [20, 2, 1] : [1000, 30, 5];
 const NAMESPACE = `xs-${process.pid}`;
@@ -38,14 +37,7 @@ afterEach(async () => {
 
 /** Starts a process that works on the other end; resolves when its first round is done. */
 async function start(before: readonly string[], ...words: readonly string[]): Promise<ChildProcess> {
-  const [command = "", ...rest] = [
-    ...before,
-    process.execPath,
-    "--import",
-    import.meta.resolve("tsx"),
-    CHILD,
-    ...words,
-  ];
+  const [command = "", ...rest] = [...before, ...CHILD, ...words];
   const child = spawn(command, rest, { stdio: ["ignore", "pipe", "inherit"] });
   children.push(child);
   await once(child.stdout, "data");
@@ -80,7 +72,7 @@ function report(linkage: Linkage): AttachmentStatus | undefined {
   return one;
 }
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(commandLinkages)("linkage %s", (linkage) => {
   it(
     "while others swap, clear and read",
     async () => {
@@ -104,7 +96,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
       expect(tree(attachmentFolder(openKernel().interfaceIndex(pair.near)))).toEqual(still.pins);
       console.log(`linkage ${linkage}: ${REPORTS} reports or more, ${dispatchers.size} generations, each whole`);
     },
-    EMULATED ? 900_000 : 120_000,
+    LONG,
   );
 
   it(
@@ -120,6 +112,6 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
       expect(tree(attachmentFolder(openKernel().interfaceIndex(pair.near)))).toEqual([]);
       console.log(`linkage ${linkage}: attached and detached, ${JSON.stringify(seen)}`);
     },
-    EMULATED ? 900_000 : 120_000,
+    LONG,
   );
 });

@@ -4,7 +4,6 @@
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../src/loader/bpffs.ts";
@@ -24,6 +23,7 @@ import { KernelError } from "../../src/loader/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { commandLinkages } from "../support/linkages.ts";
+import { wordsToStart } from "../support/processes.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
@@ -38,6 +38,7 @@ import {
   type Folder,
   folder,
   hostOnly,
+  LONG,
   numberedChain,
   snapshot,
   type Snapshot,
@@ -48,7 +49,7 @@ const [FRAMES, SWAPS] = EMULATED ? [10_000, 4] : [1_000_000, 20];
 const BATCH = FRAMES / 10;
 
 const data = frame(ethernet(), payload(46));
-const INTRUDER = fileURLToPath(new URL("intruder-child.ts", import.meta.url));
+const INTRUDER = wordsToStart(new URL("intruder-child.ts", import.meta.url));
 
 let pairs: readonly Veth[];
 let here: Folder;
@@ -209,41 +210,51 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     expect(new Set(dispatchers()).size).toBe(1);
   });
 
-  it("cancelled before any step of it, a swap has changed nothing in the kernel", async () => {
-    const checked = {
-      ...named(2, 3),
-      checks: [
-        { name: "passes", packet: Buffer.from(verdictPacket([2, 2, 2, 2])).toString("hex"), expect: ["pass" as const] },
-      ],
-    };
-    await attachAll(named(1, 2), devices());
-    before = snapshot();
-    const old = dispatchers();
-    const steps: string[] = [];
-    for (let at = 1; steps.at(-1) !== "clear"; at++) {
-      const controller = new AbortController();
-      let begun = 0;
-      const events = (event: SwapEvent): void => {
-        if (event.kind !== "begin" || ++begun !== at) return;
-        steps.push(event.step);
-        controller.abort();
+  it(
+    "cancelled before any step of it, a swap has changed nothing in the kernel",
+    async () => {
+      const checked = {
+        ...named(2, 3),
+        checks: [
+          {
+            name: "passes",
+            packet: Buffer.from(verdictPacket([2, 2, 2, 2])).toString("hex"),
+            expect: ["pass" as const],
+          },
+        ],
       };
-      const ended = await attachAll(checked, devices(), { events, signal: controller.signal }).catch(
-        (error: unknown) => error,
-      );
-      // The second interface's commit, and what comes after: the first has the new chain already.
-      if (steps.filter((step) => step === "commit").length > 1 || steps.at(-1) === "clear") {
-        expect(ended).toMatchObject({ results: [{ outcome: "swapped" }, { outcome: "swapped" }] });
-        for (const device of devices()) expect(await running(device)).toEqual([2, 3]);
-        await attachAll(named(1, 2), devices());
-        continue;
+      await attachAll(named(1, 2), devices());
+      before = snapshot();
+      const old = dispatchers();
+      const steps: string[] = [];
+      for (let at = 1; steps.at(-1) !== "clear"; at++) {
+        const controller = new AbortController();
+        let begun = 0;
+        const events = (event: SwapEvent): void => {
+          if (event.kind !== "begin" || ++begun !== at) return;
+          steps.push(event.step);
+          controller.abort();
+        };
+        const ended = await attachAll(checked, devices(), { events, signal: controller.signal }).catch(
+          (error: unknown) => error,
+        );
+        // The second interface's commit, and what comes after: the first has the new chain already.
+        if (steps.filter((step) => step === "commit").length > 1 || steps.at(-1) === "clear") {
+          expect(ended).toMatchObject({ results: [{ outcome: "swapped" }, { outcome: "swapped" }] });
+          for (const device of devices()) expect(await running(device)).toEqual([2, 3]);
+          await attachAll(named(1, 2), devices());
+          continue;
+        }
+        expect(ended, `before step ${at}, ${steps.at(-1)}`).toMatchObject({ code: "aborted" });
+        expect(dispatchers()).toEqual(old);
+        await expectUnchanged(before);
       }
-      expect(ended, `before step ${at}, ${steps.at(-1)}`).toMatchObject({ code: "aborted" });
-      expect(dispatchers()).toEqual(old);
-      await expectUnchanged(before);
-    }
-    expect(new Set(steps)).toEqual(new Set(["synthesise", "lock", "read", "load", "bind", "check", "commit", "clear"]));
-  }, 120_000);
+      expect(new Set(steps)).toEqual(
+        new Set(["synthesise", "lock", "read", "load", "bind", "check", "commit", "clear"]),
+      );
+    },
+    LONG,
+  );
 });
 
 describe("other processes", () => {
@@ -280,35 +291,39 @@ describe("other processes", () => {
     expect((await attach(chain(2), far)).result).toMatchObject({ outcome: "swapped" });
   });
 
-  it("that change the link in the middle are noticed: left alone, or overtaken where that is asked for", async () => {
-    const { far } = pairs[0]!;
-    const link = `${attachmentFolder(openKernel().interfaceIndex(far))}/link`;
-    await attach(chain(1), far);
-    for (const replace of [false, true]) {
-      let intruded = false;
-      const events: SwapEvent[] = [];
-      const listen = (event: SwapEvent): void => {
-        events.push(event);
-        if (event.kind !== "begin" || event.step !== "commit" || intruded) return;
-        intruded = true;
-        const argv = ["--import", import.meta.resolve("tsx"), INTRUDER, link];
-        expect(spawnSync(process.execPath, argv, { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
-      };
-      const ended = await attach(chain(2), far, { events: listen, replace }).catch((error: unknown) => error);
-      expect(events.filter(({ kind }) => kind === "again")).toEqual([{ kind: "again", interface: far, attempt: 1 }]);
-      if (replace) {
-        expect(ended).toMatchObject({ result: { outcome: "swapped", generation: 2 } });
-        expect(await running(far)).toEqual([2]);
-      } else {
-        expect(ended).toMatchObject({ code: "interface-occupied" });
-        expect((ended as Error).message).toMatch(/runs program \d+ \(verdict_9\)/);
-        // As it was, for the second time round.
-        await attach(chain(1), far, { replace: true });
-        await detach(far);
-        await attach(chain(1), far);
+  it(
+    "that change the link in the middle are noticed: left alone, or overtaken where that is asked for",
+    async () => {
+      const { far } = pairs[0]!;
+      const link = `${attachmentFolder(openKernel().interfaceIndex(far))}/link`;
+      await attach(chain(1), far);
+      for (const replace of [false, true]) {
+        let intruded = false;
+        const events: SwapEvent[] = [];
+        const listen = (event: SwapEvent): void => {
+          events.push(event);
+          if (event.kind !== "begin" || event.step !== "commit" || intruded) return;
+          intruded = true;
+          const [command, ...words] = [...INTRUDER, link];
+          expect(spawnSync(command, words, { encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+        };
+        const ended = await attach(chain(2), far, { events: listen, replace }).catch((error: unknown) => error);
+        expect(events.filter(({ kind }) => kind === "again")).toEqual([{ kind: "again", interface: far, attempt: 1 }]);
+        if (replace) {
+          expect(ended).toMatchObject({ result: { outcome: "swapped", generation: 2 } });
+          expect(await running(far)).toEqual([2]);
+        } else {
+          expect(ended).toMatchObject({ code: "interface-occupied" });
+          expect((ended as Error).message).toMatch(/runs program \d+ \(verdict_9\)/);
+          // As it was, for the second time round.
+          await attach(chain(1), far, { replace: true });
+          await detach(far);
+          await attach(chain(1), far);
+        }
       }
-    }
-  }, 120_000);
+    },
+    LONG,
+  );
 
   it(
     "Ctrl-C while apply waits changes nothing and ends it by the signal",
