@@ -12,8 +12,8 @@ import { openSections } from "./sections.ts";
 import type { Section } from "./sections.ts";
 import type { Run } from "./summary.ts";
 
-/** Runs that follow each other, on one of the machine's processors. */
-type Suite = (settings: SuiteSettings, open: (heading: string) => Section) => Promise<Run[]>;
+/** A run, on one of the machine's processors. */
+type Suite = (settings: SuiteSettings, open: (heading: string) => Section) => Promise<Run>;
 
 type SuiteSettings = RunSettings & {
   /** Done once for all guests, when the first of them begins. */
@@ -34,41 +34,29 @@ async function inSection(
   }
 }
 
-export const unitTests: Suite = async (settings, open) => [
-  await inSection("unit tests", open, ({ write }) => runOnHost("unit tests", "unit", settings, write)),
-];
+export const unitTests: Suite = (settings, open) =>
+  inSection("unit tests", open, ({ write }) => runOnHost("unit tests", "unit", settings, write));
 
 /** The kernel suite on this machine's own kernel, or why not. */
-export const onThisMachine: Suite = async (settings, open) => {
+export const onThisMachine: Suite = (settings, open) => {
   const name = `kernel tests on this machine's ${release()}`;
-  const run = await inSection(name, open, async ({ write }): Promise<Run> => {
+  return inSection(name, open, async ({ write }): Promise<Run> => {
     const refusal = hostRefusal();
     if (refusal === undefined) return runOnHost(name, "kernel", settings, write);
     write(`not run: ${refusal}\n`);
     return { name, seconds: 0, report: undefined, skipped: refusal };
   });
-  return [run];
 };
 
 /** The kernel suite in a guest with one of Debian's kernels. */
 export const inGuest =
   (kernel: KernelVersion): Suite =>
-  async (settings, open) => {
+  (settings, open) => {
     const name = `kernel tests on Debian's ${kernel}`;
-    const run = await inSection(name, open, async ({ write }) => {
+    return inSection(name, open, async ({ write }) => {
       await settings.ready();
       return runInGuest(name, kernel, settings, write);
     });
-    return [run];
-  };
-
-/** One suite after the other, for those that would take each other's time. */
-export const inTurn =
-  (...suites: readonly Suite[]): Suite =>
-  async (settings, open) => {
-    const runs: Run[] = [];
-    for (const suite of suites) runs.push(...(await suite(settings, open)));
-    return runs;
   };
 
 export type SuitesOptions = {
@@ -92,9 +80,9 @@ export async function runSuites(suites: readonly Suite[], options: SuitesOptions
   const settings: SuiteSettings = { ...run, ready: () => (ready ??= prepareGuests(run)) };
   const open = openSections(out);
   const tasks = suites.map(
-    (suite): Task<Run[]> =>
+    (suite): Task<Run> =>
       () =>
         suite(settings, open),
   );
-  return (await inLanes(lanes, tasks)).flat();
+  return inLanes(lanes, tasks);
 }
