@@ -151,17 +151,22 @@ export function sweep(machine: Machine, report: (message: string) => void): numb
   const { root, netns } = machine;
   let cleared = 0;
   for (const name of listAttachments(root)) {
-    if (isAlive(machine, name.dir) || mayExist(machine, name) || !sweepOne(machine, name.dir)) continue;
+    if (isHere(machine, name) || isAlive(machine, name.dir) || mayExist(machine, name)) continue;
+    if (!sweepOne(machine, name.dir)) continue;
     if (name.netns === netns) cleared++;
     report(`cleared an attachment whose interface (index ${name.ifindex}) no longer exists`);
   }
   return cleared;
 }
 
-/** Whether the interface of an attachment exists; yes, where that cannot be told. */
+/** Whether the interface of an attachment exists in this network namespace. */
+const isHere = ({ kernel, netns }: Machine, name: AttachmentName): boolean =>
+  name.netns === netns && kernel.interfaceName(name.ifindex) !== undefined;
+
+/** Whether it exists in another one; yes, where that cannot be told. */
 function mayExist({ kernel, netns, namespaces = networkNamespaces }: Machine, name: AttachmentName): boolean {
+  if (name.netns === netns) return false;
   const exists = (): boolean => kernel.interfaceName(name.ifindex) !== undefined;
-  if (name.netns === netns) return exists();
   const { byInode, complete } = namespaces();
   const namespace = byInode.get(name.netns);
   return namespace ? (inside(kernel, namespace, exists) ?? true) : !complete;

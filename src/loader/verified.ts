@@ -49,7 +49,8 @@ export function verifiedOf(kernel: Kernel, program: ObjectProgram): Verified {
     return { verifiedInstructions: kernel.programInfo(program.fd()).verifiedInstructions, frames: [] };
   }
   const { frames, ...rest } = statistics;
-  const names = functionNames(kernel, program.fd());
+  // The kernel is asked only where there is more than one to tell apart.
+  const names = frames.length > 1 ? functionNames(kernel, program.fd()) : [];
   // Without BTF the kernel has the name of the program, and numbers.
   const name = (index: number): string => names[index] ?? (index === 0 ? program.name : `func#${index}`);
   return { ...rest, frames: frames.map((bytes, index) => ({ function: name(index), bytes })) };
