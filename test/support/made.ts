@@ -42,6 +42,15 @@ export class Made {
     };
   }
 
+  /** Notes a program that others have loaded, and its maps. */
+  noteProgram(program: number): void {
+    this.#note("program", program);
+    for (const id of this.#kernel.programInfo(program).mapIds) {
+      using map = this.#kernel.mapById(id);
+      this.#note("map", map.number);
+    }
+  }
+
   /** What the kernel still has. It frees a little later than the last of its users goes. */
   alive(): readonly string[] {
     return [...this.#known].flatMap(([name, open]) => {

@@ -31,7 +31,8 @@ import {
 const WRITERS = 8;
 const BATCH = 10_000;
 const SLOW = "nine processes take minutes to start in emulation; loader.test.ts has writers at once there too";
-const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const WRITER = fileURLToPath(new URL("at-once-child.ts", import.meta.url));
+const READER = fileURLToPath(new URL("../status-child.ts", import.meta.url));
 const NODE = [process.execPath, "--import", import.meta.resolve("tsx")] as const;
 
 interface Writer {
@@ -48,7 +49,7 @@ beforeAll(async () => {
   if (EMULATED) return;
   const [command, ...words] = NODE;
   for (let n = 0; n < WRITERS; n++) {
-    const child = spawn(command, [...words, path("at-once-child.ts")]);
+    const child = spawn(command, [...words, WRITER]);
     child.stderr.pipe(process.stderr);
     writers.push({ process: child, lines: createInterface(child.stdout) });
   }
@@ -79,7 +80,7 @@ async function atOnce(argvs: readonly (readonly string[])[]): Promise<readonly E
 /** Does `work` while another process reads what runs, and clears what is defunct, without end. */
 async function whileOthersRead<T>(work: () => Promise<T>): Promise<T> {
   const [command, ...words] = NODE;
-  const child = spawn(command, [...words, path("../status-child.ts"), "sweep"], {
+  const child = spawn(command, [...words, READER, "sweep"], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   try {

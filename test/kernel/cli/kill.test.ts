@@ -1,0 +1,186 @@
+/**
+ * A command is killed as it enters a system call, by strace, once for each: packets meet the old chain or the new one, whole;
+ * status says which; the next command succeeds; and when all is detached nothing is left.
+ *
+ * An apply by `call` that changes a chain is killed at every bpf(2) and at every call that changes a file; other operations and
+ * linkages at every tenth of these. With XDPGEN_KILLS=all each is killed at every system call of its main thread, from the lock on.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync, unlinkSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Linkage } from "../../../src/chain/index.ts";
+import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { openKernel, status } from "../../../src/loader/index.ts";
+import { runnableLinkages } from "../../support/linkages.ts";
+import { Made } from "../../support/made.ts";
+import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
+import { type Veth, veth } from "../../support/veth.ts";
+import { run, XDPGEN } from "./command.ts";
+import {
+  attachmentFolder,
+  BPFFS,
+  EMULATED,
+  expectUnchanged,
+  type Folder,
+  folder,
+  snapshot,
+  type Snapshot,
+  tree,
+} from "./world.ts";
+
+const ALL = process.env["XDPGEN_KILLS"] === "all";
+const SAMPLED = 10;
+const SLOW =
+  "each process takes ten seconds to start in emulation; loader.test.ts kills at calls of the kernel there too";
+
+/** System calls that can change what is loaded, pinned, attached or locked. */
+const CHANGING = /^(bpf|flock|mkdir|rename|rmdir|unlink)$/;
+
+const LINKAGES: readonly Linkage[] = [...runnableLinkages, "tail"];
+
+let pair: Veth;
+let here: Folder;
+let before: Snapshot;
+beforeAll(() => {
+  requireBpffs(openKernel(), () => {});
+  for (const k of PROGRAMS) {
+    using object = openKernel().openObject(verdictObject(k), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    openKernel().pin(object.programs[0]!.fd(), pinOf(k));
+  }
+});
+afterAll(() => PROGRAMS.map(pinOf).forEach((pin) => unlinkSync(pin)));
+beforeEach(() => {
+  pair = veth("xe");
+  here = folder();
+  before = snapshot();
+});
+afterEach(async () => {
+  await run(["detach", pair.far]);
+  pair[Symbol.dispose]();
+  here[Symbol.dispose]();
+});
+
+/** Numbers of the programs that run, in their order. 9 is another object of program 2. */
+type Programs = readonly number[];
+const PROGRAMS: Programs = [1, 2, 3, 9];
+const placeOf = (k: number): number => (k === 9 ? 2 : k);
+/** Of those that are loaded already, for linkage `tail`. */
+const pinOf = (k: number): string => `${BPFFS}/xe-kill-${process.pid}-${k}`;
+
+interface Operation {
+  readonly name: string;
+  readonly from: Programs | undefined;
+  /** Undefined: detach. */
+  readonly to: Programs | undefined;
+}
+
+const OPERATIONS: readonly Operation[] = [
+  { name: "an apply that adds, removes and changes a program", from: [1, 2], to: [9, 3] },
+  { name: "a first apply", from: undefined, to: [1, 2] },
+  { name: "detach", from: [1, 2], to: undefined },
+];
+
+/** What packets meet, which status must know too; undefined for nothing. */
+async function ran(made: Made): Promise<Programs | undefined> {
+  const kernel = openKernel();
+  const hook = kernel.queryXdp(kernel.interfaceIndex(pair.far));
+  const [found] = status(pair.far);
+  expect(hook).toEqual({ native: found?.mode === undefined ? 0 : found.dispatcher.id, generic: 0, offloaded: 0 });
+  if (found?.mode === undefined) return undefined;
+  using dispatcher = kernel.programById(hook.native);
+  made.noteProgram(dispatcher.number);
+  const { dataOut } = await kernel.testRun(dispatcher.number, { data: verdictPacket(Array(10).fill(2)) });
+  const met = visited(dataOut);
+  expect(found.programs.map(({ name }) => name)).toEqual([...met.map((k) => `p${placeOf(k)}`), "counter"]);
+  return met;
+}
+
+interface Call {
+  readonly name: string;
+  /** How many of that name there were up to it. */
+  readonly nth: number;
+}
+
+/** The system calls of the main thread from its lock on. */
+function callsOf(argv: readonly string[]): readonly Call[] {
+  const log = `${here.path}/trace`;
+  execFileSync("strace", ["-o", log, ...XDPGEN, ...argv], { stdio: "ignore" });
+  const counts = new Map<string, number>();
+  const calls = readFileSync(log, "utf8")
+    .split("\n")
+    .flatMap((line): readonly Call[] => {
+      const name = /^(\w+)\(/.exec(line)?.[1];
+      if (name === undefined) return [];
+      const nth = (counts.get(name) ?? 0) + 1;
+      counts.set(name, nth);
+      return [{ name, nth }];
+    });
+  return calls.slice(calls.findIndex(({ name }) => name === "flock"));
+}
+
+/** Whether it was killed; else it has ended by itself before, since not every run makes as many calls of each name. */
+function killedAt({ name, nth }: Call, argv: readonly string[]): boolean {
+  const words = ["-o", "/dev/null", "-e", `trace=${name}`, "-e", `inject=${name}:signal=KILL:when=${nth}`];
+  const { signal, status: code, stderr } = spawnSync("strace", [...words, ...XDPGEN, ...argv], { encoding: "utf8" });
+  expect([signal, code], `strace said: ${stderr}`).toBeOneOf([
+    ["SIGKILL", null],
+    [null, 0],
+  ]);
+  return signal !== null;
+}
+
+describe.each(LINKAGES)("linkage %s", (linkage) => {
+  function chainFile(programs: Programs): string {
+    const lines = programs.map((k) => {
+      const place = placeOf(k);
+      here.write(`v${k}.bpf.o`, verdictObject(k));
+      const source = linkage === "tail" ? `pinned: ${pinOf(k)}` : `object: v${k}.bpf.o, linkage: ${linkage}`;
+      return `  - { name: p${place}, ${source}, priority: ${place} }\n`;
+    });
+    const by = linkage === "tail" ? "" : `, linkage: ${linkage}`;
+    const counter = `  - { name: counter, object: ${here.object("counter")}, priority: 50${by} }\n`;
+    return here.write(`${programs.join("-")}.yaml`, `chain: xe\nprograms:\n${lines.join("")}${counter}`);
+  }
+  const argvFor = (programs: Programs | undefined): readonly string[] =>
+    programs ? ["apply", chainFile(programs), "--dev", pair.far] : ["detach", pair.far];
+  const pins = (): readonly string[] =>
+    tree(attachmentFolder(openKernel().interfaceIndex(pair.far))).map((pin) => pin.replace(/\/gen-\d+/, "/gen"));
+
+  it.for(OPERATIONS)("$name", { timeout: ALL ? 36_000_000 : 600_000 }, async ({ name, from, to }, { skip }) => {
+    skip(EMULATED, SLOW);
+    const made = new Made(openKernel());
+    const argv = argvFor(to);
+    const go = async (programs: Programs | undefined): Promise<void> => {
+      expect(await run(argvFor(programs))).toMatchObject({ status: 0 });
+    };
+    await go(from);
+    const all = callsOf(argv);
+    expect(await ran(made)).toEqual(to);
+    const whole = pins();
+    const changing = all.filter((call) => CHANGING.test(call.name));
+    const sampled = linkage === "call" && from && to ? changing : changing.filter((_, at) => at % SAMPLED === 0);
+    const moments = ALL ? all : sampled;
+    const ends = { old: 0, new: 0, whole: 0 };
+    for (const call of moments) {
+      await go(from);
+      const killed = killedAt(call, argv);
+      const now = await ran(made);
+      const isNew = String(now) === String(to);
+      if (!isNew) expect(now, `killed at ${call.name} ${call.nth}`).toEqual(from);
+      ends[killed ? (isNew ? "new" : "old") : "whole"]++;
+      await go(to);
+      expect(await ran(made), `after ${call.name} ${call.nth}`).toEqual(to);
+      expect(pins(), `after ${call.name} ${call.nth}`).toEqual(whole);
+    }
+    const figures = `${moments.length} of ${all.length} calls from the lock on, ${changing.length} of them changing`;
+    console.log(`linkage ${linkage}, ${name}: killed at ${figures}: ${JSON.stringify(ends)}`);
+    expect(ends.old).toBeGreaterThan(0);
+    await go(undefined);
+    await expectUnchanged(before);
+    for (let tries = 0; made.alive().length > 0 && tries < 600; tries++) await setTimeout(50);
+    expect(made.alive()).toEqual([]);
+  });
+});
