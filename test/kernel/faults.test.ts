@@ -41,6 +41,8 @@ interface Operation {
   readonly act: (place: Place) => Promise<unknown>;
   /** What runs then; nothing where that is undefined. */
   readonly after: Programs | undefined;
+  /** What comes next where it was done; default the same again. */
+  readonly next?: Operation["act"];
 }
 
 const apply =
@@ -52,7 +54,7 @@ const detachEach: Operation["act"] = async ({ devices, machine }) => {
   for (const device of devices) await detach(device, { machine });
 };
 
-const rollBackEach: Operation["act"] = async ({ devices, machine }) => {
+const rollbackEach: Operation["act"] = async ({ devices, machine }) => {
   for (const device of devices) await rollback(device, { machine });
 };
 
@@ -67,8 +69,9 @@ const OPERATIONS: readonly Operation[] = [
       [1, 2],
       [1, 2, 3],
     ],
-    act: rollBackEach,
+    act: rollbackEach,
     after: [1, 2],
+    next: apply([1, 2]),
   },
   { name: "detach", before: [[1, 2]], act: detachEach, after: undefined },
 ];
@@ -158,7 +161,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
     ...(EMULATED ? [] : SHARED.map((operation) => ({ ...operation, interfaces: 2 }))),
   ])(
     "of $name on $interfaces interfaces",
-    async ({ before, act, after, interfaces }) => {
+    async ({ before, act, after, next = act, interfaces }) => {
       const kernel = made.noting(openKernel());
       const devices = pairs.slice(0, interfaces).map(({ far }) => far);
       const place = (through: Kernel): Place => ({ devices, machine: machineOf(through), chain: chainBy(linkage) });
@@ -206,7 +209,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
         } else expect(now, `after ${what}`).toEqual(each(after));
         expect(bpfFds(), `after ${what}`).toEqual(start.fds);
 
-        await act(place(kernel));
+        await (ended instanceof Error ? act : next)(place(kernel));
         expect(await met(), `after ${what}`).toEqual(each(after));
         expect(devices.map(pinsOf), `after ${what}`).toEqual(whole);
         if (!after) continue;

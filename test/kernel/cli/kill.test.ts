@@ -147,7 +147,9 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
   const argvFor = (programs: Programs | undefined): readonly string[] =>
     programs ? ["apply", chainFile(programs), "--dev", pair.far] : ["detach", pair.far];
   const pins = (): readonly string[] =>
-    tree(attachmentFolder(openKernel().interfaceIndex(pair.far))).map((pin) => pin.replace(/\/gen-\d+/, "/gen"));
+    tree(attachmentFolder(openKernel().interfaceIndex(pair.far)))
+      .map((pin) => pin.replace(/\/gen-\d+/, "/gen"))
+      .toSorted();
 
   it.for(OPERATIONS)("$name", { timeout: ALL ? 36_000_000 : 600_000 }, async ({ name, from, to }, { skip }) => {
     skip(EMULATED, SLOW);
