@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { decodeBtf, encodeBtf } from "../src/codegen/btf/index.ts";
-import type { Section } from "./section.ts";
+import { kept } from "./kept.ts";
 import { milliseconds, showSpread, type Spread } from "./statistics.ts";
 
 const KERNEL = "/sys/kernel/btf/vmlinux";
@@ -13,7 +13,12 @@ export interface BtfRow {
   readonly milliseconds: Spread;
 }
 
-export const btf: Section<BtfRow> = {
+const WORDS = {
+  method: "The running kernel's types, seven times each in one process; bpftool as often.",
+  caveats: ["bpftool's time is that of a process which writes text, from its start to its end."],
+};
+
+export const btf = kept<BtfRow>("btf", WORDS, {
   measure({ smoke, progress }) {
     if (!existsSync(KERNEL)) return [];
     const bytes = new Uint8Array(readFileSync(KERNEL));
@@ -40,4 +45,4 @@ export const btf: Section<BtfRow> = {
           `The kernel's ${rows[0]!.types} types, in ms: median (minimum to maximum)`,
           ...rows.map((row) => `${row.step.padEnd(20)} ${showSpread(row.milliseconds, 0)}`),
         ],
-};
+});

@@ -1,7 +1,7 @@
 /** What figures depend on and a reader cannot see: the machine, its kernel, what it does against processor bugs, versions. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { arch, availableParallelism, cpus, release } from "node:os";
+import { arch, availableParallelism, cpus, loadavg, release } from "node:os";
 import { openKernel } from "../src/loader/index.ts";
 
 export interface Environment {
@@ -12,7 +12,9 @@ export interface Environment {
   readonly kernel: string;
   /** Of each processor bug that touches this machine, what the kernel does (/sys/devices/system/cpu/vulnerabilities). */
   readonly mitigations: Readonly<Record<string, string>>;
-  readonly versions: Readonly<Record<"node" | "libbpf" | "clang" | "xdpgen", string>>;
+  readonly versions: Readonly<Record<"node" | "libbpf" | "clang" | "xdp-tools" | "xdpgen", string>>;
+  /** Tasks that ran or wanted to, this benchmark among them: the mean of the last minute, when the section had ended. */
+  readonly load: number;
 }
 
 const VULNERABILITIES = "/sys/devices/system/cpu/vulnerabilities";
@@ -27,10 +29,15 @@ export function thisEnvironment(): Environment {
       node: process.versions.node,
       libbpf: openKernel().libbpfVersion,
       clang: firstLine("clang", "--version"),
+      "xdp-tools": firstLine("dpkg-query", "--show", "--showformat", "${Version}", "xdp-tools"),
       xdpgen: firstLine("git", "describe", "--always", "--dirty"),
     },
+    load: Math.round(10 * loadavg()[0]!) / 10,
   };
 }
+
+/** The virtual machine: no processor's name would say what it is. */
+export const guestMachine = (): string => `${firstLine("qemu-system-x86_64", "--version")}, TCG, 1 processor`;
 
 export function mitigations(): Environment["mitigations"] {
   if (!existsSync(VULNERABILITIES)) return {};

@@ -5,19 +5,19 @@
  * It is the gate: counts of our linkages against bench/baseline.json, and what the counts must show (contest/claims.ts).
  * What is emitted, for more shapes of chains and in BPF's own instructions, is test/cases/instructions.txt.
  */
-import { spawn } from "node:child_process";
-import { ScriptFailure } from "../scripts/debian/failure.ts";
 import { compareToBaseline, showDifference, updateBaseline } from "./contest/baseline.ts";
 import { exactClaims, showClaims } from "./contest/claims.ts";
 import { contestantsOf } from "./contest/contestants/index.ts";
 import { quartiles } from "./contest/figures.ts";
 import { isMeasured, prepare, type Row } from "./contest/measure.ts";
-import { resultRows, writeResult } from "./contest/result.ts";
+import { resultRows } from "./contest/result.ts";
 import { table } from "./contest/table.ts";
 import { works } from "./contest/work.ts";
-import { thisEnvironment } from "./environment.ts";
+import { guestMachine, thisEnvironment } from "./environment.ts";
 import type { GuestReport } from "./guest.ts";
-import { commandOf, COMPILED, type Options, resultPath, type Section, scopeOf } from "./section.ts";
+import { inGuest } from "./in-guest.ts";
+import { writeKept } from "./kept.ts";
+import { commandOf, resultPath, type Section, scopeOf } from "./section.ts";
 
 /** The kernel of the gate. On others, whose calls and returns cost more or less, figures are shown and fail nothing. */
 const GATED = "6.1";
@@ -27,6 +27,15 @@ const METHOD =
   "Mean of 250 to 1000 runs, rounded down as the kernel does it. Nine rounds: the count is what most of them agree on; the clock's " +
   "interrupt disturbs some.";
 
+const CAVEATS = [
+  "An instruction is not a nanosecond: mispredicted branches, caches and what hardware does for returns are not in these counts.",
+  "The emulated processor has few of the bugs of real ones, and the kernel few of its mitigations: see the environment.",
+  "What the kernel itself does for each run is taken off with the run of a program that does nothing.",
+];
+
+/** Seconds, of all works. */
+const TIMEOUT = 3000;
+
 export const instructions: Section<Row> = {
   quick: true,
   async measure(options) {
@@ -34,19 +43,22 @@ export const instructions: Section<Row> = {
     const kernel = options.kernel ?? GATED;
     prepare({ contestants: contestantsOf(scope), works: works(scope), progress: options.progress });
     if (scope === "smoke") return [];
-    const { rows, ...guest } = await inGuest(kernel, options);
+    const report = await inGuest({ kernel, timeout: TIMEOUT, icount: true }, ["guest.js"], options);
+    const { rows, ...guest } = report as GuestReport;
     const counts = rows.map(exact);
-    const environment = { ...thisEnvironment(), ...guest, machine: "QEMU's TCG, 1 processor" };
-    writeResult(resultPath(`instructions-${kernel}`, scope), {
+    const environment = { ...thisEnvironment(), ...guest, machine: guestMachine() };
+    const head = {
       section: "instructions",
       command: commandOf("instructions", options),
       unit: "instructions",
       method: METHOD,
+      caveats: CAVEATS,
       environment,
       claims: exactClaims(counts),
-      // With all rounds, as the proof that they agree.
-      rows: resultRows(counts).map((row, k) => (isMeasured(row) ? { ...row, ...rows[k]! } : row)),
-    });
+    };
+    // With all rounds, as the proof that they agree.
+    const all = resultRows(counts).map((row, k) => (isMeasured(row) ? { ...row, ...rows[k]! } : row));
+    writeKept(resultPath(`instructions-${kernel}`, scope), head, all);
     if (options.updateBaseline && kernel === GATED) updateBaseline(counts, environment);
     return counts;
   },
@@ -66,37 +78,6 @@ export const instructions: Section<Row> = {
     return lines.length === 0 ? undefined : lines.join("\n  ");
   },
 };
-
-/** @throws ScriptFailure where the guest or what runs in it fails, with all that it said */
-async function inGuest(kernel: string, { quick, progress }: Options): Promise<GuestReport> {
-  const guest = ["node", `${COMPILED}/bench/guest.js`, ...(quick ? ["--quick"] : [])];
-  const words = [
-    "--import",
-    "tsx",
-    "scripts/vm/main.ts",
-    "--kernel",
-    kernel,
-    "--icount",
-    "--timeout",
-    "3000",
-    "--",
-    ...guest,
-  ];
-  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
-  let [output, said] = ["", ""];
-  child.stdout.on("data", (chunk: Buffer) => void (output += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-    progress(said.trimEnd().split("\n").at(-1) ?? "");
-  });
-  const status = await new Promise<number | null>((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", resolve);
-  });
-  if (status !== 0)
-    throw new ScriptFailure(`counting on ${kernel}: the virtual machine ended with ${status}:\n${said}`);
-  return JSON.parse(output) as GuestReport;
-}
 
 /** The row with its count alone; without one where most rounds do not agree, on which nothing can be built. */
 function exact(row: Row): Row {

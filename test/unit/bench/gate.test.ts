@@ -8,8 +8,9 @@ import { exactClaims, hostClaims } from "../../../bench/contest/claims.ts";
 import { compareResults } from "../../../bench/contest/compare.ts";
 import { SLOWED, slowedCall } from "../../../bench/contest/contestants/index.ts";
 import type { Row } from "../../../bench/contest/measure.ts";
-import { type Result, resultRows, writeResult } from "../../../bench/contest/result.ts";
+import { type Result, resultRows } from "../../../bench/contest/result.ts";
 import { isBase, nameOf, type Work, WORKS } from "../../../bench/contest/work.ts";
+import { writeKept } from "../../../bench/kept.ts";
 
 const base = WORKS.find(isBase)!;
 const of = (programs: number): Work => ({ ...base, programs });
@@ -112,10 +113,10 @@ describe("two results", () => {
   });
 
   function written(name: string, unit: Result["unit"], rows: readonly Row[]): string {
-    const environment = { machine: "", architecture: "", kernel: "", mitigations: {}, versions: VERSIONS };
+    const environment = { machine: "", architecture: "", kernel: "", mitigations: {}, versions: VERSIONS, load: 0 };
     const path = join(folder, name);
-    const made = { section: "", command: "", unit, method: "", environment, claims: [], rows: resultRows(rows) };
-    writeResult(path, made);
+    const words = { section: "", command: "", method: "", caveats: [] };
+    writeKept(path, { ...words, unit, environment, claims: [] }, resultRows(rows));
     return path;
   }
 
@@ -141,5 +142,5 @@ describe("two results", () => {
   });
 });
 
-const VERSIONS = { node: "", libbpf: "", clang: "", xdpgen: "" };
+const VERSIONS = { node: "", libbpf: "", clang: "", "xdp-tools": "", xdpgen: "" };
 const figureOf = (row: Row): number => ("samples" in row ? row.samples[0]! : 0);
