@@ -1,6 +1,6 @@
 /**
  * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `instructions`, `one-program`, `verifier`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
+ * `dispatcher`, `instructions`, `verifier`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
  * `latency`, `swap`, `change` and `start`; without a name, all. `--quick` measures less, for each submission, and without a name
  * only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean nothing.
  * `--kernel` names Debian's kernel in the virtual machine: for `instructions`, which counts there anyway (6.1), and for sections
@@ -24,7 +24,6 @@ import { dispatcher } from "./dispatcher.ts";
 import { instructions } from "./instructions.ts";
 import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
-import { oneProgram } from "./one-program.ts";
 import { COMPILED, type Options, type Section } from "./section.ts";
 import { verifier } from "./verifier.ts";
 import { WIRES } from "./wires/index.ts";
@@ -32,7 +31,6 @@ import { WIRES } from "./wires/index.ts";
 const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   dispatcher,
   instructions,
-  "one-program": oneProgram,
   verifier,
   codegen,
   lowering,
