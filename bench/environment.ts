@@ -30,7 +30,7 @@ export function thisEnvironment(): Environment {
       libbpf: openKernel().libbpfVersion,
       clang: firstLine("clang", "--version"),
       "xdp-tools": firstLine("dpkg-query", "--show", "--showformat", "${Version}", "xdp-tools"),
-      xdpgen: firstLine("git", "describe", "--always", "--dirty"),
+      xdpgen: sources(),
     },
     load: Math.round(10 * loadavg()[0]!) / 10,
   };
@@ -46,6 +46,12 @@ export function mitigations(): Environment["mitigations"] {
     readFileSync(`${VULNERABILITIES}/${name}`, "utf8").trim(),
   ]);
   return Object.fromEntries(all.filter(([, state]) => state !== "Not affected"));
+}
+
+/** The commit, and whether what is measured differs from it. Results and documents do not count: a run changes them itself. */
+function sources(): string {
+  const changed = firstLine("git", "status", "--porcelain", "--untracked-files=no", ".", ":!bench/results", ":!*.md");
+  return `${firstLine("git", "describe", "--always")}${changed === "" ? "" : "-dirty"}`;
 }
 
 function firstLine(...[command, ...words]: readonly [string, ...string[]]): string {
