@@ -7,7 +7,7 @@
  *
  * Files of the contest have a unit, claims and figures of their own beside: contest/result.ts.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Environment, thisEnvironment } from "./environment.ts";
 import { commandOf, resultPath, type Section, scopeOf } from "./section.ts";
@@ -46,7 +46,5 @@ export function writeKept(path: string, head: object, rows: readonly unknown[]):
   writeFileSync(path, `${opened},\n  "rows": [\n${lines}\n  ]\n}\n`);
 }
 
-/** @returns undefined where there is no such file */
-export function readKept(path: string): Kept<unknown> | undefined {
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Kept<unknown>) : undefined;
-}
+/** What `writeKept` has written, or whatever JSON the file holds. @throws where there is none */
+export const readKept = (path: string): unknown => JSON.parse(readFileSync(path, "utf8"));

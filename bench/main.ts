@@ -1,12 +1,5 @@
 /**
- * `npm run bench [-- SECTION…] [--quick] [--smoke] [--json]`: the numbers, each section's side by side in one run. Sections are
- * `dispatcher`, `instructions`, `verifier`, `codegen`, `lowering`, `asm`, `btf`, `memory`, and those of `wires`: `veth`,
- * `latency`, `swap`, `change` and `start`; without a name, all. `--quick` measures less, for each submission, and without a name
- * only what has such a form. `--smoke` runs everything once and briefly, to see that it works; its figures mean nothing.
- * `--kernel` names Debian's kernel in the virtual machine: for `instructions`, which counts there anyway (6.1), and for sections
- * of `wires`, which else measure here. `--update-baseline` makes today's counts those that later ones are held against.
- *
- * `npm run bench -- compare A.json B.json`: whether two results of a section agree within the spread that they state.
+ * `npm run bench [-- SECTION…]`: the numbers, each section's side by side in one run; `usage` below says the rest.
  *
  * What is measured is what users run: the sources as `tsc` compiles them, not as tsx does. So this file compiles itself and
  * what it imports, and each section is a process of its own that starts the compiled file with `--section`.
@@ -24,7 +17,8 @@ import { dispatcher } from "./dispatcher.ts";
 import { instructions } from "./instructions.ts";
 import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
-import { COMPILED, type Options, type Section } from "./section.ts";
+import { staleReport, writeReport } from "./report/index.ts";
+import { COMPILED, type Options, type Section, scopeOf } from "./section.ts";
 import { verifier } from "./verifier.ts";
 import { WIRES } from "./wires/index.ts";
 
@@ -40,17 +34,41 @@ const SECTIONS: Readonly<Record<string, Section<unknown>>> = {
   ...WIRES,
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    smoke: { type: "boolean" },
-    quick: { type: "boolean" },
-    json: { type: "boolean" },
-    kernel: { type: "string" },
-    "update-baseline": { type: "boolean" },
-    section: { type: "string" },
-  },
-});
+const usage = `npm run bench -- [SECTION…] [--quick | --smoke] [--json] [--kernel NAME] [--update-baseline]
+npm run bench -- report [--check]
+npm run bench -- compare A.json B.json
+
+Measures the sections named, or all, and shows their tables. Full runs leave bench/results/SECTION.json, of which the report
+is made: bench/results/README.md with its charts, and the figures in README.md and docs/performance.md.
+
+  What a packet pays for a chain, by each linkage, by one C file and by other ways to chain programs
+    dispatcher     in nanoseconds, on this machine
+    instructions   in instructions, exactly, in a virtual machine; fails where they rise against bench/baseline.json
+  Interfaces, on a veth pair here, or with --kernel in the virtual machine
+    veth           frames per second, and processor time of a frame
+    latency        percentiles of a round trip
+    swap           one change of a chain that runs, by its steps, and under traffic
+    change         system calls, time and memory of one change, against xdp-loader where the kernel takes extensions
+    start          commands, from their start to their end
+  Making dispatchers
+    verifier       instructions that the verifier walks
+    codegen        from a chain to an object
+    memory         what a million of them leave behind
+    lowering       instructions of control flow, against clang
+    asm, btf       the assembler, and BTF, as libraries
+
+  --quick              measure less, as for each submission; without a name only sections that have such a form
+  --smoke              everything once and briefly, to see that it works; the figures mean nothing
+  --json               print rows as JSON instead of tables
+  --kernel NAME        Debian's kernel in the virtual machine: 6.1, 7.2, …
+  --update-baseline    take today's instructions for those that later ones are held against
+
+  report               make the report anew from bench/results, measuring nothing; --check only says what is out of date
+  compare              whether two results of dispatcher or instructions agree within the spread that they state
+
+A full run of dispatcher, veth or latency wants a machine that does nothing else. Loading programs needs root.`;
+
+const { values, positionals } = commandLine();
 const options: Options = {
   smoke: values.smoke === true,
   quick: values.quick === true,
@@ -59,19 +77,60 @@ const options: Options = {
   progress,
 };
 
-if (values.section !== undefined) {
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof ScriptFailure)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = error.status;
+}
+
+function commandLine() {
   try {
-    console.log(JSON.stringify(await SECTIONS[values.section]!.measure(options)));
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        help: { type: "boolean", short: "h" },
+        check: { type: "boolean" },
+        smoke: { type: "boolean" },
+        quick: { type: "boolean" },
+        json: { type: "boolean" },
+        kernel: { type: "string" },
+        "update-baseline": { type: "boolean" },
+        section: { type: "string" },
+      },
+    });
   } catch (error) {
-    if (!(error instanceof ScriptFailure)) throw error;
-    console.error(`bench: ${error.message}`);
-    process.exitCode = error.status;
+    console.error(`bench: ${(error as Error).message}; --help shows what there is`);
+    process.exit(2);
   }
-} else if (positionals[0] === "compare") {
-  process.exitCode = compareResults(positionals.slice(1));
-} else {
+}
+
+/** @returns the exit status */
+async function main(): Promise<number> {
+  if (values.section !== undefined) {
+    console.log(JSON.stringify(await SECTIONS[values.section]!.measure(options)));
+    return 0;
+  }
+  if (values.help === true) {
+    console.log(usage);
+    return 0;
+  }
+  if (positionals[0] === "compare") return compareResults(positionals.slice(1));
   process.chdir(fileURLToPath(new URL("..", import.meta.url)));
-  process.exitCode = runAll(positionals.length > 0 ? positionals : allNames());
+  if (positionals[0] === "report") return report(values.check === true);
+  return runAll(positionals.length > 0 ? positionals : allNames());
+}
+
+/** @returns the exit status: 1 where something is out of date that may not be written */
+function report(check: boolean): number {
+  if (!check) {
+    for (const done of writeReport()) console.log(done);
+    return 0;
+  }
+  const stale = staleReport();
+  for (const path of stale) console.error(`${path} is not what bench/results makes it: npm run bench -- report`);
+  return stale.length > 0 ? 1 : 0;
 }
 
 function progress(what: string): void {
@@ -103,7 +162,8 @@ function runAll(names: readonly string[]): number {
     failed ||= failure !== undefined;
   }
   if (values.json) console.log(JSON.stringify(results, undefined, 2));
-  else console.log("Not measured here: real network cards, more than one processor at a time.");
+  else console.log("Not measured here: real network cards.");
+  if (scopeOf(options) === "full") report(false);
   return failed ? 1 : 0;
 }
 

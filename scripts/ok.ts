@@ -54,6 +54,11 @@ const checks: readonly Check[] = [
     command: ["node", "--import", "tsx", "bench/main.ts", "instructions", "--quick"],
   },
   {
+    name: "report",
+    guards: "the report, its charts and the figures of the documents are what bench/results makes them",
+    command: ["node", "--import", "tsx", "bench/main.ts", "report", "--check"],
+  },
+  {
     name: "frames",
     guards: "no frame is lost on a veth pair; what chains cost there, as ratios of this machine",
     command: ["node", "--import", "tsx", "bench/main.ts", "veth", "--quick"],

@@ -44,10 +44,9 @@ export function resultRows(rows: readonly Row[]): readonly ResultRow[] {
   });
 }
 
-/** @throws Error where there is no such file, or it is no result of these sections */
+/** @throws Error where the file is no result of these sections */
 export function readResult(path: string): Result {
-  const result = readKept(path) as Partial<Result> | undefined;
-  if (!result) throw new Error(`there is no ${path}`);
+  const result = readKept(path) as Partial<Result>;
   if (result.rows === undefined || result.unit === undefined) {
     throw new Error(
       `${path} is no result of the sections dispatcher or instructions: it has no ${result.rows ? "unit" : "rows"}`,
