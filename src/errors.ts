@@ -29,6 +29,8 @@ export type ErrorCode =
   | "health-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
+  /** A map cannot be the one, or be pinned, where the chain says. */
+  | "map-pin"
   /** No program is loaded where a chain says that one is. */
   | "program-missing"
   /** The kernel's verifier refused a program. */
@@ -45,7 +47,7 @@ export type ErrorCode =
   | "not-kept"
   /** Another process changed the attachment first; nothing was changed here. */
   | "conflict"
-  /** Cancelled, by an AbortSignal or Ctrl-C, before the swap; nothing was changed. */
+  /** Cancelled, by an AbortSignal or Ctrl-C, before the swap was done; what was there runs. */
   | "aborted"
   /** The kernel refused a call for another reason; `cause` has the call and its errno. */
   | "kernel";

@@ -27,6 +27,8 @@ export {
   isLinked,
   type Linkage,
   LINKAGES,
+  type MapHome,
+  type MapPlace,
   OBJECT_LINKAGES,
   type ObjectLinkage,
   type LoadedFacts,

@@ -3,6 +3,7 @@ import { type Action, ACTIONS, type Chain, type Group, type Program } from "./ch
 import { type Check, isCapture } from "./check.ts";
 import { type LooseEdge, normalEdge, normalEdges } from "./edge.ts";
 import type { Health } from "./health.ts";
+import type { MapPlace } from "./map-home.ts";
 import type { ChainDocument } from "./schema.ts";
 
 /** Paths of objects and pins become relative to the working directory, as `file` is. */
@@ -40,7 +41,7 @@ type ProgramDocument = ChainDocument["programs"][number];
 
 /** What only objects have, or what only loaded programs have. */
 function sourceOfProgram(
-  { object, pinned, id, function: name, globals }: ProgramDocument,
+  { object, pinned, id, function: name, globals, maps }: ProgramDocument,
   folder: string,
 ): Omit<Program, "name"> {
   if (object === undefined) {
@@ -50,7 +51,13 @@ function sourceOfProgram(
     object: joinPath(folder, object),
     ...(name !== undefined && { function: name }),
     ...(globals && { globals }),
+    ...(maps && { maps: mapPlaces(maps) }),
   };
+}
+
+function mapPlaces(maps: NonNullable<ProgramDocument["maps"]>): Readonly<Record<string, MapPlace>> {
+  const place = ({ pin, from }: (typeof maps)[string]): MapPlace => (pin === undefined ? { from: from! } : { pin });
+  return Object.fromEntries(Object.entries(maps).map(([name, said]) => [name, place(said)]));
 }
 
 function buildHealth({ command, within }: NonNullable<ChainDocument["health"]>, folder: string): Health {

@@ -7,6 +7,7 @@
 import type { Allow } from "./allow.ts";
 import type { Check } from "./check.ts";
 import type { Health } from "./health.ts";
+import type { MapPlace } from "./map-home.ts";
 
 /** XDP actions in the order of their codes: `ACTIONS[2] === "pass"` (include/uapi/linux/bpf.h, enum xdp_action). */
 export const ACTIONS = ["aborted", "drop", "pass", "tx", "redirect"] as const;
@@ -87,6 +88,8 @@ export interface Program {
   readonly function?: string;
   /** Values for the object's `const volatile` variables, set before the program is loaded. */
   readonly globals?: Readonly<Record<string, GlobalValue>>;
+  /** Of the object's maps, by their names: which are those of another program, and which are pinned where. */
+  readonly maps?: Readonly<Record<string, MapPlace>>;
   /** Path of a loaded program's pin in a bpffs, absolute or relative to the working directory. */
   readonly pinned?: string;
   /** A loaded program's id, as `bpftool prog show` prints it. */

@@ -111,12 +111,13 @@ export function editable(chain: Chain): EditableChain {
 
 /** A copy: the caller's own values are not frozen with it. */
 function normal(program: Program): Program {
-  const { proceedOn, globals, on, allow } = program;
+  const { proceedOn, globals, maps, on, allow } = program;
   return {
     ...program,
     ...(on && { on: normalEdges(on) }),
     ...(proceedOn && { proceedOn: inCodeOrder(proceedOn) }),
     ...(globals && { globals: structuredClone(globals) }),
+    ...(maps && { maps: structuredClone(maps) }),
     ...(allow && { allow: { ...allow } }),
   };
 }

@@ -9,6 +9,7 @@ export { capturesOf, type Check, type CheckFrame, framesOfCheck } from "./check.
 export { checkedChain, editable, type EditableChain, validateChain, withoutProgram, withProgram } from "./edit.ts";
 export { type EdgeMeaning, edgeMeaning } from "./edge.ts";
 export type { Health } from "./health.ts";
+export type { MapHome, MapPlace } from "./map-home.ts";
 export { chainJsonSchema } from "./json-schema.ts";
 export type { Mistake, MistakeCode } from "./mistake.ts";
 export {

@@ -7,6 +7,7 @@ import { ACTIONS, plainAction } from "./chain.ts";
 import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
 import { checkMistakes } from "./check-mistakes.ts";
+import { mapMistakes } from "./map-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
 import { partsOf } from "./parts.ts";
 import { endingEdge, referenceMistakes } from "./references.ts";
@@ -20,6 +21,7 @@ import {
   EDGE_KEYS,
   GROUP_KEYS,
   HEALTH_KEYS,
+  MAP_KEYS,
   ON_KEYS,
   PROGRAM_KEYS,
   SOURCE_KEYS,
@@ -44,7 +46,9 @@ export function checkDocument(value: unknown, whole = true): Checked {
     ...unreadable(value),
   ];
   const parts = result.success || whole ? partsOf(value) : undefined;
-  const mistakes = parts ? [...wellFormed, ...referenceMistakes(parts), ...checkMistakes(parts)] : wellFormed;
+  const mistakes = parts
+    ? [...wellFormed, ...referenceMistakes(parts), ...mapMistakes(parts), ...checkMistakes(parts)]
+    : wellFormed;
   return result.success && mistakes.length === 0 ? { document: result.data, mistakes } : { mistakes };
 }
 
@@ -110,6 +114,7 @@ function keysAt(path: Path): readonly string[] {
   if (path[0] === "checks") return path.length === 3 ? CHECK_KEYS : CONTEXT_KEYS;
   if (path[0] === "groups") return path.length === 3 ? GROUP_KEYS : EDGE_KEYS;
   if (path.length <= 3) return PROGRAM_KEYS;
+  if (path[2] === "maps") return MAP_KEYS;
   return path.length === 4 && path[2] === "on" ? ON_KEYS : EDGE_KEYS;
 }
 
@@ -130,14 +135,16 @@ function missingKey(path: Path, root: unknown): Mistake {
   return wrong("missing-key", path, "key", message, hint);
 }
 
-/** A misspelt key is one mistake: that the right key is therefore missing is not a second one. */
+/** A misspelt key is one mistake: that the right key is therefore missing, or its map not what it must be, is no second one. */
 function withoutMisspelt(mistakes: readonly Mistake[]): Mistake[] {
   const meant = new Set(
     mistakes
       .filter((mistake) => mistake.code === "unknown-key")
       .map(({ path }) => `${parentKey(path)} ${nearest(String(path.at(-1)), keysAt(path))}`),
   );
+  const around = new Set(mistakes.flatMap(({ code, path }) => (code === "unknown-key" ? [parentKey(path)] : [])));
   return mistakes.filter(({ code, path }) => {
+    if (code === "bad-value" && around.has(JSON.stringify(path))) return false;
     const key = String(path.at(-1));
     const wanted: readonly string[] = key === "object" ? SOURCE_KEYS : [key];
     return code !== "missing-key" || !wanted.some((one) => meant.has(`${parentKey(path)} ${one}`));
@@ -220,7 +227,10 @@ function twice(paths: readonly Path[], root: unknown, message: (value: string) =
 function unreadable(root: unknown): Mistake[] {
   const maps: Path[] = [
     ["groups"],
-    ...list(valueAt(root, ["programs"])).map((_, i): Path => ["programs", i, "globals"]),
+    ...list(valueAt(root, ["programs"])).flatMap((_, i): Path[] => [
+      ["programs", i, "globals"],
+      ["programs", i, "maps"],
+    ]),
   ];
   return maps
     .map((map): Path => [...map, "__proto__"])

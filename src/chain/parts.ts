@@ -28,6 +28,10 @@ export interface ProgramPart {
   readonly before: readonly (string | undefined)[];
   readonly after: readonly (string | undefined)[];
   readonly on: Readonly<Record<string, LooseEdge | undefined>> | undefined;
+  /** By the map's name, the program that it is from. */
+  readonly from: ReadonlyMap<string, string>;
+  /** It comes as no object. */
+  readonly loaded: boolean;
   /** The group that it is in could be read, or that it is in none. */
   readonly placed: boolean;
 }
@@ -73,6 +77,13 @@ function programPart(value: unknown): ProgramPart {
     before: names(program["before"]),
     after: names(program["after"]),
     on: on && Object.fromEntries(ON_KEYS.map((key) => [key, read(edge, on[key])])),
+    from: new Map(
+      Object.entries(mapOf(program["maps"]) ?? {}).flatMap(([map, place]) => {
+        const from = read(name, mapOf(place)?.["from"]);
+        return from === undefined ? [] : [[map, from] as const];
+      }),
+    ),
+    loaded: program["object"] === undefined && ("pinned" in program || "id" in program),
     placed:
       mapOf(value) !== undefined &&
       (group !== undefined || (program["group"] === undefined && !misspelt(program, PROGRAM_KEYS))),

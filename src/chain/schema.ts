@@ -49,6 +49,8 @@ const QUEUE = "the number of a receive queue";
 const REASON = "the reason, in words";
 const COUNTERS = "true or false";
 const HISTORY = `an integer from 0 to ${MAX_HISTORY}`;
+const MAP_PLACE = "a map with one key, `pin` or `from`";
+const MAP_PIN = "an absolute path in a bpffs";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
@@ -193,7 +195,24 @@ const path = z.string(PATH).min(1, PATH);
 /** Keys that say what program it is; each has exactly one of them. */
 export const SOURCE_KEYS = ["object", "pinned", "id"] as const;
 /** Keys that speak of an object. */
-export const OBJECT_KEYS = ["function", "globals"] as const;
+export const OBJECT_KEYS = ["function", "globals", "maps"] as const;
+
+// bpffs takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
+const MAP_PIN_PATTERN = /^(?:\/[^/.]+){2,}$/;
+const mapPlace = z
+  .strictObject(
+    {
+      pin: z
+        .string(MAP_PIN)
+        .regex(MAP_PIN_PATTERN, MAP_PIN)
+        .optional()
+        .describe("Where the map is pinned. What is there is used, and never removed."),
+      from: name.optional().describe("The program whose map of the same name it is."),
+    },
+    MAP_PLACE,
+  )
+  .refine(({ pin, from }) => (pin === undefined) !== (from === undefined), MAP_PLACE)
+  .register(spellings, oneOfKeys(["pin", "from"]));
 
 export const programSchema = z
   .strictObject(
@@ -235,6 +254,12 @@ export const programSchema = z
         .record(identifier, globalValue, "a map of variables and values")
         .optional()
         .describe("Values of the object's `const volatile` variables, set before the program is loaded."),
+      maps: z
+        .record(identifier, mapPlace, "a map of the object's maps")
+        .optional()
+        .describe(
+          "Of the object's maps, by their names: which are those of another program, and which are pinned where.",
+        ),
     },
     "a map with the keys `name` and `object`",
   )
@@ -361,6 +386,7 @@ export type ChainDocument = z.infer<typeof chainSchema>;
 
 export const CHAIN_KEYS: readonly string[] = Object.keys(chainSchema.shape);
 export const PROGRAM_KEYS: readonly string[] = Object.keys(programSchema.shape);
+export const MAP_KEYS: readonly string[] = ["pin", "from"];
 export const GROUP_KEYS: readonly string[] = Object.keys(groupSchema.shape);
 export const CHECK_KEYS: readonly string[] = Object.keys(checkSchema.shape);
 export const HEALTH_KEYS: readonly string[] = Object.keys(healthSchema.shape);

@@ -4,10 +4,9 @@
  */
 import { type DispatcherImage, isExtension } from "../codegen/index.ts";
 import { loadDispatcher } from "./dispatcher.ts";
-import { NO_PAST } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
 import type { LoadedPrograms } from "./loaded.ts";
-import { type MapBinder, mapBinder } from "./maps.ts";
+import { freshMaps, type MapBinder } from "./maps.ts";
 import { owned } from "./owned.ts";
 import { loadExtension } from "./program.ts";
 
@@ -21,7 +20,7 @@ export function loadCopy(
   kernel: Kernel,
   image: DispatcherImage,
   loaded: LoadedPrograms,
-  binder: MapBinder = mapBinder(kernel, "", NO_PAST, image.manifest),
+  binder: MapBinder = freshMaps(kernel, image.manifest),
 ): DispatcherCopy {
   const resources = owned();
   try {

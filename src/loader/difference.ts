@@ -34,8 +34,10 @@ export interface MapForecast {
 export interface ProgramChanges {
   /** Which program is behind the slot of linkage `tail`, by id. */
   readonly loaded?: Change<number>;
-  /** The hash over object, globals and function. The manifest holds no more of them, so nothing tells which it was. */
+  /** The hash over object, globals, function and homes of maps. Of the first two the manifest holds no more, so nothing tells which. */
   readonly hash?: Change<string>;
+  /** What the chain says of its maps. */
+  readonly homes?: Change<NonNullable<ManifestProgram["homes"]>>;
   /** Path as declared; only beside another hash: the same code by another path is the same program. */
   readonly object?: Change<string>;
   readonly function?: Change<string>;
@@ -134,11 +136,17 @@ function programChanges(from: ManifestProgram, to: ManifestProgram): ProgramChan
   const isSource = from.linkage !== "tail" && to.linkage !== "tail";
   return {
     ...changeOf("hash", from.hash, to.hash),
+    ...(isSource && homesChange(from, to)),
     ...(isSource && from.hash !== to.hash && changeOf("object", from.object!, to.object!)),
     ...(isSource && changeOf("function", from.function!, to.function!)),
     ...changeOf("priority", from.priority, to.priority),
     ...changeOf("linkage", from.linkage, to.linkage),
   };
+}
+
+function homesChange(from: ManifestProgram, to: ManifestProgram): Pick<ProgramChanges, "homes"> {
+  const [before, after] = [from.homes ?? {}, to.homes ?? {}];
+  return JSON.stringify(before) === JSON.stringify(after) ? {} : { homes: { from: before, to: after } };
 }
 
 function edgeChanges(from: ManifestProgram, to: ManifestProgram): readonly EdgeChange[] {

@@ -10,6 +10,7 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../codegen/index.ts";
+import { pinDeclared } from "./declared-maps.ts";
 import { type LoadedDispatcher, loadDispatcher } from "./dispatcher.ts";
 import type { Steps } from "./events.ts";
 import { isSame, type Past, programsOf } from "./history.ts";
@@ -89,6 +90,7 @@ export async function buildGeneration(
   function bind(dispatcher: LoadedDispatcher, extensions: ReadonlyMap<string, number>): void {
     for (const { program } of image.plan.nodes)
       if (!isTailCalled(program)) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
+    pinDeclared(kernel, dir, journal, image.manifest);
     const target = dispatcher.program.fd();
     journal.makeDir(newMark(dir, generation));
     journal.pin(target, dispatcherPin(dir, generation));

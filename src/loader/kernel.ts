@@ -224,6 +224,7 @@ export interface Kernel {
 
   /** Whether an fd is a program, rather than a map, a link or a file. */
   isProgram(fd: number): boolean;
+  isMap(fd: number): boolean;
   programInfo(program: number): ProgramInfo;
   programCode(program: number): ProgramCode;
   /** Bytes that the kernel holds for a program, apart from machine code: whole pages (`memlock` in its fdinfo). */

@@ -2,15 +2,16 @@
  * Which maps the next generation takes over, so that their contents outlive the swap.
  *
  * An unchanged program (same hash) takes all of its maps, and so does one that comes back while a kept generation has it. A
- * program whose object changed takes a map of the same name when
- * the definition is the same; its data sections start anew, because its variables may have moved. Read-only data is part of
- * the code and never taken. A map that objects want pinned by name is one map for all programs of the chain that use the
- * name, whatever their linkage, and for no one else.
+ * program whose object changed takes a map of the same name when the definition is the same; its data sections start anew,
+ * because its variables may have moved. Read-only data is part of the code and never taken. A map that objects want pinned by
+ * name is one map for all programs of the chain that use the name, whatever their linkage, and for no one else. Where a chain
+ * says that maps are one, or where one is pinned, that goes before: the map at the user's path, then what the programs have.
  */
 import { existsSync } from "node:fs";
 import type { Manifest } from "../codegen/index.ts";
 import { XdpgenError } from "../errors.ts";
-import { isSame, type Past, programsOf } from "./history.ts";
+import { type DeclaredMap, declaredMap, openUserPin, withoutPins } from "./declared-maps.ts";
+import { isSame, NO_PAST, type Past, programsOf } from "./history.ts";
 import { isErrno, type Fd, type Kernel, type MapDefinition, type ObjectMap } from "./kernel.ts";
 import { list, MAP_FOLDERS, mapPin, mapsDir, type ProgramKey } from "./store.ts";
 
@@ -29,6 +30,8 @@ export type MapFate = "new" | "kept" | "unchanged";
 export interface BoundMap {
   readonly name: string;
   readonly shared: boolean;
+  /** Where the chain says something of it. */
+  readonly declared?: DeclaredMap;
   readonly map: ObjectMap;
   readonly fate: MapFate;
 }
@@ -51,6 +54,7 @@ export interface MapBinder {
  */
 export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifest): MapBinder {
   const shared = new Map<string, BoundMap>();
+  const declared = new Map<string, BoundMap>();
   const live = past.live?.programs ?? [];
   const before = programsOf(past);
   requireOneOfEach(kernel, dir, before, next);
@@ -78,11 +82,35 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
     return bound;
   };
 
+  const bindDeclared = (program: ProgramKey, bound: BoundMap, one: DeclaredMap): BoundMap => {
+    const { map } = bound;
+    const isThere = before.some((p) => isSame(p, program)) && existsSync(mapPin(dir, program, bound));
+    const fate = isThere ? "unchanged" : "kept";
+    const sibling = declared.get(keyOf(one));
+    if (sibling) {
+      if (sibling.map !== map) map.reuse(sibling.map.fd());
+      return { ...bound, declared: one, fate: sibling.fate === "new" ? "new" : fate };
+    }
+    // First those that run on, since their map cannot be changed any more.
+    const candidates = [
+      ...before.filter((p) => one.members.some((member) => isSame(p, member))),
+      ...one.members.flatMap((member) => live.find((p) => p.name === member.name) ?? []),
+    ];
+    using pinned = openUserPin(kernel, one, map, sameDefinition);
+    if (pinned) map.reuse(pinned.number);
+    const taken =
+      pinned !== undefined ||
+      candidates.some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
+    return { ...bound, declared: one, fate: taken ? fate : "new" };
+  };
+
   return {
     bind(program, name, map, filled = false) {
       const bound: BoundMap = { name, map, shared: map.pinnedByName, fate: "new" };
       const previous = live.find((p) => p.name === program.name);
       if (isReadOnlyData(name)) return bound;
+      const one = declaredMap(next, program.name, name);
+      if (one) return bindDeclared(program, bound, one);
       const unchanged = before.some((p) => isSame(p, program));
       if (unchanged && take(program, bound, false)) return { ...bound, fate: "unchanged" };
       if (bound.shared) return bindShared(program, bound);
@@ -90,9 +118,19 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
       return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
     },
     loaded(maps) {
-      for (const bound of maps) if (bound.shared) shared.set(bound.name, bound);
+      for (const bound of maps) {
+        if (bound.shared) shared.set(bound.name, bound);
+        if (bound.declared) declared.set(keyOf(bound.declared), bound);
+      }
     },
   };
+}
+
+const keyOf = ({ program, name }: DeclaredMap): string => `${program}/${name}`;
+
+/** For what is loaded aside: programs have one map where the chain says so, and none that is there already. */
+export function freshMaps(kernel: Kernel, next: Manifest): MapBinder {
+  return mapBinder(kernel, "", NO_PAST, withoutPins(next));
 }
 
 /** Whether a program that is there goes on, unchanged and with the maps that it has. */

@@ -11,6 +11,10 @@ export interface MapStatus {
   readonly id: number;
   /** Path in bpffs. */
   readonly pin: string;
+  /** The program whose map it is by the chain's word; absent for its own. */
+  readonly from?: string;
+  /** The path at which the chain wants it pinned. */
+  readonly pinned?: string;
 }
 
 /**
@@ -76,7 +80,7 @@ export function programStatus(
     return list(path).flatMap((name): MapStatus[] => {
       const file = `${path}/${name}`;
       const info = withPin(kernel, file, (fd) => kernel.mapInfo(fd));
-      return info ? [{ name, id: info.id, pin: publicPath(file) }] : [];
+      return info ? [{ name, id: info.id, pin: publicPath(file), ...homeOf(program, name) }] : [];
     });
   });
   const status = {
@@ -91,6 +95,11 @@ export function programStatus(
     maps: maps.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };
   return { status, extension: program.linkage === "freplace" ? own : undefined };
+}
+
+function homeOf({ name, homes }: ManifestProgram, map: string): Pick<MapStatus, "from" | "pinned"> {
+  const { program = name, pin } = homes?.[map] ?? {};
+  return { ...(program !== name && { from: program }), ...(pin !== undefined && { pinned: pin }) };
 }
 
 /** The program behind a slot that is a program of its own. */

@@ -15,9 +15,8 @@ import { XdpgenError } from "../errors.ts";
 import { loadDispatcher } from "./dispatcher.ts";
 import { openLoaded } from "./loaded.ts";
 import { openKernel } from "./ffi/index.ts";
-import { NO_PAST } from "./history.ts";
 import { isErrno, type Kernel, type KernelError, type TestRunResult } from "./kernel.ts";
-import { mapBinder } from "./maps.ts";
+import { freshMaps } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { resolveChain } from "./source.ts";
 
@@ -68,7 +67,7 @@ export async function openTracer(chain: Chain): Promise<Tracer> {
   using loaded = openLoaded(kernel, await resolveChain(chain));
   const image = imageToTrace(loaded.chain);
   const { plan } = image;
-  const dispatcher = loadDispatcher(kernel, mapBinder(kernel, "", NO_PAST, image.manifest), image, 0, loaded);
+  const dispatcher = loadDispatcher(kernel, freshMaps(kernel, image.manifest), image, 0, loaded);
   const records = dispatcher.map(TRACE_SECTION)!.fd();
   const size = traceSize(plan.nodes.length);
   return {

@@ -2,7 +2,8 @@
 import { existsSync } from "node:fs";
 import { isLinked } from "../chain/chain.ts";
 import { COUNTERS_MAP, type Manifest, programArray } from "../codegen/index.ts";
-import { publicPath } from "./bpffs.ts";
+import { publicPath, reachablePath } from "./bpffs.ts";
+import { declaredPins } from "./declared-maps.ts";
 import type { Kernel, MapInfo, ProgramInfo } from "./kernel.ts";
 import type { Identity } from "./live.ts";
 import { dispatcherPin, linkPin, programPin, slotPin } from "./store.ts";
@@ -11,7 +12,7 @@ export type Trouble =
   /** A slot's pin was removed, and its link or its map of one program went with it: packets run past the program. */
   | { readonly kind: "unbound"; readonly program: string }
   /** A pin was removed. What runs does not need it; of a link, the chain ends when the last process that holds it does. */
-  | { readonly kind: "pin-removed"; readonly what: "link" | "dispatcher" | "program"; readonly pin: string }
+  | { readonly kind: "pin-removed"; readonly what: PinnedThing; readonly pin: string }
   /** A map has no pin: a swap that loads its program anew would start it empty. */
   | { readonly kind: "map-unpinned"; readonly name: string; readonly id: number }
   /** Somebody put a program of their own on xdpgen's link. */
@@ -19,10 +20,13 @@ export type Trouble =
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 
+/** `map`: at the path that the chain declares. */
+type PinnedThing = "link" | "dispatcher" | "program" | "map";
+
 /** Pins that belong to a live generation and are not there. */
 export function removedPins(dir: string, identity: Identity): readonly Trouble[] {
   const { manifest, generation } = identity;
-  const removed = (what: "link" | "dispatcher" | "program", pin: string): readonly Trouble[] =>
+  const removed = (what: PinnedThing, pin: string): readonly Trouble[] =>
     existsSync(pin) ? [] : [{ kind: "pin-removed", what, pin: publicPath(pin) }];
   return [
     ...removed("link", linkPin(dir)),
@@ -35,6 +39,7 @@ export function removedPins(dir: string, identity: Identity): readonly Trouble[]
           : [{ kind: "unbound", program: program.name } as const]),
         ...(program.linkage === "freplace" ? removed("program", programPin(dir, program)) : []),
       ]),
+    ...declaredPins(manifest).flatMap((pin) => removed("map", reachablePath(pin))),
   ];
 }
 

@@ -6,9 +6,8 @@ import { type DispatcherImage, isTailCalled, type ResolvedObject } from "../code
 import { loadDispatcher } from "./dispatcher.ts";
 import { freplaceSupport } from "./features.ts";
 import { openKernel } from "./ffi/index.ts";
-import { NO_PAST } from "./history.ts";
 import type { Kernel } from "./kernel.ts";
-import { type MapBinder, mapBinder } from "./maps.ts";
+import { freshMaps, type MapBinder } from "./maps.ts";
 import { requirePrivilege } from "./privilege.ts";
 import { loadAlone, loadExtension } from "./program.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "./verified.ts";
@@ -22,7 +21,7 @@ import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "./verified
  * @throws XdpgenError `environment` without privilege or libbpf; `program-rejected`, which names the program; `kernel`
  */
 export function verifyImage(image: DispatcherImage, kernel: Kernel = privilegedKernel(image)): VerifiedImage {
-  const binder = mapBinder(kernel, "", NO_PAST, image.manifest);
+  const binder = freshMaps(kernel, image.manifest);
   const programs = image.plan.nodes.flatMap(({ program }) =>
     isTailCalled(program) ? [] : [verifyProgram(kernel, binder, program)],
   );

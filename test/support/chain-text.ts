@@ -91,6 +91,11 @@ function chainValue(from: Random, slips: number): unknown {
       ["allow", 0.05, allow],
       ["linkage", 0.1, () => from.pick(["auto", "call"])],
       ["globals", 0.1, () => ({ a: from.pick([1, true, "x", [1, [2]]]) })],
+      [
+        "maps",
+        0.1,
+        () => map([["flows", 1, () => map([from.chance(0.7) ? ["from", 1, name] : ["pin", 1, () => "/a/b"]])]]),
+      ],
     ]);
   return map([
     ["chain", 1, () => "fuzzed"],

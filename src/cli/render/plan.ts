@@ -5,6 +5,7 @@
 import { formatEdge } from "../../codegen/index.ts";
 import { ACTIONS, type Linkage } from "../../chain/index.ts";
 import type { Change, MapForecast, Preview, ProgramDifference } from "../../loader/index.ts";
+import { homeChanges, homeTexts } from "./home.ts";
 import type { Painter, Style } from "./style.ts";
 import { wrap } from "./table.ts";
 
@@ -104,7 +105,8 @@ function programLines(difference: ProgramDifference, view: PlanView): readonly s
     unchanged: "",
   }[kind];
   const [first = "", ...rest] = named(name, hanging(`${name}: ${about}`, "    ", view), paint.bold);
-  const details = kind === "in" ? newEdges(difference) : changeTexts(difference);
+  const details =
+    kind === "in" ? [...newEdges(difference), ...homeTexts(name, program.homes ?? {})] : changeTexts(difference);
   return [
     `  ${color(SIGNS[kind])} ${first.trimStart()}`,
     ...rest,
@@ -122,8 +124,8 @@ function newEdges({ program: { edges } }: ProgramDifference): readonly string[] 
   return grouped.map(([target, actions]) => `${actions} -> ${target}`);
 }
 
-function changeTexts({ changes: changed, edges }: ProgramDifference): readonly string[] {
-  const { hash, object, function: name, priority, linkage, loaded } = changed;
+function changeTexts({ name: program, changes: changed, edges }: ProgramDifference): readonly string[] {
+  const { hash, homes, object, function: name, priority, linkage, loaded } = changed;
   const path = object ? `, ${arrow(object)}` : "";
   const grouped = together(
     edges.map(({ outcome, from, to }) => [
@@ -132,10 +134,11 @@ function changeTexts({ changes: changed, edges }: ProgramDifference): readonly s
     ]),
   );
   return [
-    // A function is part of the hash: what else changed cannot be told then.
+    // Functions and homes are part of the hash: what else changed cannot be told then.
     ...(loaded ? [`loaded program: id ${arrow(loaded)}`] : []),
-    ...(hash && !name && !changesSource(linkage) ? [`object or globals: other code or values${path}`] : []),
+    ...(hash && !name && !homes && !changesSource(linkage) ? [`object or globals: other code or values${path}`] : []),
     ...(name ? [`function: ${arrow(name)}${path}`] : []),
+    ...(homes ? homeChanges(program, homes) : []),
     ...(priority ? [`priority: ${arrow(priority)}`] : []),
     ...(linkage ? [`linkage: ${arrow(linkage)}`] : []),
     ...grouped.map(([change, outcomes]) => `${outcomes}: ${change}`),

@@ -153,7 +153,13 @@ function maps({ programs: list }: AttachmentStatus, { paint }: StatusView): read
   const pins = list.flatMap((program) => program.maps.map((map) => ({ ...map, program: program.name })));
   if (pins.length === 0) return [];
   const folder = commonFolder(pins.map(({ pin }) => pin));
-  const lines = pins.map(({ pin, id }) => `  ${pin.slice(folder.length)}  ${paint.dim(`id ${id}`)}`);
+  const lines = pins.map(({ pin, id, from, pinned }) => {
+    const also = [
+      ...(from === undefined ? [] : [`that of ${from}`]),
+      ...(pinned === undefined ? [] : [`at ${pinned} too`]),
+    ];
+    return `  ${pin.slice(folder.length)}  ${paint.dim([`id ${id}`, ...also].join(", "))}`;
+  });
   return indent([`maps in ${folder}`, ...lines]);
 }
 

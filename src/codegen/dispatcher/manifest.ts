@@ -7,6 +7,7 @@
  *     "xdpg"   version   generation   length   JSON of `length` bytes, then zeros
  */
 import { ACTIONS, type Action, type Edge, type Linkage } from "../../chain/chain.ts";
+import type { MapHome } from "../../chain/map-home.ts";
 import { XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
 import { codeBytes } from "../link/code-bytes.ts";
@@ -26,7 +27,12 @@ export interface ManifestProgram {
   readonly linkage: Linkage;
   /** Why it is not the linkage that was preferred; a clause. */
   readonly because?: string;
-  /** Sixteen hex digits: object bytes, function and globals. Equal hash, same program; a loaded one is known by its slot. */
+  /** Its maps of which the chain says something, by their names. */
+  readonly homes?: Readonly<Record<string, MapHome>>;
+  /**
+   * Sixteen hex digits: object bytes, function, globals and homes of maps. Equal hash, same program; a loaded one is known by
+   * its slot.
+   */
   readonly hash: string;
 }
 
@@ -64,6 +70,7 @@ export function manifestOf(plan: Plan, functions: readonly UnitFunction[]): Mani
       edges: edgesOf(plan, edges),
       linkage: p.linkage,
       ...(p.because !== undefined && { because: p.because }),
+      ...(!isTailCalled(p) && Object.keys(p.homes).length > 0 && { homes: p.homes }),
       hash: p.hash,
     })),
     code: shortHash(...[...distinct].map(codeBytes)),

@@ -1,6 +1,7 @@
 /** Chain -> DispatcherImage. The whole of codegen in one call: resolve, plan, settle, build. */
 import type { Chain } from "../../chain/chain.ts";
 import { checkedChain } from "../../chain/edit.ts";
+import { requireDeclaredMaps } from "../link/declared-maps.ts";
 import { resolvePrograms } from "../object/program.ts";
 import { buildPlan } from "../plan/build.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -26,5 +27,7 @@ export function synthesise(chain: Chain, options: SynthesiseOptions = {}): Dispa
  * @throws XdpgenError with every mistake of the chain's programs at once
  */
 export function planChain(chain: Chain, { auto = "call", tooLargeToInline = false }: SynthesiseOptions = {}): Plan {
-  return settle(buildPlan(chain, resolvePrograms(checkedChain(chain), auto)), { auto, tooLargeToInline });
+  const programs = resolvePrograms(checkedChain(chain), auto);
+  requireDeclaredMaps(programs);
+  return settle(buildPlan(chain, programs), { auto, tooLargeToInline });
 }

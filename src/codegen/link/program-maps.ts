@@ -17,6 +17,9 @@ export interface ObjectMap {
   readonly size: number;
   /** Its VAR type. */
   readonly type: TypeId;
+  /** The type of that: a struct whose members are the definition. */
+  readonly of: TypeId;
+  /** Pinned by name (`LIBBPF_PIN_BY_NAME`). */
   readonly shared: boolean;
   readonly values: readonly InitialValue[];
 }
@@ -53,7 +56,7 @@ export function objectMaps(program: ResolvedObject): readonly ObjectMap[] {
     const array = pointer?.kind === "ptr" ? resolveType(btf, pointer.type) : undefined;
     const shared = array?.kind === "array" && array.length === 1;
     const own = values.filter((value) => value.offset >= offset && value.offset < offset + size);
-    return { name, offset, size, type, shared, values: own.map((v) => ({ ...v, offset: v.offset - offset })) };
+    return { name, offset, size, type, of, shared, values: own.map((v) => ({ ...v, offset: v.offset - offset })) };
   });
 }
 

@@ -8,10 +8,10 @@ import { type CodeInstruction, type Reference, readCode } from "../object/code.t
 import type { ObjectFunction } from "../object/open.ts";
 import type { ResolvedObject } from "../object/program.ts";
 import { isDispatchable } from "../object/signature.ts";
-import { numberApart, tellApart } from "./names.ts";
+import { type Named, numberApart, tellApart } from "./names.ts";
 import { dataKind, dataSections } from "./program-data.ts";
 import { programExterns } from "./program-externs.ts";
-import { type InitialValue, objectMaps, tailCalled } from "./program-maps.ts";
+import { type InitialValue, type ObjectMap, objectMaps, tailCalled } from "./program-maps.ts";
 import type { Unit, UnitFunction, UnitMap } from "./unit.ts";
 import { unsupported } from "./unsupported.ts";
 
@@ -48,7 +48,7 @@ export function programUnits(programs: readonly ResolvedObject[], taken: Readonl
   const names = tellApart(
     collected.flatMap(({ program, functions, maps }) => [
       ...functions.map((f) => ({ program: program.name, name: f.function.name })),
-      ...maps.map((m) => ({ program: program.name, name: m.name, ...(m.shared ? { key: `pinned ${m.name}` } : {}) })),
+      ...maps.map((m) => named(program, m)),
     ]),
     new Set([...taken, ...kernelNames]),
   );
@@ -99,6 +99,12 @@ export function programUnits(programs: readonly ResolvedObject[], taken: Readonl
       ]),
     };
   });
+}
+
+/** A map that is one in several programs has one name, and so one definition. */
+function named({ name: program, homes }: ResolvedObject, { name, shared }: ObjectMap): Named {
+  if (shared) return { program, name, key: `pinned ${name}` };
+  return { program: homes[name]?.program ?? program, name, key: `of ${homes[name]?.program ?? program} ${name}` };
 }
 
 function missing(program: ResolvedObject, value: InitialValue["is"]): never {

@@ -40,7 +40,7 @@ export function mergeTypes(
       const type = id(u, map.type);
       const variable = btf[type - 1] as BtfType & { kind: "var" };
       const earlier = definitions.get(map.symbol);
-      if (earlier !== undefined && earlier !== variable.type) {
+      if (map.shared && earlier !== undefined && earlier !== variable.type) {
         throw new XdpgenError(
           "object-unsupported",
           `${unit.name}: map ${map.symbol} is pinned by name, and another program of the chain defines it differently; ` +

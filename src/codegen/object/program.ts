@@ -9,6 +9,7 @@ import {
   type ObjectLinkage,
   type Program,
 } from "../../chain/chain.ts";
+import { type MapHome, mapHomes } from "../../chain/map-home.ts";
 import { nearest } from "../../nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
 import { shortHash } from "../hash.ts";
@@ -31,6 +32,8 @@ export interface ResolvedObject extends Resolved {
   readonly main: ObjectFunction;
   /** The name of `main`. */
   readonly function: string;
+  /** Its maps of which the chain says something, by their names. */
+  readonly homes: Readonly<Record<string, MapHome>>;
 }
 
 /** A program that is loaded already. Which one is behind its slot is the loader's affair, and can change while it runs. */
@@ -57,7 +60,7 @@ interface Resolved {
   readonly frags: boolean;
   /** The codes that the function can return, as far as its object shows. */
   readonly codes: ReturnCodes;
-  /** Sixteen hex digits over object bytes (globals set) and function; the same for all loaded programs. */
+  /** Sixteen hex digits over object bytes (globals set), function and homes of maps; the same for all loaded programs. */
   readonly hash: string;
 }
 
@@ -136,6 +139,8 @@ function resolveObject(program: Program, chain: Chain, auto: ObjectLinkage): Res
   const main = chooseFunction(object, program.function);
   const config = readRunConfig(object.btf, main.name);
   const choice = chooseLinkage(program, chain, auto, object, main);
+  const homes = mapHomes(chain, program.name);
+  const said = Object.keys(homes).length > 0 ? [utf8ToBytes(`\0${JSON.stringify(homes)}`)] : [];
   return {
     name: program.name,
     path: program.object,
@@ -149,7 +154,8 @@ function resolveObject(program: Program, chain: Chain, auto: ObjectLinkage): Res
     frags: hasFrags(object, main),
     // Of a stub nobody asks what the program behind it returns, unless the program is alone.
     codes: isLinked(choice.linkage) || chain.programs.length === 1 ? returnCodes(object, main) : "any",
-    hash: shortHash(bytes, utf8ToBytes(`\0${main.name}`)),
+    homes,
+    hash: shortHash(bytes, utf8ToBytes(`\0${main.name}`), ...said),
   };
 }
 

@@ -39,14 +39,8 @@ function throughLibbpf(): Kernel {
       checkFd("bpf_map_create", lib.bpf_map_create(type, name, keySize, valueSize, maxEntries, null)),
     verify,
 
-    isProgram(fd) {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`) === "anon_inode:bpf-prog";
-      } catch (error) {
-        if (isErrno(error, "ENOENT")) return false;
-        throw error;
-      }
-    },
+    isProgram: (fd) => isOf("bpf-prog", fd),
+    isMap: (fd) => isOf("bpf-map", fd),
     programInfo,
     programCode,
     programMemory,
@@ -117,6 +111,16 @@ function throughLibbpf(): Kernel {
     },
     mountBpffs: (path) => void check("mount", mount("bpf", path, "bpf", 0, null)),
   };
+}
+
+/** @param kind as the kernel names files of its own that are in no file system (`anon_inode:bpf-map`) */
+function isOf(kind: string, fd: number): boolean {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`) === `anon_inode:${kind}`;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw error;
+  }
 }
 
 /** Where membarrier is missing or off (nohz_full): far longer than a packet stays in a program. */

@@ -86,6 +86,15 @@ const program = fc.record(
     ),
     linkage: mostly(fc.constantFrom("auto", "call", "freplace"), fc.constant("Call")),
     globals: mostly(fc.dictionary(fc.constantFrom("a", "B_1"), mostly(global))),
+    maps: mostly(
+      fc.dictionary(
+        fc.constantFrom("flows", "B_1"),
+        mostly(
+          fc.oneof(fc.record({ from: name }), fc.record({ pin: mostly(fc.constant("/sys/fs/bpf/f")) })),
+          fc.constantFrom<unknown>({ pin: "/a.b/c" }, { pin: "/f" }, { pin: "/sys/f", from: "a" }, { pim: "/sys/f" }),
+        ),
+      ),
+    ),
   },
   { requiredKeys: ["name", "object"] },
 );

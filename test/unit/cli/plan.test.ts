@@ -95,6 +95,21 @@ const aged: Preview = {
 const text = (preview: Preview, columns = 100): string => renderPlan(preview, { columns, paint: style(false) });
 
 describe("the picture of a difference", () => {
+  it("says whose maps are and where, of a program that comes and of one that changes", () => {
+    const pin = "/sys/fs/bpf/flows";
+    const [come, change] = [program("come", { kind: "in" }), program("change")];
+    const homes = { from: { old: { program: "ids" } }, to: { flows: { program: "change", pin } } };
+    const programs = [
+      { ...come, program: { ...come.program, homes: { flows: { program: "ids", pin } } } },
+      { ...change, kind: "changed" as const, changes: { hash: { from: "a", to: "b" }, homes } },
+    ];
+    const shown = text({ ...swap, difference: { ...swap.difference, programs } });
+    expect(shown).toContain(`      map flows: that of ids, at ${pin}\n`);
+    expect(shown).toContain("      map old: that of ids -> its own\n");
+    expect(shown).toContain(`      map flows: its own -> its own, at ${pin}\n`);
+    expect(shown).not.toContain("object or globals");
+  });
+
   it("says what stays for rollback and what is kept no longer", () => {
     expect(text(aged)).toContain("maps stay for rollback: denylist_v4\n");
     expect(text(aged)).toContain("maps: 0 kept, 0 empty, 1 for rollback, 0 lost\n");

@@ -19,6 +19,18 @@ describe("status", () => {
     await expect(shown).toMatchFileSnapshot("../../cases/cli/status.txt");
   });
 
+  it("shows whose a map is, and where it is pinned too", () => {
+    const [first] = attachment.programs;
+    const map = { name: "flows", id: 9, pin: "/sys/fs/bpf/xdpgen/1-2/programs/a-1/maps/flows" };
+    const maps = [
+      { ...map, from: "ids", pinned: "/sys/fs/bpf/flows" },
+      { ...map, id: 10 },
+    ];
+    const programs = [{ ...first!, maps }, ...attachment.programs.slice(1)];
+    const shown = renderStatus([{ ...attachment, programs }], { ...view, columns: 120 });
+    expect(shown).toMatch(/flows {2}id 9, that of ids, at \/sys\/fs\/bpf\/flows too\n.*flows {2}id 10\n/);
+  });
+
   it("fits 80 columns with long names, many actions and big numbers", () => {
     const [first] = attachment.programs;
     const long = {

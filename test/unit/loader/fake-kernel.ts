@@ -330,6 +330,7 @@ export class FakeKernel implements Kernel {
     );
   verify = (): Verification => ({ log: "", refusal: undefined });
 
+  isMap = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "map";
   isProgram = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "program";
   programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
   mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;

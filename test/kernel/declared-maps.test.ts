@@ -1,0 +1,212 @@
+/** Maps that a chain says something of, on a real kernel: one for several programs, and one with a pin of the user's. */
+import { existsSync, rmdirSync, unlinkSync } from "node:fs";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Program } from "../../src/chain/index.ts";
+import { attach, attachAll, type Attachment, detach, openKernel, openMap, preview } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { removeTree } from "../../src/loader/store.ts";
+import { ethernet, frame, payload } from "../../src/packets/index.ts";
+import { chainOf, sampleProgram } from "../support/chains.ts";
+import { runnableLinkages } from "../support/linkages.ts";
+import { sumPerCpu, u32 } from "../support/samples.ts";
+import { type Veth, veth } from "../support/veth.ts";
+import { numbered } from "../unit/loader/world.ts";
+
+const data = frame(ethernet(), payload(46));
+const FOLDER = "/sys/fs/bpf/xdpgen-maps";
+const PIN = `${FOLDER}/deep/totals`;
+
+let pair: Veth;
+let other: Veth;
+beforeAll(() => void requireBpffs(openKernel(), () => {}));
+beforeEach(() => {
+  pair = veth("xm");
+  other = veth("xn");
+});
+afterEach(async () => {
+  for (const { far } of [pair, other]) await detach(far);
+  pair[Symbol.dispose]();
+  other[Symbol.dispose]();
+  removeTree(FOLDER);
+});
+
+const counter = (name: string, maps?: Program["maps"], rest: Partial<Program> = {}): Program => ({
+  ...sampleProgram("counter"),
+  name,
+  ...(maps && { maps }),
+  ...rest,
+});
+
+/** Packets in the map `totals` at a path. */
+function packets(path: string): number {
+  using handle = openMap(path);
+  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
+}
+
+function totals(live: Attachment, program: string): { readonly id: number; readonly pin: string } {
+  const { maps } = live.status().programs.find((p) => p.name === program)!;
+  return maps.find(({ name }) => name === "totals")!;
+}
+
+describe.each(runnableLinkages)("linkage %s", (linkage) => {
+  const chain = (...programs: readonly Program[]) => chainOf(programs, { linkage });
+  const pinned = { totals: { pin: PIN } };
+
+  it("from: two programs see one map, whichever of them runs on", async () => {
+    const first = counter("first");
+    const last = counter("last", { totals: { from: "first" } });
+    const live = await attach(chain(first, last), pair.far);
+    await live.testRun({ data });
+    expect(totals(live, "last")).toMatchObject({ id: totals(live, "first").id, from: "first" });
+    expect(packets(totals(live, "last").pin)).toBe(2);
+    // Another program of the same map, with the others unchanged and changed.
+    const third = counter("third", { totals: { from: "last" } });
+    await live.update(chain(third, first, last));
+    await live.testRun({ data });
+    expect(packets(totals(live, "third").pin)).toBe(5);
+    await live.update(
+      chain(counter("first", undefined, { object: "x.o" }), third, last, numbered(7, { priority: 99 })),
+    );
+    await live.rollback();
+    await live.testRun({ data });
+    expect(packets(totals(live, "first").pin)).toBe(8);
+    const own = live.status().programs.map(({ maps }) => maps.find(({ name }) => name === "protocols")?.id);
+    expect(new Set(own).size).toBe(3);
+  });
+
+  it("pin: the map is made and pinned there, and outlives a detach", async () => {
+    const live = await attach(chain(counter("counter", pinned)), pair.far);
+    await live.testRun({ data });
+    expect(totals(live, "counter")).toMatchObject({ pinned: PIN });
+    expect(packets(PIN)).toBe(1);
+    await live.update(chain(counter("counter", pinned), numbered(7, { priority: 99 })));
+    await live.testRun({ data });
+    await live.update(chain(numbered(7, { priority: 99 })));
+    await live.detach();
+    expect(packets(PIN)).toBe(2);
+    const again = await attach(chain(counter("counter", pinned), numbered(7, { priority: 99 })), other.far);
+    await again.testRun({ data });
+    expect(packets(PIN)).toBe(3);
+    expect(packets(totals(again, "counter").pin)).toBe(3);
+  });
+
+  it("pin: a map that a program had already goes there with its contents, and stays its own without", async () => {
+    const live = await attach(chain(counter("counter")), pair.far);
+    await live.testRun({ data });
+    const { id } = totals(live, "counter");
+    const planned = await preview(chain(counter("counter", pinned)), pair.far);
+    expect(planned.difference.programs[0]).toMatchObject({
+      changes: { homes: { from: {}, to: { totals: { program: "counter", pin: PIN } } } },
+    });
+    expect(planned.difference.programs[0]!.maps).toContainEqual({
+      program: "counter",
+      name: "totals",
+      contents: "kept",
+      id,
+    });
+    await live.update(chain(counter("counter", pinned)));
+    expect(totals(live, "counter").id).toBe(id);
+    expect(packets(PIN)).toBe(1);
+    await live.update(chain(counter("counter")));
+    expect(totals(live, "counter").id).toBe(id);
+    expect(existsSync(PIN)).toBe(true);
+  });
+
+  it("pin and from: programs of two chains see one map", async () => {
+    const here = await attach(
+      chain(counter("first", pinned), counter("last", { totals: { from: "first" } })),
+      pair.far,
+    );
+    const there = await attach(chain(counter("other", pinned)), other.far);
+    for (const live of [here, there]) await live.testRun({ data });
+    expect(packets(PIN)).toBe(3);
+    expect(new Set([totals(here, "last").id, totals(there, "other").id]).size).toBe(1);
+  });
+
+  it("pin: one that somebody removed is told, and the next apply pins the map again", async () => {
+    const live = await attach(chain(counter("counter", pinned)), pair.far);
+    await live.testRun({ data });
+    unlinkSync(PIN);
+    expect(live.status().troubles).toEqual([{ kind: "pin-removed", what: "map", pin: PIN }]);
+    expect(await live.update(chain(counter("counter", pinned)))).toMatchObject({ outcome: "swapped" });
+    expect(packets(PIN)).toBe(1);
+    expect(live.status().troubles).toEqual([]);
+  });
+
+  it("pin: a map of another definition, what is no map, and a path in no bpffs are refused, and nothing changes", async () => {
+    const kernel = openKernel();
+    const live = await attach(chain(numbered(7, { priority: 99 })), pair.far);
+    using map = kernel.createMap({ name: "theirs", type: 2, keySize: 4, valueSize: 8, maxEntries: 3 });
+    await attach(chain(counter("counter", pinned)), other.far);
+    unlinkSync(PIN);
+    await detach(other.far);
+    kernel.pin(map.number, PIN);
+    const attempt = (): Promise<unknown> => live.update(chain(counter("counter", pinned)));
+    await expect(attempt()).rejects.toMatchObject({
+      code: "map-pin",
+      message: expect.stringMatching(
+        /totals is to be pinned at \S+, and map \d+ is there, .* array, key 4 bytes, value 8 bytes, 3 entries there, percpu_array, key 4 bytes, value 16 bytes, 1 entries in the object/,
+      ),
+    });
+    await expect(preview(chain(counter("counter", pinned)), pair.far)).rejects.toMatchObject({ code: "map-pin" });
+    unlinkSync(PIN);
+    using program = kernel.programById(live.status().dispatcher.id);
+    kernel.pin(program.number, PIN);
+    await expect(attempt()).rejects.toThrow("what is there is no map");
+    unlinkSync(PIN);
+    const nowhere = chain(counter("counter", { totals: { pin: "/tmp/xdpgen-maps/totals" } }));
+    await expect(live.update(nowhere)).rejects.toMatchObject({ code: "environment" });
+    expect(live.status()).toMatchObject({ generation: 1, kept: [] });
+    // A swap that fails takes back the pin that it made.
+    const check = { name: "drops", packet: "eth / ipv4 / udp", expect: ["drop"] } as const;
+    const failing = { ...chain(counter("counter", pinned)), checks: [check] };
+    await expect(live.update(failing)).rejects.toMatchObject({ code: "check-failed" });
+    expect(existsSync(PIN)).toBe(false);
+    rmdirSync(`${FOLDER}/deep`);
+  });
+
+  it("pin: another map in the place of that of a program that runs on is refused, and taken after a detach", async () => {
+    const live = await attach(chain(counter("counter", pinned)), pair.far);
+    unlinkSync(PIN);
+    const alike = { name: "theirs", type: 6, keySize: 4, valueSize: 16, maxEntries: 1 };
+    using map = openKernel().createMap(alike);
+    openKernel().pin(map.number, PIN);
+    const { id } = openKernel().mapInfo(map.number);
+    const next = chain(counter("counter", pinned), numbered(7, { priority: 99 }));
+    await expect(live.update(next)).rejects.toMatchObject({
+      code: "map-pin",
+      message: expect.stringContaining(`the one at ${PIN} is map ${id}, so they cannot be one`),
+    });
+    expect(live.status().generation).toBe(1);
+    await live.detach();
+    expect(totals(await attach(next, pair.far), "counter").id).toBe(id);
+  });
+
+  it("interfaces that share a dispatcher share the map", async () => {
+    await using live = await attachAll(chain(counter("counter", pinned)), [pair.far, other.far]);
+    const ids = live.status().map(({ programs }) => programs[0]!.maps.find(({ name }) => name === "totals")!.id);
+    expect(ids[0]).toBe(ids[1]);
+    using handle = openMap(PIN);
+    expect(handle.info.id).toBe(ids[0]);
+  });
+
+  it("a check runs on a map of its own", async () => {
+    const check = { name: "passes", packet: "eth / ipv4 / udp", expect: ["pass"] } as const;
+    await attach({ ...chain(counter("counter", pinned)), checks: [check] }, pair.far);
+    expect(packets(PIN)).toBe(0);
+  });
+});
+
+it.skipIf(runnableLinkages.length < 3)("from: programs of different linkages see one map", async () => {
+  const names = ["first", "middle", "last"];
+  const programs = runnableLinkages.map((linkage, k) =>
+    counter(names[k]!, k === 0 ? undefined : { totals: { from: names[k - 1]! } }, { linkage }),
+  );
+  for (const order of [programs, programs.toReversed()]) {
+    const live = await attach(chainOf(order), pair.far);
+    await live.testRun({ data });
+    expect(new Set(names.map((name) => totals(live, name).id)).size).toBe(1);
+    expect(packets(totals(live, "first").pin)).toBe(3);
+    await live.detach();
+  }
+});

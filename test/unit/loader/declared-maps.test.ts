@@ -1,0 +1,84 @@
+/** One map for several programs, on a kernel of plain objects: whoever of them changes, goes and comes back, or fails. */
+import { describe, expect, it } from "vitest";
+import { type Chain, OBJECT_LINKAGES, type Program } from "../../../src/chain/chain.ts";
+import { attach, type Attachment } from "../../../src/loader/attachment.ts";
+import { preview } from "../../../src/loader/preview.ts";
+import { failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
+import { chain as without, numbered, withMap, world } from "./world.ts";
+
+const from = (program: string): Pick<Program, "maps"> => ({ maps: { seen: { from: program } } });
+const one = (version: number): Program => numbered(1, { bytes: withMap(version) });
+const two = (version: number): Program => numbered(2, { bytes: withMap(version), ...from("p1") });
+
+function ids(live: Attachment): readonly (number | undefined)[] {
+  return live.status().programs.map(({ maps }) => maps.find(({ name }) => name === "seen")?.id);
+}
+
+describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
+  const chain = (...programs: readonly Program[]): Chain => ({ ...without(linkage, ...programs), history: 1 });
+
+  it("is the same map after each of them has changed, gone and come", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(chain(one(1)), "lo", { machine });
+    const [id] = ids(live);
+    for (const next of [
+      chain(one(1), two(2)),
+      chain(one(3), two(2)),
+      chain(one(3), two(4)),
+      chain(one(3)),
+      chain(one(3), two(4), numbered(3, { bytes: withMap(5), ...from("p2") })),
+    ]) {
+      const planned = await preview(next, "lo", { machine });
+      const maps = planned.difference.programs.filter(({ kind }) => kind !== "out").flatMap((program) => program.maps);
+      expect(maps.map((map) => [map.contents, map.id])).toEqual(next.programs.map(() => ["kept", id]));
+      await live.update(next);
+      expect(ids(live)).toEqual(next.programs.map(() => id));
+    }
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("is there as long as one of them runs, and is the own one again of who says nothing more", async () => {
+    using w = world();
+    const live = await attach(chain(one(1), two(1)), "lo", { machine: w.machine() });
+    const [id] = ids(live);
+    await live.update(chain(numbered(2, { bytes: withMap(1) }), numbered(3)));
+    expect(ids(live)).toEqual([id, undefined]);
+  });
+
+  it("leaves everything as it was when any one call fails", async () => {
+    const calls: string[] = [];
+    for (let at = 1; at === 1 || at <= calls.length; at++) {
+      using w = world();
+      await attach(chain(one(1)), "lo", { machine: w.machine() });
+      const before = w.snapshot();
+      const kernel = watched(w.kernel, (count, call) => {
+        if (at === 1) calls[count - 1] = call;
+        else if (count === at) throw failure(call, "EINVAL");
+      });
+      const failed = await attach(chain(one(1), two(2)), "lo", { machine: w.machine(kernel) }).then(
+        () => false,
+        () => true,
+      );
+      if (failed) expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(before);
+      expect(w.kernel.openFds).toBe(0);
+    }
+    expect(calls).toContain("updateLink");
+  });
+
+  it("is pinned in a bpffs only, and nothing is changed before that is known", async () => {
+    using w = world();
+    const machine = w.machine();
+    const live = await attach(chain(one(1)), "lo", { machine });
+    const before = w.snapshot();
+    const pinned = chain({ ...one(1), maps: { seen: { pin: `${w.root}-pins/seen` } } });
+    const message = /p1: map seen is to be pinned at \S+-pins\/seen, and \S+ is in no bpffs: choose a path/;
+    await expect(live.update(pinned)).rejects.toMatchObject({
+      code: "environment",
+      message: expect.stringMatching(message),
+    });
+    await expect(preview(pinned, "lo", { machine })).rejects.toMatchObject({ code: "environment" });
+    expect(w.snapshot()).toEqual(before);
+  });
+});
