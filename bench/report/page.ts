@@ -74,7 +74,7 @@ const byKernel = ({ instructions }: Results, name: string, draw: (result: Result
   Object.fromEntries(instructions.map((each) => [`${name}-${kernelOf(each)}`, draw(each)]));
 
 export function page(results: Results): string {
-  return `${[
+  return [
     "# Results",
     "",
     "Made by `npm run bench -- report` from the JSON files of this folder; each section names the command that made its file.",
@@ -84,7 +84,7 @@ export function page(results: Results): string {
     ...CHAPTERS.flatMap(([title, tell]) => [`## ${title}`, "", ...orMissing(() => tell(results)), ""]),
   ]
     .join("\n")
-    .replaceAll(/\n{3,}/g, "\n\n")}`;
+    .replaceAll(/\n{3,}/g, "\n\n");
 }
 
 type Chapter = readonly [title: string, tell: (results: Results) => Lines];
