@@ -153,8 +153,8 @@ describe("documents", () => {
   });
 
   it("have figures of measurements nowhere else", () => {
-    const written = readFileSync("docs/performance.md", "utf8");
-    const prose = written.replaceAll(/<!-- bench: [^]*?<!-- bench end -->/g, "");
+    const text = readFileSync("docs/performance.md", "utf8");
+    const prose = text.replaceAll(/<!-- bench: [^]*?<!-- bench end -->/g, "");
     expect(prose.length).toBeGreaterThan(2000);
     const units =
       /\d[\d.,]* ?(?:ns|µs|ms|s|%|instructions|nanoseconds|microseconds|milliseconds|MB|kB|times|frames)\b/g;
