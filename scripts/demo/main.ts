@@ -28,7 +28,7 @@ let endPlay: ((signal: NodeJS.Signals) => void) | undefined;
 /** Why nothing can be shown on this machine's own kernel, in a clause; undefined when it can. */
 async function refusal(): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "you are not root, and attaching programs needs root";
-  const { requirePrivilege } = await import("../../src/loader/privilege.ts");
+  const { requirePrivilege } = await import("../../src/loader/machine/privilege.ts");
   try {
     requirePrivilege("attach programs");
   } catch (error) {
@@ -84,7 +84,7 @@ async function demo(): Promise<number> {
     return (await playInVm()) || farewell("in a virtual machine");
   }
   const { freplaceSupport, openKernel } = await import("../../src/loader/index.ts");
-  const { freplaceFinding } = await import("../../src/loader/doctor.ts");
+  const { freplaceFinding } = await import("../../src/loader/report/doctor.ts");
   const support = freplaceSupport(openKernel());
   if (support.supported) return (await playHere()) || farewell("on this machine's kernel");
 

@@ -14,8 +14,8 @@ export {
   open,
   openAll,
 } from "./attachment.ts";
-export { type CheckFailure, type CheckOutcome, formatFailures } from "./check-report.ts";
-export { testChain, type TestOptions } from "./checks.ts";
+export { type CheckFailure, type CheckOutcome, formatFailures } from "./run/check-report.ts";
+export { testChain, type TestOptions } from "./run/checks.ts";
 export {
   type Change,
   type Difference,
@@ -23,12 +23,12 @@ export {
   type MapForecast,
   type ProgramChanges,
   type ProgramDifference,
-} from "./difference.ts";
-export { doctor, type DoctorEntry, type DoctorReport, explainAuto } from "./doctor.ts";
-export { SWAP_STEPS, type SwapEvent, type SwapListener, type SwapStep, type SwapWork } from "./events.ts";
-export { canFreplace, type FreplaceSupport, freplaceSupport } from "./features.ts";
+} from "./swap/difference.ts";
+export { doctor, type DoctorEntry, type DoctorReport, explainAuto } from "./report/doctor.ts";
+export { SWAP_STEPS, type SwapEvent, type SwapListener, type SwapStep, type SwapWork } from "./swap/events.ts";
+export { canFreplace, type FreplaceSupport, freplaceSupport } from "./machine/features.ts";
 export { openKernel } from "./ffi/index.ts";
-export { requireInterface } from "./interface.ts";
+export { requireInterface } from "./machine/interface.ts";
 export {
   isErrno,
   type BpfObject,
@@ -41,12 +41,12 @@ export {
   type TestRunOptions,
   type TestRunResult,
   type Verification,
-} from "./kernel.ts";
-export type { Holder } from "./lock.ts";
-export { type LiveLine, type LiveProgram, readLiveProgram } from "./live-program.ts";
-export { type Machine, thisMachine } from "./machine.ts";
-export type { MapHandle } from "./map-handle.ts";
-export { loadXdp, openMap, type PlainXdp, testRun } from "./plain-xdp.ts";
+} from "./machine/kernel.ts";
+export type { Holder } from "./machine/lock.ts";
+export { type LiveLine, type LiveProgram, readLiveProgram } from "./report/live-program.ts";
+export { type Machine, thisMachine } from "./machine/machine.ts";
+export type { MapHandle } from "./load/map-handle.ts";
+export { loadXdp, openMap, type PlainXdp, testRun } from "./run/plain-xdp.ts";
 export {
   type Forgotten,
   type Occupant,
@@ -55,15 +55,15 @@ export {
   previewAll,
   type Preview,
   type PreviewOptions,
-} from "./preview.ts";
-export { rollback, type RollbackOptions, type RollbackResult } from "./rollback.ts";
-export { loadChain, resolveChain } from "./source.ts";
-export type { NamespaceStatus } from "./place-status.ts";
-export type { LiveFigures, MapStatus, ProgramStatus } from "./program-status.ts";
-export { type AttachmentStatus, type KeptStatus, status, type StatusReport } from "./status.ts";
-export type { SwapOptions, SwapResult } from "./swap.ts";
-export type { Trouble } from "./trouble.ts";
-export { type ChainVersion, watchChain, type WatchOptions } from "./watch.ts";
-export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./trace.ts";
-export type { Frame, Verified, VerifiedImage, VerifiedProgram } from "./verified.ts";
-export { verifyImage } from "./verify.ts";
+} from "./report/preview.ts";
+export { rollback, type RollbackOptions, type RollbackResult } from "./swap/rollback.ts";
+export { loadChain, resolveChain } from "./load/source.ts";
+export type { NamespaceStatus } from "./report/place-status.ts";
+export type { LiveFigures, MapStatus, ProgramStatus } from "./report/program-status.ts";
+export { type AttachmentStatus, type KeptStatus, status, type StatusReport } from "./report/status.ts";
+export type { SwapOptions, SwapResult } from "./swap/swap.ts";
+export type { Trouble } from "./live/trouble.ts";
+export { type ChainVersion, watchChain, type WatchOptions } from "./watch/watch.ts";
+export { openTracer, type PacketContext, type TracedPacket, type Tracer, type TraceStep } from "./run/trace.ts";
+export type { Frame, Verified, VerifiedImage, VerifiedProgram } from "./load/verified.ts";
+export { verifyImage } from "./load/verify.ts";

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { type AttachmentStatus, type CheckOutcome, openKernel, openMap } from "../../src/loader/index.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { pcap } from "../support/captures.ts";

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { attach, type Attachment, detach, openKernel, openMap, status } from "../../src/loader/index.ts";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";

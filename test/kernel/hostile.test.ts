@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import {
   attach,
   type AttachmentStatus,
@@ -22,8 +22,8 @@ import {
   preview,
   status,
 } from "../../src/loader/index.ts";
-import { networkNamespace } from "../../src/loader/interface.ts";
-import type { Machine } from "../../src/loader/machine.ts";
+import { networkNamespace } from "../../src/loader/machine/interface.ts";
+import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
 import { commandLinkages } from "../support/linkages.ts";

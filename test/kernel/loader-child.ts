@@ -1,7 +1,7 @@
 /** One swap in a process of its own, which kills itself before its `at`-th call of the kernel. Prints the calls made. */
 import { openKernel } from "../../src/loader/ffi/index.ts";
 import { attach } from "../../src/loader/index.ts";
-import { networkNamespace } from "../../src/loader/interface.ts";
+import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import type { Linkage } from "../../src/chain/index.ts";
 import { chainOf } from "../support/chains.ts";
 import { watched } from "../unit/loader/faults.ts";

@@ -10,7 +10,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import { readElf, writeElf } from "../../src/codegen/elf/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { KernelError, openKernel } from "../../src/loader/index.ts";
-import type { BpfObject } from "../../src/loader/kernel.ts";
+import type { BpfObject } from "../../src/loader/machine/kernel.ts";
 import { chainOf } from "../support/chains.ts";
 import { compile, compiledObjects, distributionObjects, throughValues } from "../support/objects.ts";
 import { u32 } from "../support/samples.ts";

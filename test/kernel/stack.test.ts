@@ -5,7 +5,7 @@ import { basename } from "node:path";
 import { expect, it } from "vitest";
 import { openObject, xdpFunctions } from "../../src/codegen/object/open.ts";
 import { stackUse } from "../../src/codegen/object/stack.ts";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { has } from "../support/kernel-differences.ts";
 import { withFile } from "../support/llvm.ts";

@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { attach, type AttachmentStatus, detach, openKernel, status } from "../../src/loader/index.ts";
 import { commandLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";

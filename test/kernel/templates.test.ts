@@ -10,7 +10,7 @@ import { parse } from "yaml";
 import { type Linkage, requireChain } from "../../src/chain/index.ts";
 import { lintChain } from "../../src/codegen/index.ts";
 import { XdpgenError } from "../../src/errors.ts";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { withBytes } from "../support/chains.ts";

@@ -6,7 +6,7 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { once } from "node:events";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import {
   attach,
   attachAll,
@@ -18,8 +18,8 @@ import {
   status,
   type SwapEvent,
 } from "../../src/loader/index.ts";
-import { networkNamespace } from "../../src/loader/interface.ts";
-import { KernelError } from "../../src/loader/kernel.ts";
+import { networkNamespace } from "../../src/loader/machine/interface.ts";
+import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { commandLinkages } from "../support/linkages.ts";

@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { attach, clearDefunct, detach, freplaceSupport, open, openKernel, status } from "../../src/loader/index.ts";
 import { chainOf } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";

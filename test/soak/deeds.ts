@@ -18,8 +18,8 @@ import {
   rollback,
   status,
 } from "../../src/loader/index.ts";
-import { networkNamespace } from "../../src/loader/interface.ts";
-import { KernelError } from "../../src/loader/kernel.ts";
+import { networkNamespace } from "../../src/loader/machine/interface.ts";
+import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
 import { withLoaded } from "../support/loaded.ts";
 import type { Random } from "../support/random.ts";

@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { requireBpffs } from "../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { attach, type Attachment, openKernel, openMap } from "../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { attachmentFolder } from "../kernel/cli/world.ts";

@@ -5,7 +5,7 @@
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { openKernel } from "../../src/loader/index.ts";
-import type { BpfObject, ObjectProgram } from "../../src/loader/kernel.ts";
+import type { BpfObject, ObjectProgram } from "../../src/loader/machine/kernel.ts";
 
 const KEPT = 400;
 const known = new Map<Uint8Array, Loaded>();

@@ -1,5 +1,5 @@
 /** Everything that is loaded through a kernel, noted by its id, to tell later what of it is still there. */
-import { type BpfObject, type Fd, isErrno, type Kernel } from "../../src/loader/kernel.ts";
+import { type BpfObject, type Fd, isErrno, type Kernel } from "../../src/loader/machine/kernel.ts";
 
 /**
  * enum bpf_map_type. One that loses its last fd is emptied a little later, and whoever opens it by id in between makes the kernel

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { GlobalValue } from "../../src/chain/chain.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { openKernel } from "../../src/loader/ffi/index.ts";
-import type { BpfObject, Kernel, ObjectMap } from "../../src/loader/kernel.ts";
+import type { BpfObject, Kernel, ObjectMap } from "../../src/loader/machine/kernel.ts";
 
 export type Globals = Readonly<Record<string, GlobalValue>>;
 

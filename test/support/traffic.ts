@@ -7,7 +7,7 @@
  * busy machine the ring between the two ends can be full all the same; such frames never reached the other end, and are not
  * among those sent. What was sent and is not counted there is lost.
  */
-import type { Kernel } from "../../src/loader/kernel.ts";
+import type { Kernel } from "../../src/loader/machine/kernel.ts";
 import { has } from "./kernel-differences.ts";
 import { Sample } from "./samples.ts";
 import { droppedBy } from "./veth.ts";

@@ -37,7 +37,7 @@ import {
 } from "../../src/codegen/asm/index.ts";
 import { distanceField } from "../../src/codegen/asm/opcodes.ts";
 import { type Btf, decodeBtf } from "../../src/codegen/btf/index.ts";
-import type { Kernel } from "../../src/loader/kernel.ts";
+import type { Kernel } from "../../src/loader/machine/kernel.ts";
 import { Sample } from "./samples.ts";
 
 export interface Shown {

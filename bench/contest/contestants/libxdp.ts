@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { requireCommand } from "../../../scripts/debian/run.ts";
 import { setGlobals } from "../../../src/codegen/object/globals.ts";
 import { openKernel } from "../../../src/loader/index.ts";
-import type { Fd, Kernel } from "../../../src/loader/kernel.ts";
+import type { Fd, Kernel } from "../../../src/loader/machine/kernel.ts";
 import { veth } from "../../../test/support/veth.ts";
 import { type Contestant, onlyLines, Owned, Refused } from "../contestant.ts";
 import { type Source, sourcesOf } from "../sources.ts";

@@ -9,7 +9,7 @@
  * | 64 maps, 256 functions | | all that the programs bring |
  *
  * What is inlined moves to `call`, the one that needs most first; what is linked moves to `freplace` where the kernel allows
- * it, the last in the chain first. The verifier's million instructions are not known here: `loader/fit.ts`.
+ * it, the last in the chain first. The verifier's million instructions are not known here: `loader/load/fit.ts`.
  */
 import type { ObjectLinkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";

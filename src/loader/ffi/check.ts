@@ -1,6 +1,6 @@
 /** The one place where a return value becomes an error. */
 import koffi from "koffi";
-import { KernelError, type Fd } from "../kernel.ts";
+import { KernelError, type Fd } from "../machine/kernel.ts";
 import type { Pointer } from "./declare.ts";
 import { errnoName } from "./errno.ts";
 import { close } from "./libc.ts";

@@ -4,8 +4,8 @@
  */
 import { readlinkSync } from "node:fs";
 import type { Mode } from "../../chain/chain.ts";
-import type { Kernel, TestRunOptions, TestRunResult } from "../kernel.ts";
-import { isErrno } from "../kernel.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "../machine/kernel.ts";
+import { isErrno } from "../machine/kernel.ts";
 import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
 import { addressOf } from "./declare.ts";

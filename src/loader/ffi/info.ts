@@ -5,7 +5,7 @@
  * there are few, and one call does.
  */
 import { readFileSync } from "node:fs";
-import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
+import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
 import { check } from "./check.ts";
 import { addressOf, holding } from "./declare.ts";
 import { libbpf } from "./libbpf.ts";

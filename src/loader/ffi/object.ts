@@ -1,5 +1,5 @@
 /** An ELF object in libbpf's hands: `struct bpf_object` behind the `BpfObject` of the seam. */
-import type { BpfObject, ObjectMap, ObjectProgram } from "../kernel.ts";
+import type { BpfObject, ObjectMap, ObjectProgram } from "../machine/kernel.ts";
 import { check } from "./check.ts";
 import { BPF_LOG_STATS, BPF_PROG_TYPE_EXT, BPF_PROG_TYPE_XDP, BPF_XDP } from "./constants.ts";
 import { addressOf, holding, type Pointer } from "./declare.ts";

@@ -1,5 +1,5 @@
 /** Programs given as bytes, without an object (bpf_prog_load): loaded, or only shown to the verifier. */
-import { type Fd, KernelError, type RawProgram, type Verification } from "../kernel.ts";
+import { type Fd, KernelError, type RawProgram, type Verification } from "../machine/kernel.ts";
 import { checkFd } from "./check.ts";
 import * as K from "./constants.ts";
 import { addressOf, holding } from "./declare.ts";

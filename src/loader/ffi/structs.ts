@@ -5,7 +5,7 @@
  * older or newer kernel or libbpf is no error: what it does not know stays 0.
  * Source: include/uapi/linux/bpf.h; bpf.h and libbpf.h of libbpf 1.1.
  */
-import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../kernel.ts";
+import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
 
 /** sizeof(struct bpf_prog_info) and its cousins, as of Linux 6.1. */
 export const SIZEOF_PROG_INFO = 232;

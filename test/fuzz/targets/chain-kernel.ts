@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Chain } from "../../../src/chain/index.ts";
 import { type DispatcherImage, synthesise } from "../../../src/codegen/index.ts";
 import { openKernel } from "../../../src/loader/index.ts";
-import { fillProgramArray } from "../../../src/loader/program-array.ts";
+import { fillProgramArray } from "../../../src/loader/load/program-array.ts";
 import { loaded, withPinned } from "../../support/loaded.ts";
 import { linked } from "../../support/mixed.ts";
 import type { Outcome } from "../../support/model.ts";

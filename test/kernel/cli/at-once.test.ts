@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { type AttachmentStatus, open, openKernel, openMap, type SwapResult } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { commandLinkages } from "../../support/linkages.ts";
 import { objectOf } from "../../support/verdict-program.ts";

@@ -4,7 +4,7 @@
  */
 import { chmodSync, existsSync, statSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../../src/loader/index.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn, spawnAll } from "./command.ts";

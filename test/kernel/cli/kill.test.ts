@@ -10,7 +10,7 @@ import { readFileSync, unlinkSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/index.ts";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { openKernel, status } from "../../../src/loader/index.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { Made } from "../../support/made.ts";

@@ -5,7 +5,7 @@ import { renameSync, rmSync } from "node:fs";
 import { createInterface, type Interface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/bpffs.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { open, openKernel } from "../../../src/loader/index.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";

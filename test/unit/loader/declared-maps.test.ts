@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES, type Program } from "../../../src/chain/chain.ts";
 import { attach, type Attachment } from "../../../src/loader/attachment.ts";
-import { preview } from "../../../src/loader/preview.ts";
+import { preview } from "../../../src/loader/report/preview.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain as without, numbered, withMap, world } from "./world.ts";

@@ -22,7 +22,7 @@ import {
   type ProgramInfo,
   type RawProgram,
   type Verification,
-} from "../../../src/loader/kernel.ts";
+} from "../../../src/loader/machine/kernel.ts";
 
 const ERRNOS = {
   EPERM: 1,

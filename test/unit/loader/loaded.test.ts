@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/chain/chain.ts";
 import { attach } from "../../../src/loader/index.ts";
-import { openLoaded } from "../../../src/loader/loaded.ts";
+import { openLoaded } from "../../../src/loader/load/loaded.ts";
 import { FakeKernel, failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, numbered, world } from "./world.ts";

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { openKernel } from "../../../src/loader/ffi/index.ts";
-import { lock, lockIfFree, readLockIfFree, withLock } from "../../../src/loader/lock.ts";
+import { lock, lockIfFree, readLockIfFree, withLock } from "../../../src/loader/machine/lock.ts";
 
 const kernel = openKernel();
 let base: string;

@@ -2,15 +2,15 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { attach, attachAll, clearDefunct } from "../../../src/loader/attachment.ts";
-import { networkNamespace } from "../../../src/loader/interface.ts";
+import { networkNamespace } from "../../../src/loader/machine/interface.ts";
 import {
   mountedNamespaces,
   type Namespaces,
   type NetworkNamespace,
   networkNamespaces,
-} from "../../../src/loader/namespaces.ts";
-import { CHANGED, untilSettled } from "../../../src/loader/settle.ts";
-import { status } from "../../../src/loader/status.ts";
+} from "../../../src/loader/machine/namespaces.ts";
+import { CHANGED, untilSettled } from "../../../src/loader/machine/settle.ts";
+import { status } from "../../../src/loader/report/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, world } from "./world.ts";
 

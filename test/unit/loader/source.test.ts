@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Check } from "../../../src/chain/index.ts";
 import { Mistakes } from "../../../src/diagnostic.ts";
-import { loadChain, resolveChain } from "../../../src/loader/source.ts";
+import { loadChain, resolveChain } from "../../../src/loader/load/source.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 
 let dir: string;

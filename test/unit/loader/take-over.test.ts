@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES, type Mode } from "../../../src/chain/chain.ts";
 import { attach, detach, open } from "../../../src/loader/attachment.ts";
-import type { Kernel } from "../../../src/loader/kernel.ts";
-import { status } from "../../../src/loader/status.ts";
+import type { Kernel } from "../../../src/loader/machine/kernel.ts";
+import { status } from "../../../src/loader/report/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, world, type World } from "./world.ts";

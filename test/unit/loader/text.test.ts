@@ -1,9 +1,15 @@
 /** What users read: verifier logs, the doctor's findings, names of pins. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
-import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/doctor.ts";
-import { listPrograms, mapPin, pinName } from "../../../src/loader/store.ts";
-import { lastLines, libbpfReason, refusedInstruction, saveLog, verifierLog } from "../../../src/loader/verifier-log.ts";
+import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/report/doctor.ts";
+import { listPrograms, mapPin, pinName } from "../../../src/loader/live/store.ts";
+import {
+  lastLines,
+  libbpfReason,
+  refusedInstruction,
+  saveLog,
+  verifierLog,
+} from "../../../src/loader/load/verifier-log.ts";
 import { FakeKernel } from "./fake-kernel.ts";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, open } from "../../../src/loader/attachment.ts";
-import { SWAP_STEPS, type SwapEvent } from "../../../src/loader/events.ts";
-import type { Kernel } from "../../../src/loader/kernel.ts";
+import { SWAP_STEPS, type SwapEvent } from "../../../src/loader/swap/events.ts";
+import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, numbered, world, type World } from "./world.ts";

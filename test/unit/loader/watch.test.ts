@@ -18,8 +18,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fileWatch } from "../../../src/loader/file-watch.ts";
-import { type ChainVersion, watchChain, type WatchOptions } from "../../../src/loader/watch.ts";
+import { fileWatch } from "../../../src/loader/watch/file-watch.ts";
+import { type ChainVersion, watchChain, type WatchOptions } from "../../../src/loader/watch/watch.ts";
 import { frame, ethernet } from "../../../src/packets/index.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 

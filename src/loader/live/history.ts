@@ -1,0 +1,114 @@
+/**
+ * The generations that have run on an attachment and are kept beside the live one, so that `rollback` is one step with
+ * nothing to load. What is known of them is what their pins hold: a dispatcher with its manifest, and the links of its slots.
+ *
+ * A generation has a folder `new` in its own from before its first pin until it is live, so what a crash leaves is never
+ * taken for a generation that has run.
+ */
+import { existsSync, rmdirSync } from "node:fs";
+import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
+import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import { type Identity, readManifest } from "./live.ts";
+import { dispatcherPin, listGenerations, newMark, type ProgramKey, slotPin } from "./store.ts";
+
+export interface Kept extends Identity {
+  /** Of its dispatcher. */
+  readonly programInfo: ProgramInfo;
+}
+
+/** What a swap builds upon: the pins of these programs are there, and go on in the next generation that names them. */
+export interface Past {
+  readonly live: Manifest | undefined;
+  /** The newest first. */
+  readonly kept: readonly Manifest[];
+}
+
+export const NO_PAST: Past = { live: undefined, kept: [] };
+
+/**
+ * Generations that have run, the newest first. One that cannot be read, as one of a newer xdpgen, is none.
+ * @param live the generation that runs, which is not among them
+ */
+export function keptGenerations(kernel: Kernel, dir: string, live?: number): readonly Kept[] {
+  return listGenerations(dir)
+    .filter((generation) => generation !== live && !existsSync(newMark(dir, generation)))
+    .toSorted((a, b) => b - a)
+    .flatMap((generation) => readGeneration(kernel, dir, generation) ?? []);
+}
+
+function readGeneration(kernel: Kernel, dir: string, generation: number): Kept | undefined {
+  try {
+    using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
+    const programInfo = kernel.programInfo(dispatcher.number);
+    const identity = readManifest(kernel, programInfo);
+    return identity && { ...identity, programInfo };
+  } catch (error) {
+    // Another process may be removing it.
+    if (isErrno(error, "ENOENT") || (error instanceof XdpgenError && error.code === "object-invalid")) return undefined;
+    throw error;
+  }
+}
+
+export function pastOf(live: Identity | undefined, kept: readonly Kept[]): Past {
+  return { live: live?.manifest, kept: kept.map(({ manifest }) => manifest) };
+}
+
+/** Every program whose pins are there, the live ones first; one that several generations have comes several times. */
+export function programsOf({ live, kept }: Past): readonly ManifestProgram[] {
+  return [live, ...kept].flatMap((manifest) => manifest?.programs ?? []);
+}
+
+export function isSame(a: ProgramKey, b: ProgramKey): boolean {
+  return a.name === b.name && a.hash === b.hash;
+}
+
+/** The highest number of a generation that is there; 0 where none is. */
+export function highestOf(live: Identity | undefined, kept: readonly Identity[]): number {
+  return Math.max(0, ...[live, ...kept].map((identity) => identity?.generation ?? 0));
+}
+
+/** Whether a generation can run: it has its dispatcher, each extension its link, and each loaded program the map of its slot. */
+export function canRun(dir: string, { manifest, generation }: Identity): boolean {
+  return existsSync(dispatcherPin(dir, generation)) && unboundIn(dir, { manifest, generation }).length === 0;
+}
+
+/** Names of the programs that nothing binds to their slots any more. */
+export function unboundIn(dir: string, { manifest, generation }: Identity): readonly string[] {
+  const unbound = manifest.programs.filter(
+    ({ name, linkage }) => !isLinked(linkage) && !existsSync(slotPin(dir, generation, name)),
+  );
+  return unbound.map(({ name }) => name);
+}
+
+/**
+ * What is kept beside the generation that replaces `live`: that one, where it can run again, and those before it, the newest
+ * first. What came after it was rolled back, and goes for good.
+ */
+export function keptBeside(
+  chain: Chain,
+  dir: string,
+  live: Identity | undefined,
+  kept: readonly Identity[],
+): readonly Identity[] {
+  if (!live) return [];
+  const earlier = kept.filter(({ generation }) => generation < live.generation);
+  return [...(canRun(dir, live) ? [live] : []), ...earlier].slice(0, chain.history ?? DEFAULT_HISTORY);
+}
+
+/** What is kept where `live` runs on: those before it, the newest first, then those after it, the oldest first. */
+export function stillKept<T extends Identity>(chain: Chain, live: Identity, kept: readonly T[]): readonly T[] {
+  const earlier = kept.filter(({ generation }) => generation < live.generation);
+  const later = kept.filter(({ generation }) => generation > live.generation).toReversed();
+  return [...earlier, ...later].slice(0, chain.history ?? DEFAULT_HISTORY);
+}
+
+/** From now on the generation is one that has run. Harmless where it was said before. */
+export function markRun(dir: string, generation: number): void {
+  try {
+    rmdirSync(newMark(dir, generation));
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}

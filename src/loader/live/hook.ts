@@ -1,0 +1,179 @@
+/** The XDP hook of an interface: what sits on it, creating our link, taking it over from somebody else. */
+import type { Mode } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import { explain, refusal } from "./explain.ts";
+import { NOTHING_CHANGED } from "../machine/interface.ts";
+import { isErrno, KernelError, type Fd, type Kernel } from "../machine/kernel.ts";
+import { findXdpLink, readManifest } from "./live.ts";
+
+const MODES: readonly Mode[] = ["native", "generic"];
+
+/**
+ * @param after what an attempt before this one has left, in a clause
+ * @throws XdpgenError `interface-occupied`, naming the program
+ */
+export function requireFree(
+  kernel: Kernel,
+  device: string,
+  ifindex: number,
+  after: () => string = () => NOTHING_CHANGED,
+): void {
+  const hook = kernel.queryXdp(ifindex);
+  for (const mode of ["native", "generic", "offloaded"] as const) {
+    if (hook[mode] === 0) continue;
+    const program = `XDP program ${hook[mode]} (${programName(kernel, hook[mode])}) in ${mode} mode`;
+    const chain = chainOf(kernel, hook[mode]);
+    const whose =
+      chain === undefined
+        ? `which is not xdpgen's; ${after()}. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
+          "tool), or take over with --replace"
+        : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
+          `namespace, or they are in another bpffs; ${after()}. Take over with --replace`;
+    throw new XdpgenError("interface-occupied", `${device} already runs ${program}, ${whose}`);
+  }
+}
+
+/** The chain of a dispatcher of xdpgen; undefined for a program of somebody else. */
+function chainOf(kernel: Kernel, id: number): string | undefined {
+  try {
+    using program = kernel.programById(id);
+    return readManifest(kernel, kernel.programInfo(program.number))?.manifest.chain;
+  } catch {
+    return undefined;
+  }
+}
+
+function programName(kernel: Kernel, id: number): string {
+  try {
+    const program = kernel.programById(id);
+    try {
+      return kernel.programInfo(program.number).name || "without a name";
+    } finally {
+      program.close();
+    }
+  } catch {
+    return "its name cannot be read";
+  }
+}
+
+export interface Taken extends Disposable {
+  /** What was taken, a sentence each. */
+  readonly said: readonly string[];
+  /** Puts back what was taken, once; says in a clause what the interface has now. */
+  readonly restore: () => string;
+}
+
+/** One program that was on the hook. `link` says whether a link held it. */
+interface Removed {
+  readonly mode: Mode;
+  readonly program: Fd;
+  readonly what: string;
+  readonly link: boolean;
+}
+
+/**
+ * Removes somebody else's program. Between this and our own link the interface has none: the kernel has no call that turns
+ * one attachment into another. Nor does it tell whether our link will be taken: it answers that for a free hook only. So
+ * all that is removed is held until disposed, and can be put back.
+ *
+ * A netlink attachment comes back as it was. A link that was detached cannot: its program is attached again by netlink, so
+ * that packets meet what they met before.
+ *
+ * @throws XdpgenError that says what was put back
+ */
+export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken {
+  const hook = kernel.queryXdp(ifindex);
+  const removed: Removed[] = [];
+  const owned: Fd[] = [];
+  let state: string | undefined;
+  const restore = (): string => (state ??= putBack(kernel, device, ifindex, removed));
+  const dispose = (): void => owned.forEach((fd) => fd.close());
+  try {
+    for (const mode of MODES) {
+      const id = hook[mode];
+      if (id === 0) continue;
+      const what = `XDP program ${id} (${programName(kernel, id)})`;
+      const program = kernel.programById(id);
+      owned.push(program);
+      const link = detachLinkOf(kernel, ifindex, id);
+      if (!link) kernel.detachXdp(ifindex, mode, program.number);
+      removed.push({ mode, program, what, link });
+    }
+  } catch (error) {
+    const after = restore();
+    dispose();
+    throw explain(error, `take ${device} over`, device, after);
+  }
+  const said = removed.map(
+    ({ what }) => `took ${device} over from ${what}; for an instant the interface had no program`,
+  );
+  return { said, restore, [Symbol.dispose]: dispose };
+}
+
+const NETLINK_NAMES: Readonly<Record<Mode, string>> = { native: "xdpdrv", generic: "xdpgeneric" };
+
+/** Attaches again what was removed, and says in a clause what is not as before. */
+function putBack(kernel: Kernel, device: string, ifindex: number, removed: readonly Removed[]): string {
+  const changed = removed.flatMap(({ mode, program, what, link }) => {
+    try {
+      kernel.attachXdp(ifindex, program.number, mode);
+    } catch (error) {
+      return [`${what} was taken off ${device} and could not be put back (${(error as Error).message})`];
+    }
+    if (!link) return [];
+    return [
+      `${what} was taken off ${device} and put back in ${mode} mode, but not on its link, which is defunct now: ` +
+        `\`ip link set dev ${device} ${NETLINK_NAMES[mode]} off\` removes it`,
+    ];
+  });
+  return changed.join("; ") || NOTHING_CHANGED;
+}
+
+/** Whether a link held the program on the interface; then it is detached. */
+function detachLinkOf(kernel: Kernel, ifindex: number, programId: number): boolean {
+  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && info.programId === programId);
+  if (link) kernel.detachLink(link.number);
+  return link !== undefined;
+}
+
+/** Errnos that are about the interface or us, not about the driver's XDP. */
+const NOT_THE_MODE = ["EBUSY", "EEXIST", "EPERM", "ENODEV", "ENOMEM"];
+
+/**
+ * Puts a program on the interface. `auto` is native, and generic, said aloud, where the driver refuses.
+ *
+ * @param restore called when it fails: takes back what was done before, and says in a clause what that leaves
+ * @throws XdpgenError `interface-occupied`, `environment`
+ */
+export function createLink(
+  kernel: Kernel,
+  program: number,
+  device: string,
+  ifindex: number,
+  wanted: Mode | "auto",
+  report: (message: string) => void,
+  restore: () => string = () => NOTHING_CHANGED,
+): { readonly link: Fd; readonly mode: Mode } {
+  const first = wanted === "auto" ? "native" : wanted;
+  try {
+    return { link: kernel.linkXdp(program, ifindex, first), mode: first };
+  } catch (error) {
+    if (isErrno(error, "EBUSY", "EEXIST")) requireFree(kernel, device, ifindex, restore);
+    if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
+    if (wanted !== "auto") {
+      const next =
+        wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
+      throw new XdpgenError(
+        "environment",
+        `${device} refuses XDP in ${wanted} mode (${refusal(error)}); ${restore()}: ${next}`,
+        { cause: error },
+      );
+    }
+    const link = kernel.linkXdp(program, ifindex, "generic");
+    report(
+      `${device} refuses XDP in native mode (${refusal(error)}): attached in generic mode, which is slower; ` +
+        "`mode: native` in chain.yaml would have made this an error",
+    );
+    return { link, mode: "generic" };
+  }
+}

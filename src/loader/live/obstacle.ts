@@ -1,0 +1,48 @@
+/** What keeps a chain from an interface, whatever is to run there. A swap asks, and so does who only looks. */
+import type { Mode } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import { requireFree } from "./hook.ts";
+import { interfaceGone } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
+import type { Place } from "./store.ts";
+
+/** What a user asks for. */
+export interface Wanted {
+  readonly mode: Mode | "auto";
+  /** Allows what is not xdpgen's, or not here, to be taken away. */
+  readonly replace: boolean;
+}
+
+/**
+ * @param pinned the link that is pinned for the interface
+ * @throws XdpgenError `interface-occupied`, `interface-missing`, `environment` where the mode would change
+ */
+export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | undefined, wanted: Wanted): void {
+  const { device, ifindex, dir } = place;
+  const { mode, replace } = wanted;
+  if (pinned && !replace) requireOurs(pinned, dir, ifindex);
+  if (pinned?.place.kind === "nowhere" && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device);
+  if (pinned?.place.kind === "here") {
+    if (mode !== "auto" && mode !== pinned.place.mode) throw wrongMode(device, pinned.place.mode, mode);
+    return;
+  }
+  // What is on the interface may be a dispatcher that needs what this folder has.
+  if (!replace) requireFree(kernel, device, ifindex);
+}
+
+function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
+  if (pinned.place.kind === "here" && !pinned.identity) throw foreignOnLink(pinned, dir);
+  if (pinned.place.kind === "elsewhere") {
+    const what = movedAway(pinned, dir, ifindex);
+    throw new XdpgenError("interface-occupied", `${what}: --replace takes it off there and attaches here`);
+  }
+}
+
+function wrongMode(device: string, is: Mode, wanted: Mode): XdpgenError {
+  return new XdpgenError(
+    "environment",
+    `${device} runs its chain in ${is} mode, and the mode of a link cannot be changed: to change to ${wanted} mode, run ` +
+      "`xdpgen detach` and apply again; in between packets meet no program",
+  );
+}

@@ -1,0 +1,188 @@
+/**
+ * What a crash, a removed interface or a foreign hand left in an attachment's folder is cleared by the next command. The
+ * manifests of the live generation and of those that are kept say what belongs; everything else goes.
+ */
+import { isLinked } from "../../chain/chain.ts";
+import { isSame, type Kept, keptGenerations, markRun } from "./history.ts";
+import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
+import { lockIfFree } from "../machine/lock.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Place } from "./store.ts";
+import { inside, networkNamespaces } from "../machine/namespaces.ts";
+import { requireWay, type Wanted } from "./obstacle.ts";
+import {
+  type AttachmentName,
+  generationDir,
+  linkPin,
+  listAttachments,
+  listGenerations,
+  listPrograms,
+  programDir,
+  programPin,
+  removeTree,
+  unpin,
+} from "./store.ts";
+import { removedPins } from "./trouble.ts";
+
+/** Removes every generation but these, and every program and pin that none of them names. */
+export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
+  const numbers = new Set(stay.map(({ generation }) => generation));
+  for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
+  const programs = stay.flatMap(({ manifest }) => manifest.programs);
+  for (const key of listPrograms(dir)) {
+    const uses = programs.filter((p) => isSame(p, key));
+    if (uses.length === 0) removeTree(programDir(dir, key));
+    else if (uses.every(({ linkage }) => isLinked(linkage))) unpin(programPin(dir, key));
+  }
+}
+
+/** Everything of an attachment but its folder, which holds the lock. The link goes first: no packet is to meet the rest. */
+export function clearAll(dir: string): void {
+  unpin(linkPin(dir));
+  clearLeftovers(dir, []);
+  removeTree(`${dir}/programs`);
+}
+
+/** What a swap finds and builds upon. */
+export interface Predecessor extends Disposable {
+  /** Undefined where nothing is attached. Only a link that is on the interface can be updated; any other makes room. */
+  readonly pinned: PinnedLink | undefined;
+  /** The chain that the pins belong to: the next generation takes over its unchanged programs and its maps. */
+  readonly identity: Identity | undefined;
+  /** Id of that chain's dispatcher. */
+  readonly dispatcher: number | undefined;
+  /** The newest first. */
+  readonly kept: readonly Kept[];
+}
+
+/**
+ * Reads what is attached, under the lock. Clears what a crash has left, which nothing uses; whatever is attached stays, and
+ * so do its pins, until the next generation is there.
+ *
+ * @throws XdpgenError as `requireWay`; what is to be replaced is not taken away here
+ */
+export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (message: string) => void): Predecessor {
+  const { dir, ifindex } = place;
+  const pinned = readPinned(kernel, dir, ifindex);
+  try {
+    requireWay(kernel, place, pinned, wanted);
+    if (pinned?.place.kind === "nowhere") {
+      report(
+        "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
+      );
+    }
+    const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
+    if (pinned?.identity) markRun(dir, pinned.identity.generation);
+    clearLeftovers(dir, identity ? [identity, ...kept] : []);
+    if (pinned && !pinned.pinned) {
+      kernel.pin(pinned.link.number, linkPin(dir));
+      report("the link had lost its pin: pinned it again");
+    }
+    return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
+  } catch (error) {
+    pinned?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** What the pins of an attachment belong to. */
+export interface Inheritance {
+  /**
+   * What runs; or what ran before somebody put a program of their own on the link, or took the link away: the newest of those
+   * that have run.
+   */
+  readonly identity: Identity | undefined;
+  /** Its dispatcher. */
+  readonly dispatcher: ProgramInfo | undefined;
+  /** What is kept beside it, the newest first. */
+  readonly kept: readonly Kept[];
+}
+
+/** A dispatcher of xdpgen, whether packets meet it or not. */
+export interface Dispatcher {
+  readonly identity: Identity;
+  readonly programInfo: ProgramInfo;
+}
+
+/** What ran before somebody put a program of their own on the link, or took the link away. */
+export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
+  const [last] = keptGenerations(kernel, dir);
+  return last && { identity: last, programInfo: last.programInfo };
+}
+
+export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
+  const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
+  if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
+  return { identity: kept[0], dispatcher: kept[0]?.programInfo, kept: kept.slice(1) };
+}
+
+/** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
+export function isWhole(dir: string, identity: Identity): boolean {
+  return removedPins(dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
+}
+
+/**
+ * Whether anything in `dir` is in a packet's way: its link, or a dispatcher of it on a link that has no pin. One that other
+ * attachments share is pinned with them too. A first apply that was killed leaves none of this.
+ */
+function isAlive({ kernel, root }: Machine, dir: string): boolean {
+  using link = openLink(kernel, dir);
+  if (link && kernel.linkInfo(link.number).ifindex !== 0) return true;
+  const dispatchers = pinnedDispatchers(kernel, dir);
+  if (dispatchers.size === 0) return false;
+  const links = new Set(listAttachments(root).flatMap((other) => pinnedLink(kernel, other.dir) ?? []));
+  using unpinned = findXdpLink(kernel, ({ id, programId }) => dispatchers.has(programId) && !links.has(id));
+  return unpinned !== undefined;
+}
+
+/** Its id. */
+function pinnedLink(kernel: Kernel, dir: string): number | undefined {
+  using link = openLink(kernel, dir);
+  return link && kernel.linkInfo(link.number).id;
+}
+
+/**
+ * Clears the attachments whose interface no longer exists, in this network namespace or with its whole namespace. What
+ * is in a packet's way stays, and so does one that another process holds, or whose interface may exist where we cannot look.
+ * Returns how many were cleared in this network namespace.
+ */
+export function sweep(machine: Machine, report: (message: string) => void): number {
+  const { root, netns } = machine;
+  let cleared = 0;
+  for (const name of listAttachments(root)) {
+    if (isHere(machine, name) || isAlive(machine, name.dir) || mayExist(machine, name)) continue;
+    if (!sweepOne(machine, name.dir)) continue;
+    if (name.netns === netns) cleared++;
+    report(`cleared an attachment whose interface (index ${name.ifindex}) no longer exists`);
+  }
+  return cleared;
+}
+
+/** Whether the interface of an attachment exists in this network namespace. */
+const isHere = ({ kernel, netns }: Machine, name: AttachmentName): boolean =>
+  name.netns === netns && kernel.interfaceName(name.ifindex) !== undefined;
+
+/** Whether it exists in another one; yes, where that cannot be told. */
+function mayExist({ kernel, netns, namespaces = networkNamespaces }: Machine, name: AttachmentName): boolean {
+  if (name.netns === netns) return false;
+  const exists = (): boolean => kernel.interfaceName(name.ifindex) !== undefined;
+  const { byInode, complete } = namespaces();
+  const namespace = byInode.get(name.netns);
+  return namespace ? (inside(kernel, namespace, exists) ?? true) : !complete;
+}
+
+function sweepOne(machine: Machine, dir: string): boolean {
+  using lock = lockIfFree(machine.kernel, dir);
+  // Whoever held the lock meanwhile may have made the link that was not there before.
+  if (!lock || isAlive(machine, dir)) return false;
+  try {
+    clearAll(dir);
+    removeTree(dir);
+    return true;
+  } catch (error) {
+    // Another process may be clearing it too.
+    if (isErrno(error, "ENOENT", "ENOTEMPTY")) return false;
+    throw error;
+  }
+}

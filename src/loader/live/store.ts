@@ -1,0 +1,169 @@
+/**
+ * The layout of one attachment's pins, and a journal that takes back what a failed swap has pinned.
+ *
+ *     <root>/<netns inode>-<ifindex>/
+ *       link                                 the XDP link
+ *       gen-<n>/dispatcher                   the dispatcher program
+ *       gen-<n>/slot-<name>                  the link of one freplace slot, or the map of one tail slot
+ *       gen-<n>/new/                         there until the generation is live, and empty
+ *       programs/<name>-<hash>/program       the extension program (freplace)
+ *       programs/<name>-<hash>/maps/<map>    the program's maps
+ *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
+ *
+ * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
+ */
+import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
+
+/** The folder of one interface's attachment. */
+export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
+  `${at.root}/${at.netns}-${ifindex}`;
+
+/** An interface of this network namespace, and the folder of its attachment. */
+export interface Place {
+  readonly device: string;
+  readonly ifindex: number;
+  readonly dir: string;
+}
+
+/** An attachment's folder by its name, `4026531840-3`. */
+export interface AttachmentName {
+  readonly dir: string;
+  readonly netns: number;
+  readonly ifindex: number;
+}
+
+export function listAttachments(root: string): readonly AttachmentName[] {
+  return list(root).flatMap((name) => {
+    const match = /^(\d+)-(\d+)$/.exec(name);
+    return match ? [{ dir: `${root}/${name}`, netns: Number(match[1]), ifindex: Number(match[2]) }] : [];
+  });
+}
+
+export const linkPin = (dir: string): string => `${dir}/link`;
+export const generationDir = (dir: string, generation: number): string => `${dir}/gen-${generation}`;
+export const dispatcherPin = (dir: string, generation: number): string =>
+  `${generationDir(dir, generation)}/dispatcher`;
+/** A folder: bpffs holds no files of ours. */
+export const newMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/new`;
+export const slotPin = (dir: string, generation: number, program: string): string =>
+  `${generationDir(dir, generation)}/slot-${program}`;
+
+/** A program is known by its name and the hash of its object, function and globals. */
+export interface ProgramKey {
+  readonly name: string;
+  readonly hash: string;
+}
+export const programDir = (dir: string, key: ProgramKey): string => `${dir}/programs/${key.name}-${key.hash}`;
+export const programPin = (dir: string, key: ProgramKey): string => `${programDir(dir, key)}/program`;
+export const MAP_FOLDERS = ["maps", "shared"] as const;
+export const mapsDir = (dir: string, key: ProgramKey, folder: (typeof MAP_FOLDERS)[number]): string =>
+  `${programDir(dir, key)}/${folder}`;
+export const mapPin = (
+  dir: string,
+  key: ProgramKey,
+  map: { readonly name: string; readonly shared: boolean },
+): string => `${mapsDir(dir, key, map.shared ? "shared" : "maps")}/${pinName(map.name)}`;
+
+/** `.rodata.str1.1` -> `section-rodata-str1-1`; a C name is left alone. */
+export function pinName(map: string): string {
+  return map.replace(/^\./, "section-").replaceAll(".", "-");
+}
+
+/** Names in a folder; none where there is no such folder. */
+export function list(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+export function listGenerations(dir: string): readonly number[] {
+  return list(dir)
+    .flatMap((name) => /^gen-(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number);
+}
+
+export function listPrograms(dir: string): readonly ProgramKey[] {
+  return list(`${dir}/programs`).flatMap((entry) => {
+    const match = /^(.+)-([0-9a-f]{16})$/.exec(entry);
+    return match ? [{ name: match[1]!, hash: match[2]! }] : [];
+  });
+}
+
+/** Removes a pin; harmless where there is none. */
+export function unpin(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** Removes a folder and every pin in it; harmless where there is none. */
+export function removeTree(path: string): void {
+  let entries;
+  try {
+    entries = readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw error;
+  }
+  for (const entry of entries) {
+    if (entry.isDirectory()) removeTree(`${path}/${entry.name}`);
+    else unpin(`${path}/${entry.name}`);
+  }
+  rmdirSync(path);
+}
+
+/** For an error that is on its way: what cannot be removed is cleared by the next command. */
+export function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // Not empty: an attachment is there.
+  }
+}
+
+/** Pins and folders made or removed so far. `undo` takes that back, the last step first. */
+export interface Journal {
+  makeDir(path: string): void;
+  pin(fd: number, path: string): void;
+  /** Removes the pin of what `fd` is too; `fd` must be open until the swap is done. */
+  unpin(fd: number, path: string): void;
+  /** Goes on when a step fails; returns what each that failed had to say. */
+  undo(): readonly string[];
+}
+
+export function openJournal(kernel: Kernel): Journal {
+  const undo: (() => void)[] = [];
+  return {
+    makeDir(path) {
+      const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+      if (first !== undefined) undo.push(() => removeTree(first));
+    },
+    pin(fd, path) {
+      kernel.pin(fd, path);
+      undo.push(() => unpin(path));
+    },
+    unpin(fd, path) {
+      unpin(path);
+      undo.push(() => kernel.pin(fd, path));
+    },
+    undo() {
+      return undo
+        .splice(0)
+        .toReversed()
+        .flatMap((step) => {
+          try {
+            step();
+            return [];
+          } catch (error) {
+            return [(error as Error).message];
+          }
+        });
+    },
+  };
+}

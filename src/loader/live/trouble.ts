@@ -1,0 +1,78 @@
+/** What is not as xdpgen left it: pins that somebody removed, programs of somebody else. */
+import { existsSync } from "node:fs";
+import { isLinked } from "../../chain/chain.ts";
+import { COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
+import { publicPath, reachablePath } from "../machine/bpffs.ts";
+import { declaredPins } from "./declared-maps.ts";
+import type { Kernel, MapInfo, ProgramInfo } from "../machine/kernel.ts";
+import type { Identity } from "./live.ts";
+import { dispatcherPin, linkPin, programPin, slotPin } from "./store.ts";
+
+export type Trouble =
+  /** A slot's pin was removed, and its link or its map of one program went with it: packets run past the program. */
+  | { readonly kind: "unbound"; readonly program: string }
+  /** A pin was removed. What runs does not need it; of a link, the chain ends when the last process that holds it does. */
+  | { readonly kind: "pin-removed"; readonly what: PinnedThing; readonly pin: string }
+  /** A map has no pin: a swap that loads its program anew would start it empty. */
+  | { readonly kind: "map-unpinned"; readonly name: string; readonly id: number }
+  /** Somebody put a program of their own on xdpgen's link. */
+  | { readonly kind: "foreign-program"; readonly id: number; readonly name: string }
+  /** The chain runs, and no attachment in this bpffs is its own. */
+  | { readonly kind: "pins-out-of-reach" };
+
+/** `map`: at the path that the chain declares. */
+type PinnedThing = "link" | "dispatcher" | "program" | "map";
+
+/** Pins that belong to a live generation and are not there. */
+export function removedPins(dir: string, identity: Identity): readonly Trouble[] {
+  const { manifest, generation } = identity;
+  const removed = (what: PinnedThing, pin: string): readonly Trouble[] =>
+    existsSync(pin) ? [] : [{ kind: "pin-removed", what, pin: publicPath(pin) }];
+  return [
+    ...removed("link", linkPin(dir)),
+    ...removed("dispatcher", dispatcherPin(dir, generation)),
+    ...manifest.programs
+      .filter(({ linkage }) => !isLinked(linkage))
+      .flatMap((program): readonly Trouble[] => [
+        ...(existsSync(slotPin(dir, generation, program.name))
+          ? []
+          : [{ kind: "unbound", program: program.name } as const]),
+        ...(program.linkage === "freplace" ? removed("program", programPin(dir, program)) : []),
+      ]),
+    ...declaredPins(manifest).flatMap((pin) => removed("map", reachablePath(pin))),
+  ];
+}
+
+/** A flag of all maps that are part of the code: read-only data, the manifest, kconfig. */
+const BPF_F_RDONLY_PROG = 0x80;
+const BPF_MAP_TYPE_PROG_ARRAY = 3;
+/** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
+const NAME_LENGTH = 15;
+
+/**
+ * Maps that live programs write and that have no pin.
+ * @param manifest of the dispatcher
+ * @param programs the dispatcher and its extensions
+ * @param pinned ids
+ */
+export function unpinnedMaps(
+  kernel: Kernel,
+  manifest: Manifest,
+  programs: readonly ProgramInfo[],
+  pinned: ReadonlySet<number>,
+): readonly Trouble[] {
+  const arrays = new Set(
+    manifest.programs
+      .filter(({ linkage }) => linkage === "tail")
+      .map(({ name }) => programArray(name).slice(0, NAME_LENGTH)),
+  );
+  // The counters, and the map of a slot of linkage `tail`, are the dispatcher's own.
+  const isOwn = ({ name, type }: MapInfo): boolean =>
+    name === COUNTERS_MAP || (type === BPF_MAP_TYPE_PROG_ARRAY && arrays.has(name));
+  const ids = new Set(programs.flatMap(({ mapIds }) => mapIds).filter((id) => !pinned.has(id)));
+  return [...ids].flatMap((id): readonly Trouble[] => {
+    using map = kernel.mapById(id);
+    const info = kernel.mapInfo(map.number);
+    return info.flags & BPF_F_RDONLY_PROG || isOwn(info) ? [] : [{ kind: "map-unpinned", name: info.name, id }];
+  });
+}

@@ -1,0 +1,203 @@
+/**
+ * Which maps the next generation takes over, so that their contents outlive the swap.
+ *
+ * An unchanged program (same hash) takes all of its maps, and so does one that comes back while a kept generation has it. A
+ * program whose object changed takes a map of the same name when the definition is the same; its data sections start anew,
+ * because its variables may have moved. Read-only data is part of the code and never taken. A map that objects want pinned by
+ * name is one map for all programs of the chain that use the name, whatever their linkage, and for no one else. Where a chain
+ * says that maps are one, or where one is pinned, that goes before: the map at the user's path, then what the programs have.
+ */
+import { existsSync } from "node:fs";
+import type { Manifest } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { type DeclaredMap, declaredMap, openUserPin, withoutPins } from "../live/declared-maps.ts";
+import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
+import { isErrno, type Fd, type Kernel, type MapDefinition, type ObjectMap } from "../machine/kernel.ts";
+import { list, MAP_FOLDERS, mapPin, mapsDir, type ProgramKey } from "../live/store.ts";
+
+const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
+const BPF_MAP_TYPE_DEVMAP = 14;
+const BPF_MAP_TYPE_DEVMAP_HASH = 25;
+const BPF_F_RDONLY_PROG = 0x80;
+
+export const isReadOnlyData = (map: string): boolean => map === ".rodata" || map.startsWith(".rodata.");
+const isSection = (map: string): boolean => map.startsWith(".");
+
+/** Where a map's contents come from: nowhere, a predecessor, or the same program before the swap, which has pinned it. */
+export type MapFate = "new" | "kept" | "unchanged";
+
+/** A program's map, by the name that it has in the program's own object. */
+export interface BoundMap {
+  readonly name: string;
+  readonly shared: boolean;
+  /** Where the chain says something of it. */
+  readonly declared?: DeclaredMap;
+  readonly map: ObjectMap;
+  readonly fate: MapFate;
+}
+
+export interface MapBinder {
+  /**
+   * Lets `map` take over a predecessor where there is one. Before its object is loaded.
+   * @param filled whether libbpf fills it with programs of the object when it loads it. Packets that are still in the old
+   *   dispatcher would meet them, so it is taken over from the same program only
+   */
+  bind(program: ProgramKey, name: string, map: ObjectMap, filled?: boolean): BoundMap;
+  /** Tells of maps that are loaded now, so that later programs of this generation can share them. */
+  loaded(maps: readonly BoundMap[]): void;
+}
+
+/**
+ * @param past what runs and what is kept, if anything
+ * @param next what is being built
+ * @throws XdpgenError `object-unsupported` where programs that come back had two maps for what is to be one
+ */
+export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifest): MapBinder {
+  const shared = new Map<string, BoundMap>();
+  const declared = new Map<string, BoundMap>();
+  const live = past.live?.programs ?? [];
+  const before = programsOf(past);
+  requireOneOfEach(kernel, dir, before, next);
+
+  const take = (from: ProgramKey, bound: BoundMap, check: boolean): boolean => {
+    using pinned = openIfPinned(kernel, mapPin(dir, from, bound));
+    if (!pinned || (check && !sameDefinition(bound.map, kernel.mapInfo(pinned.number)))) return false;
+    bound.map.reuse(pinned.number);
+    return true;
+  };
+
+  const bindShared = (program: ProgramKey, bound: BoundMap): BoundMap => {
+    const { name, map } = bound;
+    const sibling = shared.get(name);
+    if (sibling && sibling.map !== map) {
+      if (!sameDefinition(map, kernel.mapInfo(sibling.map.fd()))) throw definedDifferently(program.name, name);
+      map.reuse(sibling.map.fd());
+      return { ...bound, fate: "kept" };
+    }
+    const previous = live.find((p) => p.name === program.name);
+    const candidates = previous ? [previous, ...before.filter((p) => p !== previous)] : before;
+    if (candidates.some((p) => take(p, bound, true))) return { ...bound, fate: "kept" };
+    const other = before.find((p) => stays(p, next) && existsSync(mapPin(dir, p, bound)));
+    if (other) throw definedDifferently(program.name, name);
+    return bound;
+  };
+
+  const bindDeclared = (program: ProgramKey, bound: BoundMap, one: DeclaredMap): BoundMap => {
+    const { map } = bound;
+    const isThere = before.some((p) => isSame(p, program)) && existsSync(mapPin(dir, program, bound));
+    const fate = isThere ? "unchanged" : "kept";
+    const sibling = declared.get(keyOf(one));
+    if (sibling) {
+      if (sibling.map !== map) map.reuse(sibling.map.fd());
+      return { ...bound, declared: one, fate: sibling.fate === "new" ? "new" : fate };
+    }
+    // First those that run on, since their map cannot be changed any more.
+    const candidates = [
+      ...before.filter((p) => one.members.some((member) => isSame(p, member))),
+      ...one.members.flatMap((member) => live.find((p) => p.name === member.name) ?? []),
+    ];
+    using pinned = openUserPin(kernel, one, map, sameDefinition);
+    if (pinned) map.reuse(pinned.number);
+    const taken =
+      pinned !== undefined ||
+      candidates.some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
+    return { ...bound, declared: one, fate: taken ? fate : "new" };
+  };
+
+  return {
+    bind(program, name, map, filled = false) {
+      const bound: BoundMap = { name, map, shared: map.pinnedByName, fate: "new" };
+      const previous = live.find((p) => p.name === program.name);
+      if (isReadOnlyData(name)) return bound;
+      const one = declaredMap(next, program.name, name);
+      if (one) return bindDeclared(program, bound, one);
+      const unchanged = before.some((p) => isSame(p, program));
+      if (unchanged && take(program, bound, false)) return { ...bound, fate: "unchanged" };
+      if (bound.shared) return bindShared(program, bound);
+      if (!previous || isSection(name) || filled) return bound;
+      return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
+    },
+    loaded(maps) {
+      for (const bound of maps) {
+        if (bound.shared) shared.set(bound.name, bound);
+        if (bound.declared) declared.set(keyOf(bound.declared), bound);
+      }
+    },
+  };
+}
+
+const keyOf = ({ program, name }: DeclaredMap): string => `${program}/${name}`;
+
+/** For what is loaded aside: programs have one map where the chain says so, and none that is there already. */
+export function freshMaps(kernel: Kernel, next: Manifest): MapBinder {
+  return mapBinder(kernel, "", NO_PAST, withoutPins(next));
+}
+
+/** Whether a program that is there goes on, unchanged and with the maps that it has. */
+function stays(program: ProgramKey, next: Manifest): boolean {
+  return next.programs.some((p) => isSame(p, program));
+}
+
+/** Programs of different generations may each have a map of their own where a chain of both has one. */
+function requireOneOfEach(kernel: Kernel, dir: string, before: readonly ProgramKey[], next: Manifest): void {
+  const found = new Map<string, number>();
+  for (const program of next.programs.filter((p) => before.some((q) => isSame(p, q)))) {
+    const folder = mapsDir(dir, program, "shared");
+    for (const name of list(folder)) {
+      using map = openIfPinned(kernel, `${folder}/${name}`);
+      if (!map) continue;
+      const { id } = kernel.mapInfo(map.number);
+      if ((found.get(name) ?? id) !== id) throw definedDifferently(program.name, name);
+      found.set(name, id);
+    }
+  }
+}
+
+/** The maps that are pinned for a program, as pinned. */
+export function pinnedMaps(
+  kernel: Kernel,
+  dir: string,
+  program: ProgramKey,
+): readonly { readonly name: string; readonly id: number }[] {
+  return MAP_FOLDERS.flatMap((folder) => {
+    const path = mapsDir(dir, program, folder);
+    return list(path).map((name) => {
+      using map = kernel.openPin(`${path}/${name}`);
+      return { name, id: kernel.mapInfo(map.number).id };
+    });
+  });
+}
+
+function definedDifferently(program: string, map: string): XdpgenError {
+  return new XdpgenError(
+    "object-unsupported",
+    `${program}: map ${map} is pinned by name, and another program of the chain defines it differently: compile both ` +
+      "against one definition, or rename one",
+  );
+}
+
+/** Nothing to close where there is no pin. */
+function openIfPinned(kernel: Kernel, path: string): Fd | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return kernel.openPin(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Whether a map of the kernel is what an object's definition would make. */
+export function sameDefinition(wanted: MapDefinition, have: MapDefinition): boolean {
+  // libbpf gives a perf event array without a size one entry for each CPU; the kernel adds a flag to device maps.
+  const perCpu = wanted.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && wanted.maxEntries === 0;
+  const isDevmap = wanted.type === BPF_MAP_TYPE_DEVMAP || wanted.type === BPF_MAP_TYPE_DEVMAP_HASH;
+  const flags = isDevmap ? have.flags & ~BPF_F_RDONLY_PROG : have.flags;
+  return (
+    wanted.type === have.type &&
+    wanted.keySize === have.keySize &&
+    wanted.valueSize === have.valueSize &&
+    (perCpu || wanted.maxEntries === have.maxEntries) &&
+    wanted.flags === flags
+  );
+}

@@ -1,0 +1,46 @@
+/** Interfaces of this process's network namespace, by name. */
+import { readFileSync, statSync } from "node:fs";
+import { nearest } from "../../nearest.ts";
+import { XdpgenError } from "../../errors.ts";
+import type { Kernel } from "./kernel.ts";
+
+/** That of the calling thread: threads may differ. */
+export const OWN_NAMESPACE = "/proc/thread-self/ns/net";
+
+/** Inode of the network namespace; together with an ifindex it names an interface on this machine. */
+export function networkNamespace(): number {
+  return statSync(OWN_NAMESPACE).ino;
+}
+
+/** /proc/net/dev and not /sys/class/net: sysfs shows the namespace of whoever mounted it. */
+export function interfaceNames(): readonly string[] {
+  return readFileSync("/proc/self/net/dev", "utf8")
+    .split("\n")
+    .slice(2)
+    .map((line) => line.slice(0, line.indexOf(":")).trim())
+    .filter((name) => name !== "");
+}
+
+/**
+ * The interface's index.
+ * @throws XdpgenError `interface-missing` with the nearest right name
+ */
+export function requireInterface(kernel: Kernel, device: string): number {
+  const index = kernel.interfaceIndex(device);
+  if (index !== 0) return index;
+  const names = interfaceNames();
+  const hint = nearest(device, names);
+  throw new XdpgenError(
+    "interface-missing",
+    `there is no interface ${device} in this network namespace, which has ${names.join(", ")}` +
+      (hint ? `; did you mean ${hint}?` : ""),
+  );
+}
+
+/** What a failure before the swap has done. */
+export const NOTHING_CHANGED = "nothing was changed";
+
+/** An interface that was there when the command began. */
+export function interfaceGone(device: string, cause?: unknown, after: string = NOTHING_CHANGED): XdpgenError {
+  return new XdpgenError("interface-missing", `interface ${device} went away; ${after}`, { cause });
+}

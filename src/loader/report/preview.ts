@@ -1,0 +1,296 @@
+/**
+ * What `attach` would do, found by looking: reads the interface, its attachment and its maps, and changes nothing, makes no
+ * folder and takes no lock. A swap that happens meanwhile is noticed by what it takes away, and the reading begins anew.
+ */
+import type { Chain, Mode } from "../../chain/chain.ts";
+import type { DispatcherImage } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { folderOf } from "../live/adopt.ts";
+import { difference, type Difference, isNone, type MapForecast } from "../swap/difference.ts";
+import { explain } from "../live/explain.ts";
+import { type Images, imagesOf, imageThat } from "../load/fit.ts";
+import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { heldBy } from "../swap/generation.ts";
+import { type Candidate, type Course, courseOf, groupsOf } from "../swap/groups.ts";
+import { type Identity, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
+import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
+import { type Machine, readableMachine } from "../machine/machine.ts";
+import { forecastMaps, lostMaps } from "./map-forecast.ts";
+import { pinnedMaps } from "../load/maps.ts";
+import type { Place } from "../live/store.ts";
+import { requireWay, type Wanted } from "../live/obstacle.ts";
+import { type Owned, owned } from "../load/owned.ts";
+import { replacedPrograms } from "../swap/replacement.ts";
+import { inheritance, isWhole } from "../live/recovery.ts";
+import { runsOnlyOn } from "../live/sharing.ts";
+import { resolveChain } from "../load/source.ts";
+import { placesOf, type SwapOptions, type SwapResult } from "../swap/swap.ts";
+
+/** An XDP program on the interface that is not the dispatcher of its attachment. */
+export interface Occupant {
+  readonly id: number;
+  readonly name: string;
+  readonly mode: Mode | "offloaded";
+  /** It is a dispatcher of xdpgen whose pins are out of reach. */
+  readonly chain?: string;
+}
+
+/** What is on an interface. */
+export interface Present {
+  /**
+   * Where the link is that xdpgen has pinned for it. `defunct`: the interface was removed, or somebody detached the link or
+   * removed its pin.
+   * `moved`: on an interface that once had this index and went to another network namespace.
+   */
+  readonly link: "none" | "here" | "defunct" | "moved";
+  /** The chain that the pins belong to. */
+  readonly chain?: string;
+  readonly generation?: number;
+  /** Where the link is here. */
+  readonly mode?: Mode;
+  readonly occupants: readonly Occupant[];
+}
+
+/** A kept generation that the swap lets go, and the maps that go with it. */
+export interface Forgotten {
+  readonly generation: number;
+  readonly chain: string;
+  readonly maps: readonly MapForecast[];
+}
+
+/** What `attach` would do on one interface. */
+export interface Preview {
+  readonly interface: string;
+  readonly present: Present;
+  /** The answer of `attach` if nothing changes until then. */
+  readonly outcome: SwapResult["outcome"];
+  /** Why `attach` would refuse, in a sentence. */
+  readonly obstacle?: string;
+  /** The chain that would run. */
+  readonly chain: string;
+  /** That would be live then. */
+  readonly generation: number;
+  /** `auto`: nothing is attached, and the driver has not been asked. */
+  readonly mode: Mode | "auto";
+  /** The link of a slot or another pin of the live generation was removed: all would be made again. */
+  readonly repair: boolean;
+  /** Other interfaces of the same call that would run the same dispatcher, with the same maps. */
+  readonly sharedWith?: readonly string[];
+  readonly difference: Difference;
+  /** The newest first. */
+  readonly forgotten: readonly Forgotten[];
+}
+
+export interface PreviewOptions extends Pick<SwapOptions, "mode" | "linkage" | "replace"> {
+  /** Where to look; default this machine. Tests give their own. */
+  readonly machine?: Machine;
+}
+
+/** A swap takes pins away once; this many in one reading are not met by chance. */
+const READINGS = 5;
+
+/**
+ * What `attach` with the same arguments would do. Changes nothing.
+ *
+ * @throws XdpgenError `environment` without privilege, `interface-missing`, `conflict` where others do not stop swapping, and
+ *   what `synthesise` and `resolveChain` throw. What is in the way of `attach` is no error: see `obstacle`.
+ */
+export async function preview(chain: Chain, device: string, options: PreviewOptions = {}): Promise<Preview> {
+  const [only] = await previewAll(chain, [device], options);
+  return only!;
+}
+
+/** What `attachAll` would do: one for each interface. Otherwise as `preview`. Where one has an obstacle, none is changed. */
+export async function previewAll(
+  chain: Chain,
+  devices: readonly string[],
+  options: PreviewOptions = {},
+): Promise<readonly Preview[]> {
+  const what = `compare chain ${chain.name} with what runs on ${devices.join(", ")}`;
+  const machine = options.machine ?? readableMachine(what);
+  const { kernel } = machine;
+  const places = placesOf(machine, devices);
+  const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
+  using loaded = openLoaded(kernel, await resolveChain(declared));
+  const images = imagesOf(kernel, loaded.chain);
+  const all = { mode: declared.mode, replace: options.replace === true, loaded };
+  for (let reading = 1; ; reading++) {
+    try {
+      const found = places.map((place) => ({ ...place, dir: folderOf(machine, place.ifindex).dir }));
+      return lookAll(machine, images, { ...all, places: found });
+    } catch (error) {
+      if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
+      if (reading === READINGS) throw alwaysChanging(what, error);
+    }
+  }
+}
+
+interface Target extends Wanted {
+  readonly places: readonly Place[];
+  readonly loaded: LoadedPrograms;
+}
+
+/** One interface, as it is. */
+interface Found extends Candidate, Place {
+  readonly pinned: PinnedLink | undefined;
+  readonly identity: Identity | undefined;
+  readonly kept: readonly Kept[];
+  readonly present: Present;
+  readonly image: DispatcherImage;
+  readonly replaced: ReturnType<typeof replacedPrograms> | undefined;
+  readonly repair: boolean;
+}
+
+function lookAll(machine: Machine, images: Images, target: Target): readonly Preview[] {
+  using resources = owned();
+  const { places } = target;
+  const found = places.map((place) => look(machine, images, place, target, resources));
+  const groups = groupsOf(found, images.preferred.manifest.chain);
+  const previews = groups.flatMap((group) => foresee(machine.kernel, group, target));
+  return places.map(({ device }) => previews.find((one) => one.interface === device)!);
+}
+
+function look(machine: Machine, images: Images, place: Place, target: Target, resources: Owned): Found {
+  const { kernel } = machine;
+  const { device, dir, ifindex } = place;
+  const pinned = readPinned(kernel, dir, ifindex);
+  if (pinned) resources.own(pinned);
+  const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
+  const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
+  const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
+  const present = presentOf(kernel, ifindex, pinned, identity);
+  const repair = identity !== undefined && !isWhole(dir, identity);
+  const here = present.mode !== undefined && pinned?.identity !== undefined;
+  const runs = here && same !== undefined && !repair;
+  return {
+    ...place,
+    pinned,
+    identity,
+    kept,
+    present,
+    image: same ?? images.preferred,
+    replaced,
+    repair,
+    held: identity && (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, dispatcher!.id) : device),
+    chain: here ? pinned.identity.manifest.chain : undefined,
+    generation: identity?.generation ?? 0,
+    highest: highestOf(identity, kept),
+    inherits: identity !== undefined,
+    settled: runs && replaced?.size === 0,
+    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, pinned.programInfo.id),
+  };
+}
+
+/** What becomes of the interfaces of a group. */
+function foresee(kernel: Kernel, group: readonly Found[], target: Target): readonly Preview[] {
+  const course = courseOf(group);
+  return group.map((found): Preview => {
+    const { device, dir, identity, kept, present, settled, pinned, replaced } = found;
+    const first = settled || course?.kind === "replace" ? found : course!.first;
+    const { image } = first;
+    const bound = forecastMaps(kernel, first.dir, pastOf(first.identity, first.kept), image);
+    const { chain } = target.loaded;
+    const runsOn = settled || course?.kind === "replace";
+    const stay = runsOn ? stillKept(chain, identity!, kept) : keptBeside(chain, dir, identity, kept);
+    const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
+    const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
+    const gone = kept.filter((generation) => !stay.includes(generation));
+    const obstacle = obstacleOf(kernel, found, pinned, target);
+    const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
+    const outcome = present.mode ? (course?.kind === "replace" ? "replaced" : "swapped") : "created";
+    return {
+      interface: device,
+      present,
+      outcome: settled ? "unchanged" : outcome,
+      ...(obstacle !== undefined && { obstacle }),
+      chain: image.manifest.chain,
+      generation: settled || !course || course.kind === "replace" ? found.generation : course.generation,
+      mode: present.mode ?? target.mode,
+      repair: found.repair,
+      ...(others.length > 0 && { sharedWith: others.map((other) => other.device) }),
+      difference: difference(identity?.manifest, image.manifest, maps, replaced),
+      forgotten: forget(kernel, dir, gone, maps, held),
+    };
+  });
+}
+
+function mapsOf(kernel: Kernel, dir: string, generations: readonly Identity[]): ReturnType<typeof pinnedMaps> {
+  return generations.flatMap(({ manifest }) => manifest.programs.flatMap((p) => pinnedMaps(kernel, dir, p)));
+}
+
+/** @param told the maps that are spoken of already */
+function forget(
+  kernel: Kernel,
+  dir: string,
+  generations: readonly Kept[],
+  told: readonly MapForecast[],
+  held: ReadonlySet<number>,
+): readonly Forgotten[] {
+  const known = new Set([...held, ...told.map(({ id }) => id)]);
+  return generations.map(({ generation, manifest }) => {
+    const maps = manifest.programs.flatMap((program) =>
+      pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
+        if (known.has(id)) return [];
+        known.add(id);
+        return [{ program: program.name, name, contents: "lost", id }];
+      }),
+    );
+    return { generation, chain: manifest.chain, maps };
+  });
+}
+
+/** The id of the dispatcher that an interface comes to run; 0 for one that is built. */
+function comesTo(found: Found, course: Course<Found> | undefined): number {
+  const { pinned } =
+    found.settled || course?.kind === "replace"
+      ? found
+      : { pinned: course?.kind === "join" ? course.first.pinned : undefined };
+  return pinned?.programInfo.id ?? 0;
+}
+
+function presentOf(
+  kernel: Kernel,
+  ifindex: number,
+  pinned: PinnedLink | undefined,
+  identity: Identity | undefined,
+): Present {
+  const hook = kernel.queryXdp(ifindex);
+  const own = pinned?.place.kind === "here" && pinned.identity ? pinned.programInfo.id : 0;
+  const occupants = (["native", "generic", "offloaded"] as const)
+    .filter((mode) => hook[mode] !== 0 && hook[mode] !== own)
+    .map((mode): Occupant => ({ ...describe(kernel, hook[mode]), mode }));
+  const links = { here: "here", nowhere: "defunct", elsewhere: "moved" } as const;
+  return {
+    link: pinned ? links[pinned.place.kind] : identity ? "defunct" : "none",
+    ...(identity && { chain: identity.manifest.chain, generation: identity.generation }),
+    ...(pinned?.place.kind === "here" && { mode: pinned.place.mode }),
+    occupants,
+  };
+}
+
+function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
+  using program = kernel.programById(id);
+  const info = kernel.programInfo(program.number);
+  const chain = readManifest(kernel, info)?.manifest.chain;
+  return { id, name: info.name, ...(chain !== undefined && { chain }) };
+}
+
+/** What a swap would refuse, in its words. */
+function obstacleOf(kernel: Kernel, place: Place, pinned: PinnedLink | undefined, target: Target): string | undefined {
+  try {
+    requireWay(kernel, place, pinned, target);
+    return undefined;
+  } catch (error) {
+    if (error instanceof XdpgenError) return error.message;
+    throw error;
+  }
+}
+
+function alwaysChanging(what: string, cause: unknown): XdpgenError {
+  return new XdpgenError(
+    "conflict",
+    `cannot ${what}: it changed ${READINGS} times while it was read; try again when the other process is done`,
+    { cause },
+  );
+}

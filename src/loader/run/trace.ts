@@ -1,0 +1,162 @@
+/**
+ * A chain loaded beside everything that runs, to see the way of a packet through it: no interface, no pins, maps of its own.
+ * All objects are linked by `call`, which is the same control flow, so that it works where extension programs are refused.
+ */
+import { type Chain, loadedSource, type Program } from "../../chain/chain.ts";
+import {
+  buildDispatcher,
+  type DispatcherImage,
+  planChain,
+  readTrace,
+  TRACE_SECTION,
+  traceSize,
+} from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { loadDispatcher } from "../load/dispatcher.ts";
+import { openLoaded } from "../load/loaded.ts";
+import { openKernel } from "../ffi/index.ts";
+import { isErrno, type Kernel, type KernelError, type TestRunResult } from "../machine/kernel.ts";
+import { freshMaps } from "../load/maps.ts";
+import { requirePrivilege } from "../machine/privilege.ts";
+import { resolveChain } from "../load/source.ts";
+
+/** Where a packet is said to come from. */
+export interface PacketContext {
+  /** Of an interface of this network namespace. Default: the loopback's. */
+  readonly ifindex?: number;
+  /** A receive queue of that interface. Default 0. */
+  readonly queue?: number;
+}
+
+export interface TraceStep {
+  /** The program's name in the chain. */
+  readonly program: string;
+  /** What it returned: 32 bits, unsigned. */
+  readonly code: number;
+  /** From the return of the program before it, or the start, to its own. What the tracing itself takes is in it. */
+  readonly nanoseconds: number;
+}
+
+export interface TracedPacket {
+  /** What the chain returned: 32 bits, unsigned. */
+  readonly verdict: number;
+  /** The programs that ran, in order. */
+  readonly steps: readonly TraceStep[];
+  /** The frame as the chain left it. */
+  readonly data: Uint8Array;
+}
+
+export interface Tracer extends Disposable {
+  /**
+   * Runs one frame through the chain. What the programs keep in their maps stays for the next.
+   *
+   * @param data from the Ethernet header on
+   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+   */
+  run(data: Uint8Array, context?: PacketContext): Promise<TracedPacket>;
+}
+
+/**
+ * Loads a chain to trace packets with, touching nothing that runs.
+ *
+ * @throws XdpgenError `environment`, `program-rejected`, and what `resolveChain` and `imageToTrace` throw
+ */
+export async function openTracer(chain: Chain): Promise<Tracer> {
+  requirePrivilege(`trace packets through chain ${chain.name}`);
+  const kernel = openKernel();
+  using loaded = openLoaded(kernel, await resolveChain(chain));
+  const image = imageToTrace(loaded.chain);
+  const { plan } = image;
+  const dispatcher = loadDispatcher(kernel, freshMaps(kernel, image.manifest), image, 0, loaded);
+  const records = dispatcher.map(TRACE_SECTION)!.fd();
+  const size = traceSize(plan.nodes.length);
+  return {
+    async run(data, context = {}) {
+      kernel.update(records, FIRST, new Uint8Array(size));
+      const { retval, dataOut } = await testRun(kernel, dispatcher.program.fd(), data, context);
+      const { start, records: found } = readTrace(kernel.lookup(records, FIRST, size));
+      let before = start;
+      const steps = plan.nodes.flatMap(({ program }, node): TraceStep[] => {
+        const record = found[node];
+        if (!record) return [];
+        const nanoseconds = Number(record.end - before);
+        before = record.end;
+        return [{ program: program.name, code: record.code, nanoseconds }];
+      });
+      return { verdict: retval >>> 0, steps, data: dataOut };
+    },
+    [Symbol.dispose]: () => dispatcher[Symbol.dispose](),
+  };
+}
+
+/**
+ * The dispatcher that writes down what every program does, all of them linked by `call`.
+ *
+ * @param chain whose objects are read
+ * @throws XdpgenError what `synthesise` throws; where the programs cannot be linked together, though another linkage may
+ *   bind them, it says so
+ */
+export function imageToTrace({ programs, ...chain }: Chain): DispatcherImage {
+  const linked = programs.map((program): Program => {
+    return loadedSource(program) === undefined ? { ...program, linkage: "call" } : program;
+  });
+  const plan = planChain({ ...chain, programs: linked });
+  try {
+    return buildDispatcher(plan, { trace: true });
+  } catch (cause) {
+    if (!(cause instanceof XdpgenError) || (cause.code !== "object-unsupported" && cause.code !== "limit")) throw cause;
+    // That another linkage would do is no advice here.
+    const reason = cause.message.replace(/; use `linkage: .*$/s, "");
+    throw new XdpgenError(
+      cause.code,
+      `cannot trace packets through chain ${chain.name}, since tracing links all programs by \`call\`, whatever they ` +
+        `declare: ${reason}; trace a chain of fewer, or see what the whole chain makes of a packet with a check that has ` +
+        "no `path` (`xdpgen test`)",
+      { cause },
+    );
+  }
+}
+
+/** The only key of a data section's map. */
+const FIRST = new Uint8Array(4);
+
+/** The Ethernet header, which BPF_PROG_TEST_RUN asks for (net/bpf/test_run.c, bpf_prog_test_run_xdp). */
+const ETH_HLEN = 14;
+
+/**
+ * One run of a program on a frame that comes from somewhere.
+ * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+ */
+export async function testRun(
+  kernel: Kernel,
+  program: number,
+  data: Uint8Array,
+  from: PacketContext,
+): Promise<TestRunResult> {
+  if (data.length < ETH_HLEN) {
+    throw new XdpgenError("packet-invalid", `the frame has ${data.length} bytes, less than an Ethernet header (14)`);
+  }
+  const context = from.ifindex === undefined && from.queue === undefined ? undefined : xdpMd(data.length, from);
+  try {
+    return await kernel.testRun(program, { data, ...(context && { context }) });
+  } catch (cause) {
+    if (!isErrno(cause, "EINVAL", "ENODEV", "E2BIG", "EMSGSIZE", "ENOMEM")) throw cause;
+    const place = context
+      ? `, or interface ${from.ifindex ?? LOOPBACK} has no receive queue ${from.queue ?? 0}, or the kernel is older than 5.15 and lets no frame come in by a chosen one`
+      : "";
+    throw new XdpgenError(
+      "packet-invalid",
+      `the kernel does not run a frame of ${data.length} bytes (${(cause as KernelError).errnoName}): ` +
+        `it is too long for programs without frags${place}`,
+      { cause },
+    );
+  }
+}
+
+/** `struct xdp_md` (include/uapi/linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex. */
+function xdpMd(length: number, { ifindex = LOOPBACK, queue = 0 }: PacketContext): Uint8Array {
+  return new Uint8Array(Uint32Array.of(0, length, 0, ifindex, queue, 0).buffer);
+}
+
+/** Its index is the same in every network namespace (drivers/net/loopback.c). */
+const LOOPBACK = 1;

@@ -1,0 +1,107 @@
+/** What comes after a commit: what the old generation has left is cleared, or everything is taken back. */
+import { type Chain, isLinked } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
+import type { Steps } from "./events.ts";
+import { explain } from "../live/explain.ts";
+import { isSame, keptBeside, markRun, stillKept } from "../live/history.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { type Identity, movedAway } from "../live/live.ts";
+import { type Done, type Member, takeBack, type Target } from "./member.ts";
+import { clearLeftovers } from "../live/recovery.ts";
+
+/** Takes everything back, the last step first. Returns the error to end with: it says what could not be put back. */
+export async function undo(
+  kernel: Kernel,
+  members: readonly Member[],
+  done: readonly Done[],
+  cause: unknown,
+  { what, steps }: Target,
+): Promise<unknown> {
+  const left: string[] = [];
+  const interfaces = members.map(({ device }) => device);
+  await steps.run({ step: "undo", interfaces }, async () => {
+    const forward = new Set<Member>();
+    for (const { next, committed } of done.toReversed()) {
+      const { device } = next.member;
+      try {
+        left.push(...[committed.putBack() ?? []].flat());
+      } catch (error) {
+        // Packets meet it: its pins stay.
+        forward.add(next.member);
+        left.push(`${device} could not be put back from generation ${next.generation} (${(error as Error).message})`);
+      }
+    }
+    // An unbound slot would say "no verdict" to a packet that is still in the dispatcher that goes.
+    const failure = done.length > 0 ? await packetsLeft(kernel) : undefined;
+    if (failure) steps.notice(`could not wait for packets in the dispatcher that goes (${failure.message})`);
+    for (const member of members.toReversed()) if (!forward.has(member)) takeBack(member, steps);
+  });
+  if (left.length === 0) return cause;
+  const explained = explain(cause, what, interfaces.join(", "), "not all could be put back");
+  if (!(explained instanceof Error)) return explained;
+  const code = explained instanceof XdpgenError ? explained.code : "conflict";
+  return new XdpgenError(code, `${explained.message}\nNot all is as before: ${left.join("; ")}`, { cause });
+}
+
+/** What an interface has when all is committed. */
+export interface Legacy {
+  readonly member: Member;
+  readonly live: Identity;
+  /** The generations that are kept beside it. */
+  readonly kept: readonly Identity[];
+  /** Those that go. */
+  readonly gone: readonly Identity[];
+}
+
+/** What the interfaces leave that were swapped, or whose chain keeps fewer generations than they have. */
+export function legaciesOf(members: readonly Member[], done: readonly Done[], chain: Chain): readonly Legacy[] {
+  return members.flatMap((member): readonly Legacy[] => {
+    const { identity, kept } = member.before;
+    const next = done.find((one) => one.next.member === member)?.next;
+    if (!next || next.replaced !== undefined) {
+      const stay = stillKept<Identity>(chain, identity!, kept);
+      const gone = kept.filter((generation) => !stay.includes(generation));
+      return next || gone.length > 0 ? [{ member, live: identity!, kept: stay, gone }] : [];
+    }
+    const live = { manifest: next.image.manifest, generation: next.generation };
+    const whole = ({ manifest }: Identity): boolean =>
+      !manifest.programs.some((program) => next.displaced?.some((other) => isSame(program, other)));
+    const stay = keptBeside(chain, member.dir, identity, kept).filter(whole);
+    const gone = [...(identity ? [identity] : []), ...kept].filter((generation) => !stay.includes(generation));
+    return [{ member, live, kept: stay, gone }];
+  });
+}
+
+/** The swap is done: what fails here is said, and left to the next command. */
+export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: Steps): Promise<void> {
+  const gone = legacies.flatMap((legacy) => legacy.gone);
+  // An unbound slot would say "no verdict" to a packet that is still in an old dispatcher.
+  const slots = gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage)));
+  const failure = slots ? await packetsLeft(kernel) : undefined;
+  for (const { member, live, kept } of legacies) {
+    const { pinned, dir, ifindex } = member;
+    try {
+      markRun(dir, live.generation);
+      if (pinned?.place.kind === "elsewhere") {
+        kernel.detachLink(pinned.link.number);
+        steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);
+      }
+      if (failure) throw failure;
+      clearLeftovers(dir, [live, ...kept]);
+    } catch (error) {
+      steps.notice(
+        `generation ${live.generation} is live; the pins of those before could not be removed (${(error as Error).message}); the next command tries again`,
+      );
+    }
+  }
+}
+
+/** Waits for every packet that is in a program now. Returns what the kernel says where it cannot. */
+async function packetsLeft(kernel: Kernel): Promise<Error | undefined> {
+  try {
+    await kernel.waitForPackets();
+    return undefined;
+  } catch (error) {
+    return error as Error;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * Where a swap commits: one interface gets the dispatcher of the next generation, or the one that it has another loaded program,
+ * in one call of the kernel. What was done can be taken back, for when the same fails on another interface.
+ */
+import type { Mode } from "../../chain/chain.ts";
+import { explain } from "../live/explain.ts";
+import { createLink, takeOver } from "../live/hook.ts";
+import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
+import type { PinnedLink } from "../live/live.ts";
+import type { LoadedPrograms } from "../load/loaded.ts";
+import type { Owned } from "../load/owned.ts";
+import { replaceProgram } from "./replacement.ts";
+import { type Journal, linkPin } from "../live/store.ts";
+
+/** One interface, as it was read under the lock. */
+export interface Hook {
+  readonly device: string;
+  readonly ifindex: number;
+  readonly dir: string;
+  /** The link that is pinned for it. */
+  readonly pinned: PinnedLink | undefined;
+  /** Of that link, where it is on the interface; it is updated then. */
+  readonly mode: Mode | undefined;
+  readonly journal: Journal;
+}
+
+export interface CommitOptions {
+  /** The attempt, for messages. */
+  readonly what: string;
+  /** For a first link. */
+  readonly mode: Mode | "auto";
+  readonly replace?: boolean;
+  readonly loaded: LoadedPrograms;
+  /** Holds what `putBack` needs; until it is disposed. */
+  readonly resources: Owned;
+}
+
+export interface Committed {
+  readonly mode: Mode;
+  /** What a user should know, once all is done. */
+  readonly said: readonly string[];
+  /**
+   * Puts the interface back: what it ran before runs again. Says in a clause what is not as it was.
+   * @throws what the kernel says, where the next generation goes on
+   */
+  readonly putBack: () => string | undefined;
+}
+
+/** Somebody changed the link since it was read, without the lock. Nothing was changed here. */
+export class LostRace extends Error {
+  readonly device: string;
+
+  constructor(device: string, cause?: unknown) {
+    super(`the link of ${device} was changed by somebody else`, { cause });
+    this.name = "LostRace";
+    this.device = device;
+  }
+}
+
+/** What an interface gets. */
+export interface Commitment {
+  readonly member: Hook;
+  /** fd of a dispatcher, whole. */
+  readonly dispatcher: number;
+  readonly generation: number;
+  /** The program whose slot gets another one; then the dispatcher is the one that runs. */
+  readonly replaced?: string;
+}
+
+/** @throws LostRace; XdpgenError as `attach` */
+export function commit(
+  kernel: Kernel,
+  { member, dispatcher, generation, replaced }: Commitment,
+  options: CommitOptions,
+): Committed {
+  const { pinned, mode, dir } = member;
+  if (!pinned || !mode) return newLink(kernel, member, dispatcher, options);
+  if (replaced === undefined) return updateLink(kernel, member, pinned, mode, dispatcher);
+  // Here the kernel compares nothing: a slot can be filled of a dispatcher that no packet meets any more.
+  if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
+  const putBack = replaceProgram(kernel, dir, generation, options.loaded, replaced, options.resources);
+  try {
+    if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
+  } catch (error) {
+    putBack();
+    throw error;
+  }
+  return { mode, said: [], putBack };
+}
+
+function stillRuns(kernel: Kernel, { link, programInfo }: PinnedLink): boolean {
+  const { programId, ifindex } = kernel.linkInfo(link.number);
+  return programId === programInfo.id && ifindex !== 0;
+}
+
+/**
+ * From this call's return on, no packet enters the old dispatcher. It is the same where somebody put a program of their own
+ * on our link, and takes that off without an instant between.
+ */
+function updateLink(kernel: Kernel, hook: Hook, old: PinnedLink, mode: Mode, dispatcher: number): Committed {
+  const { device, ifindex } = hook;
+  const { id, name } = old.programInfo;
+  const link = old.link.number;
+  try {
+    kernel.updateLink(link, dispatcher, old.program.number);
+  } catch (cause) {
+    // net/core/dev.c, bpf_xdp_link_update: no interface any more, or not the program that was expected.
+    if (isErrno(cause, "ENOLINK")) {
+      throw kernel.interfaceIndex(device) === ifindex ? new LostRace(device, cause) : interfaceGone(device, cause);
+    }
+    // Who may not update a link at all gets the same errno.
+    if (isErrno(cause, "EPERM") && kernel.linkInfo(link).programId !== id) throw new LostRace(device, cause);
+    throw explain(cause, `swap the dispatcher of ${device}`, device);
+  }
+  return {
+    mode,
+    said: old.identity ? [] : [`took xdpgen's link on ${device} back from program ${id} (${name})`],
+    putBack: () => {
+      try {
+        kernel.updateLink(link, old.program.number, dispatcher);
+      } catch (error) {
+        // Nothing meets packets there any more.
+        if (!isErrno(error, "ENOLINK")) throw error;
+      }
+      return undefined;
+    },
+  };
+}
+
+/**
+ * The first link, or one in place of `pinned`, which is defunct or on another interface. Until all is done that one is held
+ * by its fd, so that a failure can pin it again.
+ */
+function newLink(kernel: Kernel, hook: Hook, dispatcher: number, options: CommitOptions): Committed {
+  const { device, ifindex, dir, pinned, journal } = hook;
+  const { what, mode, replace, resources } = options;
+  const taken = replace ? resources.own(takeOver(kernel, device, ifindex)) : undefined;
+  const said: string[] = [];
+  try {
+    const created = createLink(kernel, dispatcher, device, ifindex, mode, (line) => said.push(line), taken?.restore);
+    // Until it is pinned the link lives by its fd: a crash here detaches it.
+    const link = resources.own(created.link);
+    try {
+      if (pinned) journal.unpin(pinned.link.number, linkPin(dir));
+      journal.pin(link.number, linkPin(dir));
+    } catch (error) {
+      link.close();
+      throw error;
+    }
+    const putBack = (): string | undefined => {
+      kernel.detachLink(link.number);
+      const left = taken?.restore();
+      return left === NOTHING_CHANGED ? undefined : left;
+    };
+    return { mode: created.mode, said: [...said, ...(taken?.said ?? [])], putBack };
+  } catch (error) {
+    throw explain(error, what, device, taken?.restore());
+  }
+}

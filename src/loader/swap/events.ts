@@ -1,0 +1,131 @@
+/**
+ * What a swap tells while it goes on: each step as it begins and ends, what it waits for, what it does again, and what a user
+ * should know and no error says. And the one place where a swap notices that it was cancelled: between its steps.
+ */
+import { setImmediate } from "node:timers/promises";
+import { XdpgenError } from "../../errors.ts";
+import type { Holder } from "../machine/lock.ts";
+
+/**
+ * In their order. Nothing that packets meet changes before `commit`, and whatever was made is taken back. `clear` comes last
+ * and takes away what nothing uses any more; `undo` comes in its place when a step has failed.
+ */
+export const SWAP_STEPS = [
+  /** Read the programs' objects, synthesise the dispatcher. */
+  "synthesise",
+  /** Wait for other writers of these interfaces. */
+  "lock",
+  /** What runs, from the kernel; what a crash has left is cleared. */
+  "read",
+  /** An extension or the dispatcher goes through the verifier. */
+  "load",
+  /** Extensions into their slots; everything is pinned. */
+  "bind",
+  /** One check of the chain. */
+  "check",
+  /** The swap itself: `bpf_link_update` with the expected program, the first link, or another program in a slot. */
+  "commit",
+  /** The chain's health command, with the next generation live. */
+  "health",
+  "clear",
+  "undo",
+] as const;
+export type SwapStep = (typeof SWAP_STEPS)[number];
+
+/** A step, and what it is about. */
+export interface SwapWork {
+  readonly step: SwapStep;
+  readonly interfaces: readonly string[];
+  /** Which of several: a program, the dispatcher, a check. */
+  readonly of?: string;
+}
+
+export type SwapEvent =
+  | ({ readonly kind: "begin" } & SwapWork)
+  /** Milliseconds by a monotonic clock. */
+  | ({ readonly kind: "end"; readonly milliseconds: number } & SwapWork)
+  | ({ readonly kind: "failed"; readonly milliseconds: number } & SwapWork)
+  /** Another process has the lock. Told once for each that has it. */
+  | { readonly kind: "waiting"; readonly interface: string; readonly holder: Holder | undefined }
+  /** Somebody changed the link in the middle, without the lock: the swap begins again with what is there now. */
+  | { readonly kind: "again"; readonly interface: string; readonly attempt: number }
+  | { readonly kind: "notice"; readonly message: string };
+
+/** What it throws is thrown outside of the swap, as with an EventTarget: no listener can leave a swap half done. */
+export type SwapListener = (event: SwapEvent) => void;
+
+export interface Steps {
+  /** Does one step. @throws XdpgenError `aborted` where the swap was cancelled before it and has not committed */
+  run<T>(work: SwapWork, body: () => T | Promise<T>): Promise<T>;
+  readonly emit: SwapListener;
+  readonly notice: (message: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * @param what the attempt, for the message when it is cancelled
+ * @param signal cancels until the first `commit` begins its work; after it only a step that listens to it itself, as `health` does
+ */
+export function openSteps(
+  what: string,
+  options: { readonly events?: SwapListener; readonly signal?: AbortSignal },
+): Steps {
+  const { events, signal } = options;
+  const emit = listener(events);
+  let committed = false;
+  return {
+    emit,
+    notice: (message) => emit({ kind: "notice", message }),
+    signal,
+    async run(work, body) {
+      const began = performance.now();
+      const milliseconds = (): number => Math.round((performance.now() - began) * 1000) / 1000;
+      emit({ kind: "begin", ...work });
+      try {
+        if (!committed && work.step !== "undo") await requireWanted(what, signal);
+        committed ||= work.step === "commit";
+        const result = await body();
+        if (work.step === "undo") committed = false;
+        emit({ kind: "end", ...work, milliseconds: milliseconds() });
+        return result;
+      } catch (error) {
+        emit({ kind: "failed", ...work, milliseconds: milliseconds() });
+        throw explainAborted(error, what, signal);
+      }
+    },
+  };
+}
+
+/** Steps that load programs hold the event loop; a signal can only be seen where it turns. */
+async function requireWanted(what: string, signal: AbortSignal | undefined): Promise<void> {
+  await setImmediate();
+  if (signal?.aborted) throw aborted(what, signal.reason);
+}
+
+/** What ended because the signal said so, as an error with its context; any other error as it is. */
+export function explainAborted(error: unknown, what: string, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted && error === signal.reason ? aborted(what, error) : error;
+}
+
+function aborted(what: string, cause: unknown): XdpgenError {
+  return new XdpgenError("aborted", `cancelled: ${what}; nothing was changed`, { cause });
+}
+
+/** Where nobody listens, nothing is told. */
+export function listener(events: SwapListener | undefined): SwapListener {
+  return (event) => {
+    try {
+      events?.(event);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+/** For what tells sentences only. */
+export function noticesTo(events: SwapListener | undefined): (message: string) => void {
+  const emit = listener(events);
+  return (message) => emit({ kind: "notice", message });
+}

@@ -1,0 +1,215 @@
+/**
+ * The next generation, built whole beside the live one: its extensions loaded or taken over, its dispatcher loaded, every
+ * slot bound, everything pinned. No packet meets it yet. An interface that shares it has pins of its own for all of it.
+ */
+import { existsSync, readdirSync } from "node:fs";
+import {
+  type DispatcherImage,
+  isExtension,
+  isTailCalled,
+  type Manifest,
+  type ResolvedObject,
+} from "../../codegen/index.ts";
+import { pinDeclared } from "../live/declared-maps.ts";
+import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
+import type { Steps } from "./events.ts";
+import { isSame, type Past, programsOf } from "../live/history.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import type { LoadedPrograms } from "../load/loaded.ts";
+import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
+import { type Owned, owned } from "../load/owned.ts";
+import { loadExtension } from "../load/program.ts";
+import {
+  dispatcherPin,
+  generationDir,
+  type Journal,
+  list,
+  MAP_FOLDERS,
+  mapPin,
+  mapsDir,
+  newMark,
+  programDir,
+  type ProgramKey,
+  programPin,
+  slotPin,
+} from "../live/store.ts";
+import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "../load/verified.ts";
+
+/** The attachment whose next generation it is. */
+export interface BuildPlace {
+  /** Its folder. */
+  readonly dir: string;
+  /** Takes back what was pinned. */
+  readonly journal: Journal;
+}
+
+export interface Generation extends Disposable {
+  /** fd of the dispatcher, valid until disposed. */
+  readonly dispatcher: number;
+  /** What the verifier said of the dispatcher, and of the extensions that are new. */
+  readonly verified: VerifiedImage;
+}
+
+/**
+ * @param place and the interfaces that the generation is for, to tell
+ * @param past what it builds upon
+ */
+export async function buildGeneration(
+  kernel: Kernel,
+  { dir, journal, interfaces }: BuildPlace & { readonly interfaces: readonly string[] },
+  past: Past,
+  image: DispatcherImage,
+  loaded: LoadedPrograms,
+  generation: number,
+  steps: Steps,
+): Promise<Generation> {
+  const binder = mapBinder(kernel, dir, past, image.manifest);
+  const programs: VerifiedProgram[] = [];
+  const resources = owned();
+  const load = <T>(of: string, body: () => T): Promise<T> => steps.run({ step: "load", interfaces, of }, body);
+  try {
+    const extensions = new Map<string, number>();
+    for (const { program } of image.plan.nodes) {
+      if (!isExtension(program)) continue;
+      extensions.set(program.name, await load(`program ${program.name}`, () => extension(program)));
+    }
+    const dispatcher = await load("dispatcher", () =>
+      resources.own(loadDispatcher(kernel, binder, image, generation, loaded)),
+    );
+    await steps.run({ step: "bind", interfaces }, () => bind(dispatcher, extensions));
+    return {
+      dispatcher: dispatcher.program.fd(),
+      verified: { dispatcher: verifiedOf(kernel, dispatcher.program), programs },
+      [Symbol.dispose]: () => resources[Symbol.dispose](),
+    };
+  } catch (error) {
+    resources[Symbol.dispose]();
+    throw error;
+  }
+
+  function bind(dispatcher: LoadedDispatcher, extensions: ReadonlyMap<string, number>): void {
+    for (const { program } of image.plan.nodes)
+      if (!isTailCalled(program)) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
+    pinDeclared(kernel, dir, journal, image.manifest);
+    const target = dispatcher.program.fd();
+    journal.makeDir(newMark(dir, generation));
+    journal.pin(target, dispatcherPin(dir, generation));
+    for (const slot of image.slots) {
+      // Without a pin the kernel empties a map of programs when the last fd of it is closed.
+      if (slot.array !== undefined) {
+        journal.pin(dispatcher.map(slot.array)!.fd(), slotPin(dir, generation, slot.program));
+      }
+      const fd = extensions.get(slot.program);
+      if (fd === undefined) continue;
+      const link = resources.own(kernel.linkExtension(fd, target, slot.btfId));
+      journal.pin(link.number, slotPin(dir, generation, slot.program));
+    }
+  }
+
+  /** fd of the extension: the one that is loaded already, when the program is unchanged, else a new one. */
+  function extension(program: ResolvedObject): number {
+    const unchanged = programsOf(past).some((p) => isSame(p, program));
+    const pin = programPin(dir, program);
+    if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
+    const made = resources.own(loadExtension(kernel, binder, program));
+    programs.push({ program: program.name, as: "extension", ...verifiedOf(kernel, made.program) });
+    pinMaps(program, made.maps);
+    journal.pin(made.program.fd(), pin);
+    return made.program.fd();
+  }
+
+  function pinMaps(program: ResolvedObject, maps: readonly BoundMap[]): void {
+    journal.makeDir(programDir(dir, program));
+    const writable = maps.filter(({ name }) => !isReadOnlyData(name));
+    for (const bound of writable) {
+      if (bound.fate === "unchanged") continue;
+      journal.makeDir(mapsDir(dir, program, bound.shared ? "shared" : "maps"));
+      journal.pin(bound.map.fd(), mapPin(dir, program, bound));
+    }
+    const previous = past.live?.programs.find((p) => p.name === program.name);
+    if (!previous || previous.hash === program.hash || writable.length === 0) return;
+    const names = (fate: BoundMap["fate"]): string =>
+      writable
+        .filter((m) => m.fate === fate)
+        .map((m) => m.name)
+        .join(", ");
+    if (names("kept")) steps.notice(`${program.name} changed: keeps the contents of ${names("kept")}`);
+    if (names("new")) steps.notice(`${program.name} changed: ${names("new")} starts empty`);
+  }
+}
+
+/**
+ * Pins a generation that is pinned in the folder `from` in that of another attachment too, so that each lives without the
+ * other. Maps that are pinned there already are the same ones, but for those of a kept generation: they lose their pins.
+ *
+ * @param resources hold what loses its pin, for the journal
+ * @returns the programs whose maps were others there: kept generations that have them are not whole any more
+ */
+export function shareGeneration(
+  kernel: Kernel,
+  from: string,
+  { dir, journal }: BuildPlace,
+  manifest: Manifest,
+  generation: number,
+  resources: Owned,
+): readonly ProgramKey[] {
+  const displaced: ProgramKey[] = [];
+  journal.makeDir(newMark(dir, generation));
+  copyPins(generationDir(from, generation), generationDir(dir, generation));
+  for (const program of manifest.programs) {
+    // What was loaded by others has no pins of ours.
+    if (!existsSync(programDir(from, program))) continue;
+    dropOther(programPin(from, program), programPin(dir, program), idOfProgram);
+    for (const folder of MAP_FOLDERS) {
+      const here = mapsDir(dir, program, folder);
+      for (const name of list(here)) {
+        const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap);
+        if (other) displaced.push(program);
+      }
+    }
+    copyPins(programDir(from, program), programDir(dir, program));
+  }
+  return displaced;
+
+  function copyPins(source: string, target: string): void {
+    journal.makeDir(target);
+    for (const entry of readdirSync(source, { withFileTypes: true })) {
+      const [there, here] = [`${source}/${entry.name}`, `${target}/${entry.name}`];
+      if (entry.isDirectory()) copyPins(there, here);
+      else if (!existsSync(here)) {
+        using pinned = kernel.openPin(there);
+        journal.pin(pinned.number, here);
+      }
+    }
+  }
+
+  function idOfProgram(fd: number): number {
+    return kernel.programInfo(fd).id;
+  }
+
+  function idOfMap(fd: number): number {
+    return kernel.mapInfo(fd).id;
+  }
+
+  /** What was made for this attachment alone: the same by name, but not what the slots are bound to, or what those use. */
+  function dropOther(there: string, here: string, idOf: (fd: number) => number): boolean {
+    if (!existsSync(there) || !existsSync(here)) return false;
+    using theirs = kernel.openPin(there);
+    const ours = resources.own(kernel.openPin(here));
+    const other = idOf(theirs.number) !== idOf(ours.number);
+    if (other) journal.unpin(ours.number, here);
+    return other;
+  }
+}
+
+/**
+ * What the programs of an attachment hold: each map with its kernel id, or else the dispatcher with its counters; undefined for
+ * nothing. The same text for two attachments only where they share all of it.
+ */
+export function heldBy(kernel: Kernel, dir: string, manifest: Manifest, dispatcher: number): string | undefined {
+  const held = manifest.programs.flatMap((program) =>
+    pinnedMaps(kernel, dir, program).map(({ name, id }) => `${program.name}/${name}=${id}`),
+  );
+  if (held.length > 0) return held.toSorted().join(" ");
+  return manifest.counters ? `dispatcher ${dispatcher}` : undefined;
+}

@@ -1,0 +1,141 @@
+/** Runs the health command of a chain. In: the command and what it is about. Out: nothing, or why the swap must not stay. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { commandLineOf, DEFAULT_WITHIN, type Health, withinMs } from "../../chain/health.ts";
+import { XdpgenError } from "../../errors.ts";
+import type { Steps } from "./events.ts";
+
+/** What the command finds in its environment. */
+export interface HealthSubject {
+  readonly device: string;
+  readonly chain: string;
+  readonly generation: number;
+}
+
+export interface HealthFailure {
+  /** Such as `ended with status 7`. */
+  readonly reason: string;
+  /** The last lines that it wrote, to either stream. */
+  readonly lines: readonly string[];
+}
+
+const LAST_LINES = 10;
+/** Characters of output that are kept. */
+const MOST_OUTPUT = 8192;
+
+/**
+ * Runs the command to its end, or until its time is over; then it is killed, and its children with it, but for those that left its
+ * process group.
+ *
+ * @param signal cancels it, which is a failure too
+ */
+export async function runHealth(
+  health: Health,
+  { device, chain, generation }: HealthSubject,
+  signal?: AbortSignal,
+): Promise<HealthFailure | undefined> {
+  const { command, within = DEFAULT_WITHIN, folder } = health;
+  const [program, ...words] = typeof command === "string" ? ["/bin/sh", "-c", command] : command;
+  const about = { XDPGEN_INTERFACE: device, XDPGEN_CHAIN: chain, XDPGEN_GENERATION: `${generation}` };
+  let child;
+  try {
+    child = spawn(program!, words, {
+      // A group of its own, so that its children can be killed too.
+      detached: true,
+      stdio: ["ignore", "pipe", "pipe"],
+      cwd: folder || ".",
+      env: { ...process.env, ...about },
+    });
+  } catch (error) {
+    return { reason: `cannot be started: ${(error as Error).message}`, lines: [] };
+  }
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8");
+    stream.on("data", (text: string) => (output = (output + text).slice(-MOST_OUTPUT)));
+  }
+  const reason = await ended(child, within, signal);
+  if (reason === undefined) return undefined;
+  return {
+    reason,
+    lines: output
+      .trimEnd()
+      .split("\n")
+      .slice(-LAST_LINES)
+      .filter((line) => line !== ""),
+  };
+}
+
+/** Undefined for status 0. Nothing of the command runs on afterwards. */
+function ended(child: ChildProcess, within: string, signal: AbortSignal | undefined): Promise<string | undefined> {
+  return new Promise((resolved) => {
+    let reason: string | undefined;
+    let exited = false;
+    const kill = (why: string): void => {
+      if (!exited) reason ??= why;
+      killGroup(child);
+      // Who left the group may hold the streams.
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+    };
+    const cancel = (): void => kill("was cancelled");
+    const timer = setTimeout(() => kill(`did not end within ${within} and was killed`), withinMs(within));
+    signal?.addEventListener("abort", cancel);
+    if (signal?.aborted) cancel();
+    child.on("error", (error) => {
+      reason ??= `cannot be started: ${error.message}`;
+      // Without a process there is no exit.
+      if (child.pid === undefined) done();
+    });
+    child.on("exit", (status, name) => {
+      exited = true;
+      if (status !== 0) reason ??= name === null ? `ended with status ${status}` : `was killed by ${name}`;
+      // Children that it left behind would write to nobody.
+      killGroup(child);
+    });
+    child.on("close", done);
+    function done(): void {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
+      resolved(reason);
+    }
+  });
+}
+
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // All have ended.
+  }
+}
+
+/**
+ * Runs the health command on what is live now.
+ *
+ * @param back what is done where it fails, in a clause
+ * @param steps gives the signal, which cancels it as long as it runs
+ * @throws XdpgenError `health-failed`, `aborted`
+ */
+export async function requireHealth(
+  health: Health,
+  subject: HealthSubject,
+  back: string,
+  { notice, signal }: Pick<Steps, "notice" | "signal">,
+): Promise<void> {
+  const { device, chain, generation } = subject;
+  const command = commandLineOf(health);
+  notice(`generation ${generation} is live on ${device}; its health command \`${command}\` decides whether it stays`);
+  const failure = await runHealth(health, subject, signal);
+  if (!failure) return;
+  if (signal?.aborted) {
+    const when = `while generation ${generation} of chain ${chain} was live on ${device} and its health command ran`;
+    throw new XdpgenError("aborted", `cancelled ${when}; ${back}`, { cause: signal.reason });
+  }
+  const lines = failure.lines.map((line) => `\n    ${line}`);
+  throw new XdpgenError(
+    "health-failed",
+    `generation ${generation} of chain ${chain} on ${device} is not healthy: \`${command}\` ${failure.reason}; ${back}` +
+      (lines.length > 0 ? `. It wrote last:${lines.join("")}` : ""),
+  );
+}

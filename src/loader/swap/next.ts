@@ -1,0 +1,108 @@
+/**
+ * What the interfaces of a group come to run: the dispatcher that some of them run already, or one that is built for all of
+ * them, whole and checked. No packet meets it yet.
+ */
+import type { DispatcherImage } from "../../codegen/index.ts";
+import { requireChecks } from "../run/checks.ts";
+import type { Steps } from "./events.ts";
+import { firstThatFits } from "../load/fit.ts";
+import { buildGeneration, shareGeneration } from "./generation.ts";
+import { type Course, courseOf } from "./groups.ts";
+import { pastOf } from "../live/history.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
+import type { Owned } from "../load/owned.ts";
+import { checkReplacement } from "./replacement.ts";
+import type { ProgramKey } from "../live/store.ts";
+
+/** What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more. */
+export async function nextOf(
+  kernel: Kernel,
+  group: readonly Member[],
+  target: Target,
+  resources: Owned,
+): Promise<readonly Next[]> {
+  const course = courseOf(group);
+  switch (course?.kind) {
+    case undefined:
+      return [];
+    case "replace":
+      return replace(kernel, course.change, target);
+    case "join":
+      return join(kernel, course, target, resources);
+    case "build":
+      return build(kernel, course, target, resources);
+  }
+}
+
+/** Checks a copy that has the new program; the dispatchers run on. */
+async function replace(kernel: Kernel, change: readonly Member[], target: Target): Promise<readonly Next[]> {
+  const { loaded, what } = target;
+  const [{ dir, before, runs }] = change as [Member];
+  await checkReplacement(kernel, dir, before.identity!, runs!, loaded, what, eachCheck(change, target));
+  return change.map((member) => ({ member, ...running(member), replaced: member.replaced! }));
+}
+
+async function join(
+  kernel: Kernel,
+  { change, first }: CourseOf<"join">,
+  { steps }: Target,
+  resources: Owned,
+): Promise<readonly Next[]> {
+  const { image, generation, dispatcher } = running(first);
+  const displaced = await share(kernel, first, change, image, generation, steps, resources);
+  return change.map((member) => ({ member, image, generation, dispatcher, displaced: displaced.get(member) ?? [] }));
+}
+
+type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;
+
+function eachCheck(members: readonly Member[], { steps }: Target): Parameters<typeof requireChecks>[5] {
+  const interfaces = members.map(({ device }) => device);
+  return (of, check) => steps.run({ step: "check", interfaces, of }, check);
+}
+
+/** Builds one dispatcher for all that change, whole and checked. */
+async function build(
+  kernel: Kernel,
+  { change, first, generation }: CourseOf<"build">,
+  target: Target,
+  resources: Owned,
+): Promise<readonly Next[]> {
+  const { loaded, images, steps, what } = target;
+  const interfaces = change.map(({ device }) => device);
+  const others = change.filter((member) => member !== first);
+  const past = pastOf(first.before.identity, first.before.kept);
+  return firstThatFits(images, async (image) => {
+    try {
+      const place = { dir: first.dir, journal: first.journal, interfaces };
+      const { dispatcher, verified } = resources.own(
+        await buildGeneration(kernel, place, past, image, loaded, generation, steps),
+      );
+      const displaced = await share(kernel, first, others, image, generation, steps, resources);
+      await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));
+      return change.map((member) => {
+        return { member, image, generation, dispatcher, verified, displaced: displaced.get(member) ?? [] };
+      });
+    } catch (error) {
+      for (const member of change) takeBack(member, steps);
+      throw error;
+    }
+  });
+}
+
+async function share(
+  kernel: Kernel,
+  from: Member,
+  others: readonly Member[],
+  { manifest }: DispatcherImage,
+  generation: number,
+  steps: Steps,
+  resources: Owned,
+): Promise<ReadonlyMap<Member, readonly ProgramKey[]>> {
+  if (others.length === 0) return new Map();
+  return steps.run({ step: "bind", interfaces: others.map(({ device }) => device) }, () => {
+    const each = (member: Member): readonly ProgramKey[] =>
+      shareGeneration(kernel, from.dir, member, manifest, generation, resources);
+    return new Map(others.map((member) => [member, each(member)]));
+  });
+}

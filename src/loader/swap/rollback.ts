@@ -1,0 +1,152 @@
+/**
+ * Back to a generation that is kept: one bpf_link_update to its dispatcher, which is loaded and has its slots bound. Nothing
+ * is loaded, verified, made or removed, so the generation that ran is kept in its place.
+ */
+import type { Mode } from "../../chain/chain.ts";
+import type { Manifest } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { adopt } from "../live/adopt.ts";
+import { publicPath } from "../machine/bpffs.ts";
+import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
+import { explain } from "../live/explain.ts";
+import { type Kept, keptGenerations, markRun, unboundIn } from "../live/history.ts";
+import { interfaceGone, requireInterface } from "../machine/interface.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
+import { type Holder, withLock } from "../machine/lock.ts";
+import { type Machine, thisMachine } from "../machine/machine.ts";
+import { sweep } from "../live/recovery.ts";
+import { attachmentDir, dispatcherPin, linkPin, removeIfEmpty, slotPin } from "../live/store.ts";
+
+export interface RollbackOptions {
+  /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
+  readonly to?: number;
+  /** Milliseconds to wait for another writer; default 10000. */
+  readonly lockTimeout?: number;
+  /** Told what happens, as it happens. */
+  readonly events?: SwapListener;
+  /** Ends the waiting for another writer. */
+  readonly signal?: AbortSignal;
+  /** Where to act; default this machine. Tests give their own. */
+  readonly machine?: Machine;
+}
+
+export interface RollbackResult {
+  /** The generation that ran before; it is kept. */
+  readonly from: number;
+  /** The one that runs now. */
+  readonly generation: number;
+  readonly mode: Mode;
+  readonly manifest: Manifest;
+}
+
+/**
+ * Makes `device` run a generation that is kept. Contents of maps are not rolled back: the programs have the maps that they
+ * had, with what has been written since.
+ *
+ * @throws XdpgenError `not-attached`, `not-kept` where there is no such generation or it is not whole any more,
+ *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
+ */
+export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
+  const what = `roll ${device} back`;
+  const { lockTimeout: timeout, signal } = options;
+  const emit = listener(options.events);
+  const report = noticesTo(options.events);
+  const machine = options.machine ?? thisMachine(what, report);
+  const { kernel } = machine;
+  const ifindex = requireInterface(kernel, device);
+  try {
+    sweep(machine, report);
+    const dir = attachmentDir(machine, ifindex);
+    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
+    const lock = { timeout, waiting, signal };
+    await adopt(machine, device, ifindex, lock, report);
+    return await withLock(kernel, dir, lock, async () => {
+      using pinned = readPinned(kernel, dir, ifindex);
+      if (pinned && !pinned.pinned) kernel.pin(pinned.link.number, linkPin(dir));
+      if (pinned) return exchange(kernel, dir, device, ifindex, pinned, options.to);
+      // The lock made the folder.
+      removeIfEmpty(dir);
+      throw notAttached(device);
+    });
+  } catch (error) {
+    throw explain(explainAborted(error, what, signal), what, device);
+  }
+}
+
+function exchange(
+  kernel: Kernel,
+  dir: string,
+  device: string,
+  ifindex: number,
+  pinned: PinnedLink,
+  to: number | undefined,
+): RollbackResult {
+  const { place, identity } = pinned;
+  if (place.kind === "elsewhere") throw new XdpgenError("interface-occupied", movedAway(pinned, dir, ifindex));
+  if (place.kind === "nowhere") {
+    throw new XdpgenError(
+      "not-attached",
+      `the attachment of ${device} is defunct: its interface was removed or its link detached by somebody else; ` +
+        "`xdpgen apply` attaches a chain anew",
+    );
+  }
+  if (!identity) throw foreignOnLink(pinned, dir);
+  const target = choose(device, identity, keptGenerations(kernel, dir, identity.generation), to);
+  if (target !== identity) {
+    requireWhole(dir, device, target);
+    markRun(dir, identity.generation);
+    using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
+    updateLink(kernel, pinned, dispatcher.number, device, ifindex);
+  }
+  const { generation, manifest } = target;
+  return { from: identity.generation, generation, mode: place.mode, manifest };
+}
+
+function choose(device: string, live: Identity, kept: readonly Kept[], to: number | undefined): Identity {
+  if (to === live.generation) return live;
+  const found = kept.find(({ generation }) => (to === undefined ? generation < live.generation : generation === to));
+  if (found) return found;
+  const running = `${device} runs generation ${live.generation}`;
+  const numbers = kept.map(({ generation }) => generation).toReversed();
+  const wanted = to === undefined ? "none before it is kept" : `generation ${to} is not kept`;
+  const next =
+    numbers.length > 0
+      ? `kept ${numbers.length === 1 ? "is" : "are"} ${numbers.join(", ")}: choose with --to`
+      : "no other is: `history: N` in chain.yaml says how many the next swaps keep";
+  throw new XdpgenError("not-kept", `${running}, and ${wanted}; ${next}`);
+}
+
+/** An unbound slot says "no verdict of mine": the chain would run, without that program. */
+function requireWhole(dir: string, device: string, target: Identity): void {
+  const { generation } = target;
+  const gone = unboundIn(dir, target);
+  if (gone.length === 0) return;
+  const pins = gone.map((name) => publicPath(slotPin(dir, generation, name)));
+  throw new XdpgenError(
+    "not-kept",
+    `generation ${generation} of ${device} is not whole any more: somebody removed ${pins.join(", ")}, which bound ` +
+      `${gone.join(", ")}; nothing was changed: \`xdpgen apply\` makes a new generation of its chain`,
+  );
+}
+
+function updateLink(
+  kernel: Kernel,
+  { link, program, programInfo }: PinnedLink,
+  dispatcher: number,
+  device: string,
+  ifindex: number,
+): void {
+  try {
+    kernel.updateLink(link.number, dispatcher, program.number);
+  } catch (cause) {
+    if (isErrno(cause, "ENOLINK") && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device, cause);
+    if (!isErrno(cause, "EPERM", "ENOLINK")) throw cause;
+    throw new XdpgenError(
+      "conflict",
+      `${device}: another process replaced or detached the dispatcher (program ${programInfo.id}) in the middle of this ` +
+        "rollback, without the lock; nothing was changed here: look at `xdpgen status` and try again",
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The transaction: interfaces go from what they run to a declared chain, whole or not at all.
+ *
+ *     synthesise -> lock -> read what runs, clear leftovers -> nothing to do? -> load and bind the next generation whole
+ *                -> run the chain's checks -> commit: one bpf_link_update for each interface, which names the program that it
+ *                   expects, or another loaded program into a slot -> run the chain's health command -> clear what nothing
+ *                   uses any more
+ *
+ * Interfaces that share their maps, or that have none yet, share a dispatcher (`groups.ts`). A failure before the commit takes
+ * back what was pinned and changes nothing; one in it, or of health, also puts back the interfaces before. A crash at any
+ * instant leaves each interface with the old or the new generation whole; the next command clears the rest.
+ */
+import type { Chain, Linkage, Mode } from "../../chain/chain.ts";
+import type { DispatcherImage } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { adopt } from "../live/adopt.ts";
+import { clear, legaciesOf, undo } from "./aftermath.ts";
+import { commit, LostRace } from "./commit.ts";
+import { openSteps, type SwapListener } from "./events.ts";
+import { explain } from "../live/explain.ts";
+import { imagesOf } from "../load/fit.ts";
+import { groupsOf } from "./groups.ts";
+import { requireHealth } from "./health.ts";
+import { requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { openLoaded } from "../load/loaded.ts";
+import { type Holder, lock } from "../machine/lock.ts";
+import type { Machine } from "../machine/machine.ts";
+import { type Done, type Next, readMember, running, type Target } from "./member.ts";
+import { nextOf } from "./next.ts";
+import { owned } from "../load/owned.ts";
+import { sweep } from "../live/recovery.ts";
+import { resolveChain } from "../load/source.ts";
+import { attachmentDir, type Place, removeIfEmpty } from "../live/store.ts";
+import type { VerifiedImage } from "../load/verified.ts";
+
+export interface SwapOptions {
+  /** Overrides the chain's mode. */
+  readonly mode?: Mode | "auto";
+  /** Overrides the chain's linkage; a program's own stays. */
+  readonly linkage?: Linkage | "auto";
+  /** Take the interface over from a program that is not xdpgen's. */
+  readonly replace?: boolean;
+  /** Milliseconds to wait for another writer of an interface; default 10000. */
+  readonly lockTimeout?: number;
+  /** Told what happens, as it happens. */
+  readonly events?: SwapListener;
+  /**
+   * Cancels the swap until it commits, also while it waits for the lock, and where the chain has a health command until that has
+   * ended; never after.
+   */
+  readonly signal?: AbortSignal;
+}
+
+export interface SwapResult {
+  readonly interface: string;
+  /** `replaced`: the dispatcher runs on, and one of its slots holds another loaded program. */
+  readonly outcome: "created" | "swapped" | "replaced" | "unchanged";
+  readonly generation: number;
+  readonly mode: Mode;
+  readonly image: DispatcherImage;
+  /**
+   * What the verifier said of what was loaded: the dispatcher, and extensions that did not run already. Undefined where nothing
+   * was. The kernel keeps a part of it (`status`); the rest is said once.
+   */
+  readonly verified?: VerifiedImage;
+}
+
+/** How often a swap begins, where others change the link in the middle of it. */
+const ATTEMPTS = 5;
+
+/** Makes `devices` run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
+export async function swap(
+  machine: Machine,
+  chain: Chain,
+  devices: readonly string[],
+  options: SwapOptions = {},
+): Promise<readonly SwapResult[]> {
+  const { kernel } = machine;
+  if (devices.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
+  const places = placesOf(machine, devices);
+  const names = places.map(({ device }) => device);
+  const what = `attach chain ${chain.name} to ${names.join(", ")}`;
+  const steps = openSteps(what, options);
+  const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
+  using held = owned();
+  try {
+    const { loaded, images } = await steps.run({ step: "synthesise", interfaces: names }, async () => {
+      const complete = held.own(openLoaded(kernel, await resolveChain(declared)));
+      return { loaded: complete, images: imagesOf(kernel, complete.chain) };
+    });
+    const { mode } = declared;
+    const target = { what, places: inOrder(places), loaded, images, mode, replace: options.replace === true, steps };
+    sweep(machine, steps.notice);
+    const { lockTimeout: timeout } = options;
+    for (const { device, ifindex } of target.places) {
+      const waiting = (holder: Holder | undefined): void => steps.emit({ kind: "waiting", interface: device, holder });
+      await adopt(machine, device, ifindex, { timeout, waiting, signal: steps.signal }, steps.notice);
+    }
+    const results = await locked(kernel, target, options.lockTimeout, () => attempts(machine, target));
+    return names.map((name) => results.find((result) => result.interface === name)!);
+  } catch (error) {
+    throw explain(error, what, names.join(", "));
+  }
+}
+
+/** Each interface once, whatever its names. */
+export function placesOf(machine: Machine, devices: readonly string[]): readonly Place[] {
+  const byIndex = new Map<number, Place>();
+  for (const device of devices) {
+    const ifindex = requireInterface(machine.kernel, device);
+    if (!byIndex.has(ifindex)) byIndex.set(ifindex, { device, ifindex, dir: attachmentDir(machine, ifindex) });
+  }
+  return [...byIndex.values()];
+}
+
+/** Two swaps that share interfaces take their locks in the same order, so neither waits for the other for ever. */
+const inOrder = <T extends Place>(places: readonly T[]): readonly T[] =>
+  places.toSorted((a, b) => a.ifindex - b.ifindex);
+
+async function locked<T>(
+  kernel: Kernel,
+  { places, steps }: Target,
+  timeout: number | undefined,
+  critical: () => Promise<T>,
+): Promise<T> {
+  using locks = owned();
+  const ours: string[] = [];
+  try {
+    await steps.run({ step: "lock", interfaces: places.map(({ device }) => device) }, async () => {
+      for (const { device, dir } of places) {
+        const waiting = (holder: Holder | undefined): void =>
+          steps.emit({ kind: "waiting", interface: device, holder });
+        locks.own(await lock(kernel, dir, { timeout, waiting, signal: steps.signal }));
+        ours.push(dir);
+      }
+    });
+    return await critical();
+  } catch (error) {
+    ours.forEach(removeIfEmpty);
+    throw error;
+  }
+}
+
+/** A swap that somebody got in the way of begins again with what is there then. */
+async function attempts(machine: Machine, target: Target): Promise<readonly SwapResult[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await exchange(machine, target);
+    } catch (error) {
+      if (!(error instanceof LostRace)) throw error;
+      if (attempt === ATTEMPTS) throw alwaysLost(error);
+      target.steps.emit({ kind: "again", interface: error.device, attempt });
+    }
+  }
+}
+
+async function exchange(machine: Machine, target: Target): Promise<readonly SwapResult[]> {
+  const { kernel } = machine;
+  const { steps, places, loaded } = target;
+  // Old links are held until the end: a failure puts them back.
+  using resources = owned();
+  const interfaces = places.map(({ device }) => device);
+  const members = await steps.run({ step: "read", interfaces }, () =>
+    places.map((place) => readMember(machine, place, target, resources)),
+  );
+  const done: Done[] = [];
+  try {
+    const nexts: Next[] = [];
+    for (const group of groupsOf(members, loaded.chain.name))
+      nexts.push(...(await nextOf(kernel, group, target, resources)));
+    for (const next of inOrderOf(nexts)) {
+      const { device } = next.member;
+      const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
+        commit(kernel, next, { ...target, resources }),
+      );
+      done.push({ next, committed });
+    }
+    await requireHealthy(done, target);
+  } catch (error) {
+    throw await undo(kernel, members, done, error, target);
+  }
+  for (const { committed } of done) committed.said.forEach(steps.notice);
+  const legacies = legaciesOf(members, done, loaded.chain);
+  if (legacies.length > 0) {
+    const work = { step: "clear", interfaces: legacies.map(({ member }) => member.device) } as const;
+    await steps.run(work, () => clear(kernel, legacies, steps));
+  }
+  return members.map((member): SwapResult => {
+    const of = done.find(({ next }) => next.member === member);
+    const { device, mode } = member;
+    if (!of) return { interface: device, outcome: "unchanged", mode: mode!, ...resultOf(running(member)) };
+    const outcome = of.next.replaced !== undefined ? "replaced" : mode ? "swapped" : "created";
+    return { interface: device, outcome, mode: of.committed.mode, ...resultOf(of.next) };
+  });
+}
+
+/** Of each interface that was swapped, one after the other. */
+async function requireHealthy(done: readonly Done[], { loaded, replace, steps }: Target): Promise<void> {
+  const { name: chain, health } = loaded.chain;
+  if (!health) return;
+  for (const { next } of done) {
+    const { device } = next.member;
+    const subject = { device, chain, generation: next.generation };
+    await steps.run({ step: "health", interfaces: [device] }, () =>
+      requireHealth(health, subject, wayBack(next, replace), steps),
+    );
+  }
+}
+
+/** What is done where the interface is not healthy, in a clause. */
+function wayBack({ member, replaced }: Next, replace: boolean): string {
+  const { pinned, mode } = member;
+  if (!pinned || !mode) return replace ? "back to what was there" : "detached, since no chain ran before";
+  const { identity, programInfo } = pinned;
+  if (!identity) return `back to program ${programInfo.id} (${programInfo.name})`;
+  return replaced === undefined
+    ? `back to generation ${identity.generation}`
+    : `back to the ${replaced} that was there`;
+}
+
+const resultOf = ({
+  generation,
+  image,
+  verified,
+}: Omit<Next, "member">): Pick<SwapResult, "generation" | "image" | "verified"> => ({
+  generation,
+  image,
+  ...(verified && { verified }),
+});
+
+const inOrderOf = (nexts: readonly Next[]): readonly Next[] =>
+  nexts.toSorted((a, b) => a.member.ifindex - b.member.ifindex);
+
+function alwaysLost({ device, cause }: LostRace): XdpgenError {
+  return new XdpgenError(
+    "conflict",
+    `${device}: another process replaced or detached the dispatcher ${ATTEMPTS} times in the middle of this swap, without ` +
+      "the lock; nothing was changed here: find out who does (`bpftool link show`, `xdpgen status`) and try again",
+    { cause },
+  );
+}

@@ -1,0 +1,79 @@
+/**
+ * The versions of a chain.yaml, as they come: the first one, and another whenever the file, or an object, a pin or a capture
+ * that it names, has changed. Nothing is applied here.
+ */
+import { readFile } from "node:fs/promises";
+import { capturesOf, type Chain, type EditableChain, parseChain } from "../../chain/index.ts";
+import { planChain } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
+import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
+import { loadChain } from "../load/source.ts";
+
+export interface WatchOptions extends FileWatchOptions {
+  /** Milliseconds in which a bad version may be followed by a better one and is then not told; default 1000. */
+  readonly patience?: number;
+}
+
+/** A chain with its objects, or what is wrong with them. */
+export type ChainVersion = { readonly chain: EditableChain } | { readonly error: XdpgenError };
+
+const PATIENCE_MS = 1000;
+
+/**
+ * Reads a chain.yaml again and again, until the signal comes.
+ *
+ *     for await (const version of watchChain("chain.yaml", { signal })) {
+ *       if ("chain" in version) await live.update(version.chain);
+ *     }
+ *
+ * Files that do not exist yet are waited for. A file that is written in two steps is read when it is whole: when all files have
+ * been quiet for a while, and after a bad version only when no better one follows soon.
+ */
+export async function* watchChain(path: string, options: WatchOptions = {}): AsyncGenerator<ChainVersion, void> {
+  const { patience = PATIENCE_MS, signal } = options;
+  using files = fileWatch(options);
+  let named: readonly string[] = [];
+  for (;;) {
+    // Watched before it is read: what changes meanwhile is the next version.
+    files.follow([path, ...named]);
+    named = (await filesOf(path)) ?? named;
+    files.follow([path, ...named]);
+    const version = await read(path);
+    if ("error" in version && (await files.changed(patience))) continue;
+    if (signal?.aborted) return;
+    yield version;
+    if (!(await files.changed())) return;
+  }
+}
+
+/** The objects, pins and captures that a chain names; undefined where it cannot be read. */
+async function filesOf(path: string): Promise<readonly string[] | undefined> {
+  try {
+    const { chain } = parseChain(await readFile(path, "utf8"), { file: path });
+    if (!chain) return undefined;
+    const programs = chain.programs.flatMap(({ object, pinned }) => object ?? pinned ?? []);
+    return [...programs, ...(chain.checks ?? []).flatMap(capturesOf)];
+  } catch {
+    return undefined;
+  }
+}
+
+async function read(path: string): Promise<ChainVersion> {
+  try {
+    const chain = await loadChain(path);
+    requireSound(chain);
+    return { chain };
+  } catch (error) {
+    if (error instanceof XdpgenError) return { error };
+    throw error;
+  }
+}
+
+/** Half an object is read without an error. What a linkage does not do is left to whoever chooses it. */
+function requireSound(chain: Chain): void {
+  try {
+    planChain({ ...chain, linkage: "freplace" });
+  } catch (error) {
+    if (!(error instanceof XdpgenError) || (error.code !== "object-unsupported" && error.code !== "limit")) throw error;
+  }
+}
