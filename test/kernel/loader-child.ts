@@ -16,7 +16,7 @@ const machine = { kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() 
 await attach(
   chainOf(
     programs.map((k) => numbered(Number(k))),
-    { linkage: linkage as Linkage },
+    { linkage: linkage as Linkage, history: 0 },
   ),
   device!,
   { machine },
