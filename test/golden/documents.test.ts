@@ -37,9 +37,9 @@ describe("docs/chain.md", () => {
     expect(examples.length).toBeGreaterThan(3);
     for (const yaml of examples) {
       const chain = requireChain(yaml, "chain.yaml");
-      // Which program is behind a name makes no difference to the graph; one without variables takes no globals.
+      // Which program is behind a name makes no difference to the graph; one without variables and maps takes none.
       const programs = chain.programs.map((program, slot) => {
-        const { globals: _, function: __, ...rest } = program;
+        const { globals: _, function: __, maps: ___, ...rest } = program;
         return { ...rest, bytes: verdictObject(slot) };
       });
       expect(synthesise({ ...chain, programs }).plan.nodes.length).toBe(programs.length);

@@ -3,9 +3,9 @@
  * same figure when it loads the program (kernel/bpf/verifier.c, update_stack_depth); here it is known before.
  *
  * An abstract interpretation: a register holds an address in the frame, of which the lowest place is known that it can have;
- * or a number, of which is known how many bits it has at most. A place in the frame holds such an address, or anything. Where an address could be lower than what is known, as when a
- * number is added that may be negative, the answer is `unknown`, and the program is not inlined: the dispatcher keeps what it
- * must not forget right below.
+ * or a number, of which is known how many bits it has at most. A place in the frame holds such an address, or anything. Where an
+ * address could be lower than what is known, as when a number is added that may be negative, the answer is `unknown`, and the
+ * program is not inlined: the dispatcher keeps what it must not forget right below.
  */
 import {
   BPF_ADD,
@@ -87,12 +87,15 @@ function lowestTouched(
   if (callers.includes(f)) return "unknown";
   const code = readCode(object, f);
   const at = new Map(code.map((c) => [c.offset / 8, c]));
+  // A callback can come from who called this function; one that is running already is not called again.
+  const running = [f, ...callers];
+  const pointedAt = [
+    ...namedIn(code),
+    ...callers.flatMap((caller) => namedIn(readCode(object, caller))).filter((one) => !running.includes(one)),
+  ];
   const below = (callee: ObjectFunction, handed: Handed): number | "unknown" =>
-    lowestTouched(object, callee, handed, [...callers, f]);
-  const pointedAt = code.flatMap(({ instruction, reference }) =>
-    reference?.kind === "function" && instruction.opcode !== CALL ? [reference.function] : [],
-  );
-  /** What a call can touch below the addresses that it is handed: of a helper, what the callbacks can that the function names. */
+    lowestTouched(object, callee, handed, running);
+  /** What a call can touch below the addresses that it is handed: of a helper, what callbacks can. */
   const reachOfCall: ReachOfCall = ({ reference }, handed, stored) => {
     if (reference?.kind === "function") return below(reference.function, { roots: handed, inherits: stored });
     const each = pointedAt.flatMap((callback) =>
@@ -136,6 +139,13 @@ function lowestTouched(
     }
   }
   return lowest;
+}
+
+/** Functions that an instruction makes an address of. */
+function namedIn(code: readonly CodeInstruction[]): readonly ObjectFunction[] {
+  return code.flatMap(({ instruction, reference }) =>
+    reference?.kind === "function" && instruction.opcode !== CALL ? [reference.function] : [],
+  );
 }
 
 function lower(a: number | "unknown", b: number | "unknown"): number | "unknown" {

@@ -9,6 +9,12 @@ import { parseObject } from "../../../src/codegen/source/index.ts";
 function frameOf(code: string, callee = "exit"): FrameSize {
   const text = `
     .text
+    .type callback,@function
+callback:
+    *(u8 *)(r2 - 30) = r1
+    r0 = 0
+    exit
+    .size callback, . - callback
     .type callee,@function
 callee:
     ${callee}
@@ -71,6 +77,12 @@ describe("frameSize", () => {
       "r2 = r10; r2 += -64; *(u64 *)(r10 - 8) = r2; r1 = r10; r1 += -8; call callee",
       "r2 = *(u64 *)(r1 + 0); *(u64 *)(r1 + 0) = r2; exit",
       "unknown",
+    ],
+    [
+      "hands it to a callback that its caller names",
+      "r1 = r10; r1 += -16; r2 = callback ll; call callee",
+      "r3 = r1; r1 = 8; r4 = 0; call 181; exit",
+      46,
     ],
     ["has a frame of its own", "r1 = r10; r1 += -16; call callee", "*(u64 *)(r10 - 256) = r1; exit", 16],
     ["is handed nothing", "*(u64 *)(r10 - 8) = r1; r1 = 0; call callee", "r2 = *(u64 *)(r1 + 0); exit", 8],
