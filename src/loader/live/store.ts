@@ -49,7 +49,7 @@ export const newMark = (dir: string, generation: number): string => `${generatio
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 
-/** A program is known by its name and the hash of its object, function and globals. */
+/** A program is known by its name and the hash of its object, function and globals, and of what the chain says of its maps. */
 export interface ProgramKey {
   readonly name: string;
   readonly hash: string;

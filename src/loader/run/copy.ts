@@ -1,6 +1,7 @@
 /**
  * A second instance of a dispatcher: the same image with the same linkages, on nothing and pinned nowhere. Its maps are its
- * own unless the binder gives it others; programs that were loaded already run with the maps that they have. It is gone when it is disposed.
+ * own unless the binder gives it others; programs that were loaded already run with the maps that they have. It is gone when
+ * it is disposed.
  */
 import { type DispatcherImage, isExtension } from "../../codegen/index.ts";
 import { loadDispatcher } from "../load/dispatcher.ts";
