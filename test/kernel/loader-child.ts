@@ -7,7 +7,7 @@ import { chainOf } from "../support/chains.ts";
 import { watched } from "../unit/loader/faults.ts";
 import { numbered } from "../unit/loader/world.ts";
 
-const [device, linkage, at, ...programs] = process.argv.slice(2);
+const [device, linkage, history, at, ...programs] = process.argv.slice(2);
 const kernel = watched(openKernel(), (count, call) => {
   if (count === Number(at)) process.kill(process.pid, "SIGKILL");
   process.stdout.write(`${call}\n`);
@@ -16,7 +16,7 @@ const machine = { kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() 
 await attach(
   chainOf(
     programs.map((k) => numbered(Number(k))),
-    { linkage: linkage as Linkage, history: 0 },
+    { linkage: linkage as Linkage, history: Number(history) },
   ),
   device!,
   { machine },

@@ -61,7 +61,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it("leaves the old or the new chain whole when it is killed, and clears up next time", async ({ skip }) => {
     skip(EMULATED && linkage !== "freplace", "seen on the host; a process costs ten seconds here");
     const swap = (at: number) => {
-      const [command, ...words] = [...CHILD, pair.far, linkage, `${at}`, "2", "3"];
+      const [command, ...words] = [...CHILD, pair.far, linkage, "0", `${at}`, "2", "3"];
       return spawnSync(command, words, { encoding: "utf8" });
     };
     await attach(chain(linkage, 1, 2), pair.far);

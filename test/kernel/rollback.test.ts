@@ -160,7 +160,7 @@ const CHILD = wordsToStart(new URL("loader-child.ts", import.meta.url));
 
 /** Kills a swap before its `at`-th call of the kernel. */
 function killed(linkage: Linkage, at: number): readonly string[] {
-  const [command, ...words] = [...CHILD, pair.far, linkage, `${at}`, "2", "3"];
+  const [command, ...words] = [...CHILD, pair.far, linkage, "1", `${at}`, "2", "3"];
   return spawnSync(command, words, { encoding: "utf8" }).stdout.trim().split("\n");
 }
 
