@@ -112,7 +112,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     here.write(`v${k}.bpf.o`, verdictObject(k));
     const counter = `{ name: counter, object: ${here.object("counter")}, priority: 1 }`;
     const own = `{ name: p${k}, object: v${k}.bpf.o, priority: 2 }`;
-    return here.write(`${k}.yaml`, `chain: xe\nlinkage: ${linkage}\nprograms:\n  - ${counter}\n  - ${own}\n`);
+    return here.write(`${k}.yaml`, `chain: xe\nhistory: 0\nlinkage: ${linkage}\nprograms:\n  - ${counter}\n  - ${own}\n`);
   }
 
   const applyEach = (files: readonly string[]): readonly (readonly string[])[] =>
