@@ -3,13 +3,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
-import { type AttachmentStatus, type CheckOutcome, openKernel, openMap } from "../../src/loader/index.ts";
+import { type AttachmentStatus, type CheckOutcome, openKernel } from "../../src/loader/index.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { pcap } from "../support/captures.ts";
+import { counted } from "../support/counted.ts";
 import { lacking } from "../support/kernel-differences.ts";
 import { commandLinkages } from "../support/linkages.ts";
 import { page } from "../support/published.ts";
-import { kernelMissing, sumPerCpu, u32 } from "../support/samples.ts";
+import { kernelMissing } from "../support/samples.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { expectRefusal, json, run } from "./cli/command.ts";
 import { expectUnchanged, type Folder, folder, snapshot } from "./cli/world.ts";
@@ -54,11 +55,7 @@ describe.skipIf(kernelMissing()).each(commandLinkages)("checks of a chain by %s"
   const live = async (): Promise<AttachmentStatus> =>
     (json(await run(["status", pair.far, "--json"])) as AttachmentStatus[])[0]!;
   /** Packets that the live counter has seen. */
-  const counted = async (): Promise<number> => {
-    const maps = (await live()).programs.find(({ name }) => name === "counter")!.maps;
-    using totals = openMap(maps.find(({ name }) => name === "totals")!.pin);
-    return sumPerCpu(totals.lookup(u32(0)), totals.info.valueSize);
-  };
+  const seen = async (): Promise<number> => counted(await live());
 
   it("a failing check refuses the first chain, and leaves nothing", async () => {
     const before = snapshot();
@@ -86,17 +83,17 @@ describe.skipIf(kernelMissing()).each(commandLinkages)("checks of a chain by %s"
     const unattached = [{ ...check, maps: "live" }];
     expectRefusal(await run(["test", chain(unattached), "--dev", pair.far]), 1, `nothing on ${pair.far}`);
     expect((await apply(chain([check]))).status).toBe(0);
-    expect(await counted()).toBe(0);
+    expect(await seen()).toBe(0);
     // Another order, so that there is something to swap.
     expect((await apply(chain([{ ...check, path: ["counter", "denylist"] }], ["counter", "denylist"]))).status).toBe(0);
     await test(chain([check]), "--dev", pair.far);
-    expect(await counted()).toBe(0);
+    expect(await seen()).toBe(0);
     expect((await apply(chain([{ ...check, maps: "live" }]))).status).toBe(0);
-    expect(await counted()).toBe(1);
+    expect(await seen()).toBe(1);
     expect(await test(chain([{ ...check, maps: "live" }]))).toMatchObject({ passed: 0, skipped: 1 });
-    expect(await counted()).toBe(1);
+    expect(await seen()).toBe(1);
     expect(await test(chain([{ ...check, maps: "live" }]), "--dev", pair.far)).toMatchObject({ passed: 1, skipped: 0 });
-    expect(await counted()).toBe(2);
+    expect(await seen()).toBe(2);
   });
 
   it("sees what `bpftool prog run` sees in the live dispatcher", async () => {

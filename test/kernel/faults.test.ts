@@ -7,14 +7,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { XdpgenError } from "../../src/errors.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
-import { attachAll, detach, open, openKernel, openMap, rollback, status } from "../../src/loader/index.ts";
+import { attachAll, detach, open, openKernel, rollback, status } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { type BpfObject, type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { commandLinkages } from "../support/linkages.ts";
 import { Made } from "../support/made.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { watched } from "../unit/loader/faults.ts";
@@ -133,11 +133,7 @@ async function metOn(device: string): Promise<Programs | undefined> {
 }
 
 /** Packets that the program with maps has counted. */
-function counted(device: string): number {
-  const { maps } = status(device)[0]!.programs.find(({ name }) => name === "counter")!;
-  using totals = openMap(maps.find(({ name }) => name === "totals")!.pin);
-  return sumPerCpu(totals.lookup(u32(0)), totals.info.valueSize);
-}
+const countedOn = (device: string): number => counted(status(device)[0]!);
 
 /** Pins and folders of an interface, whatever its generation. */
 const pinsOf = (device: string): readonly string[] =>
@@ -188,7 +184,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
       for (const at of telling(calls)) {
         await reset();
         const what = `call ${at} of ${calls.length}, ${calls[at - 1]}`;
-        const counts = old && counted(devices[0]!);
+        const counts = old && countedOn(devices[0]!);
         let failed: KernelError | undefined;
         const failing = watched(kernel, (count, call) => {
           if (count === at) throw (failed = new KernelError(call, ENOMEM, ERRNO));
@@ -215,7 +211,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
         if (!after) continue;
         expect(new Set(devices.map((device) => status(device)[0]!.dispatcher.id)).size, `after ${what}`).toBe(1);
         // The packets that `met` has sent since.
-        if (old) expect(counted(devices[0]!), `after ${what}`).toBe(counts! + 2 * interfaces);
+        if (old) expect(countedOn(devices[0]!), `after ${what}`).toBe(counts! + 2 * interfaces);
       }
       expect(refused).toBeGreaterThan(telling(calls).length / 2);
       await detachEach(place(kernel));

@@ -4,12 +4,12 @@ import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { attach, type Attachment, detach, openKernel, openMap, status } from "../../src/loader/index.ts";
+import { attach, detach, openKernel, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { expectRefusal, run, XDPGEN } from "./cli/command.ts";
@@ -30,12 +30,6 @@ afterEach(async () => {
   pair[Symbol.dispose]();
   here[Symbol.dispose]();
 });
-
-function counted(live: Attachment, program: string): number {
-  const { maps } = live.status().programs.find((p) => p.name === program)!;
-  using handle = openMap(maps.find(({ name }) => name === "totals")!.pin);
-  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
-}
 
 describe.each(runnableLinkages)("linkage %s", (linkage) => {
   it.each([0, 1])("loses no frame on the way there and back, with a history of %i", async (history) => {
@@ -58,7 +52,10 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    expect({ first: counted(live, "first"), last: counted(live, "last") }).toEqual({ first: frames, last: frames });
+    expect({ first: counted(live.status(), "first"), last: counted(live.status(), "last") }).toEqual({
+      first: frames,
+      last: frames,
+    });
     const { id } = live.status().dispatcher;
     expect(openKernel().queryXdp(live.ifindex).native).toBe(id);
     console.log(`linkage ${linkage}: ${frames} frames, 3 swaps taken back, every frame counted once at both ends`);

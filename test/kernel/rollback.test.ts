@@ -5,14 +5,14 @@ import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
 import { encode, exit, layout, mov64Imm, R0 } from "../../src/codegen/asm/index.ts";
-import { attach, type Attachment, detach, openKernel, openMap, rollback, status } from "../../src/loader/index.ts";
+import { attach, type Attachment, detach, openKernel, rollback, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -34,12 +34,6 @@ afterEach(async () => {
   if (openKernel().interfaceIndex(pair.far) !== 0) await detach(pair.far);
   pair[Symbol.dispose]();
 });
-
-function read(live: Attachment, program: string, map: string): number {
-  const { maps } = live.status().programs.find((p) => p.name === program)!;
-  using handle = openMap(maps.find((m) => m.name === map)!.pin);
-  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
-}
 
 const folder = (): string => `${ROOT}/${networkNamespace()}-${openKernel().interfaceIndex(pair.far)}`;
 
@@ -92,7 +86,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    expect({ first: read(live, "first", "totals"), last: read(live, "last", "totals") }).toEqual({
+    expect({ first: counted(live.status(), "first"), last: counted(live.status(), "last") }).toEqual({
       first: frames,
       last: frames,
     });
@@ -131,12 +125,12 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await live.testRun({ data });
     await live.update(of(other));
     await live.update(of(counter, other));
-    expect(read(live, "counter", "totals")).toBe(1);
+    expect(counted(live.status())).toBe(1);
     await live.testRun({ data });
     await live.update(of(other));
     await live.update(of(other, numbered(8)));
     await live.update(of(counter, other));
-    expect(read(live, "counter", "totals")).toBe(0);
+    expect(counted(live.status())).toBe(0);
   });
 
   it.each([0, 1, 3])(

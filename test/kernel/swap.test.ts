@@ -3,11 +3,11 @@ import { execFileSync } from "node:child_process";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { MODES } from "../../src/chain/index.ts";
-import { attach, type Attachment, open, openKernel, openMap } from "../../src/loader/index.ts";
+import { attach, type Attachment, open, openKernel } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { runnableLinkages } from "../support/linkages.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
@@ -16,12 +16,6 @@ const [FRAMES, SWAPS] = process.env["XDPGEN_VM"] === undefined ? [3_000_000, 20]
 const BATCH = FRAMES / 10;
 
 const data = frame(ethernet(), payload(46));
-
-function read(live: Attachment, program: string, map: string): number {
-  const { maps } = live.status().programs.find((p) => p.name === program)!;
-  using handle = openMap(maps.find((m) => m.name === map)!.pin);
-  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
-}
 
 describe.each(runnableLinkages)("linkage %s", (linkage) => {
   let pair: Veth;
@@ -59,8 +53,8 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    const counted = { first: read(live, "first", "totals"), last: read(live, "last", "totals") };
-    expect(counted).toEqual({ first: frames, last: frames });
+    const both = { first: counted(live.status(), "first"), last: counted(live.status(), "last") };
+    expect(both).toEqual({ first: frames, last: frames });
     console.log(
       `linkage ${linkage}: ${frames} frames, ${swaps} swaps, every frame counted once at both ends of the chain`,
     );
@@ -90,7 +84,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await run();
     // globals: verdict is table[seen % 4] = { PASS, DROP, TX, PASS }, and `seen` is a variable in .bss.
     expect(verdicts).toEqual([1, 3, 2, 2]);
-    expect(read(live, "runs", "runs")).toBe(4);
+    expect(counted(live.status(), "runs", "runs")).toBe(4);
   });
 
   it("keeps a map whose definition is unchanged when its program's object changes", async () => {
@@ -99,7 +93,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await live.testRun({ data: new Uint8Array(64) });
     await live.update(chainOf([version({ mark: 1 }), added], { linkage }));
     await live.testRun({ data: new Uint8Array(64) });
-    expect(read(live, "verdict", "runs")).toBe(2);
+    expect(counted(live.status(), "verdict", "runs")).toBe(2);
   });
 
   it("changes nothing when the chain is what runs already", async () => {
@@ -115,6 +109,6 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     using source = traffic(openKernel(), pair.near);
     const sent = await source.send(data, 1000);
     live = await open(pair.far);
-    expect(read(live, "last", "totals")).toBe(sent);
+    expect(counted(live.status(), "last")).toBe(sent);
   });
 });

@@ -8,15 +8,16 @@ import { setImmediate } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { encode, exit, layout, mov64Imm, R0 } from "../../src/codegen/asm/index.ts";
-import { attach, type Attachment, openKernel, openMap, preview, status } from "../../src/loader/index.ts";
+import { attach, type Attachment, openKernel, preview, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { type Fd, isErrno } from "../../src/loader/machine/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { lacking } from "../support/kernel-differences.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { withLoaded } from "../support/loaded.ts";
-import { sampleObject, sumPerCpu, u32 } from "../support/samples.ts";
+import { sampleObject } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -192,12 +193,8 @@ describe("another program in the same slot", () => {
     }
     done.abort();
     await sending;
-    const read = (program: string): number => {
-      const { maps } = live!.status().programs.find((p) => p.name === program)!;
-      using handle = openMap(maps.find((m) => m.name === "totals")!.pin);
-      return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
-    };
-    expect({ first: read("first"), last: read("last") }).toEqual({ first: source.sent(), last: source.sent() });
+    const both = { first: counted(live.status(), "first"), last: counted(live.status(), "last") };
+    expect(both).toEqual({ first: source.sent(), last: source.sent() });
     console.log(`${source.sent()} frames, ${replaced} programs in their places, every frame counted at both ends`);
   });
 });

@@ -14,7 +14,6 @@ import {
   detach,
   open,
   openKernel,
-  openMap,
   status,
   type SwapEvent,
 } from "../../src/loader/index.ts";
@@ -22,9 +21,9 @@ import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { commandLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -69,13 +68,9 @@ afterEach(async () => {
 const devices = (): readonly string[] => pairs.map(({ far }) => far);
 
 /** Frames that a counter has counted. */
-function counted(device: string, program: string): number {
-  const { maps } = status(device)[0]!.programs.find(({ name }) => name === program)!;
-  using handle = openMap(maps.find(({ name }) => name === "totals")!.pin);
-  return sumPerCpu(handle.lookup(u32(0)), handle.info.valueSize);
-}
+const countedOn = (device: string, program: string): number => counted(status(device)[0]!, program);
 
-const countedOnEach = (program: string): readonly number[] => devices().map((device) => counted(device, program));
+const countedOnEach = (program: string): readonly number[] => devices().map((device) => countedOn(device, program));
 
 /** Another process, which has the lock of an attachment until it is killed. */
 async function lockHolder(dir: string): Promise<ChildProcess> {
@@ -148,7 +143,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     await detach(alone!);
     const [after] = await underTraffic(pairs.slice(1), async () => {});
     expect(status(other)[0]!.sharedWith).toEqual([]);
-    expect(counted(other!, "last")).toBe(frames + after!);
+    expect(countedOn(other!, "last")).toBe(frames + after!);
     await detach(other!);
     await expectUnchanged(before);
   });
@@ -171,7 +166,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     const sent = await sending;
     source[Symbol.dispose]();
     expect(status(pairs[0]!.far)).toMatchObject([{ dispatcher, generation }]);
-    expect(counted(pairs[0]!.far, "last")).toBe(sent);
+    expect(countedOn(pairs[0]!.far, "last")).toBe(sent);
     await expectUnchanged(before);
   });
 

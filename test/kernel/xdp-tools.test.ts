@@ -6,12 +6,13 @@ import { execFileSync } from "node:child_process";
 
 import { afterEach, describe, expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
-import { attach, type Attachment, openKernel, openMap } from "../../src/loader/index.ts";
+import { attach, type Attachment, openKernel } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
+import { counted } from "../support/counted.ts";
 import { ethernet, frame, ipv4, payload, udp } from "../../src/packets/index.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { distributionObjects } from "../support/objects.ts";
-import { sumPerCpu, u32 } from "../support/samples.ts";
+import { u32 } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 
@@ -30,11 +31,6 @@ function pinOf(live: Attachment, program: string, map: string): string {
     .status()
     .programs.find((p) => p.name === program)!
     .maps.find((m) => m.name === map)!.pin;
-}
-
-function counted(live: Attachment): number {
-  using totals = openMap(pinOf(live, "counter", "totals"));
-  return sumPerCpu(totals.lookup(u32(0)), totals.info.valueSize);
 }
 
 function bpftool(...args: readonly string[]): string {
@@ -67,9 +63,9 @@ describe.skipIf(objects.size === 0).each(runnableLinkages)("xdp-filter's program
 
     using source = traffic(openKernel(), pair.near);
     const passed = async (src: string, port: number): Promise<string> => {
-      const before = counted(live);
+      const before = counted(live.status());
       const sent = await source.send(packet(src, port), FRAMES);
-      const arrived = counted(live) - before;
+      const arrived = counted(live.status()) - before;
       return arrived === sent ? "all" : arrived === 0 ? "none" : `${arrived} of ${sent}`;
     };
     const verdicts = async (): Promise<readonly string[]> => [

@@ -8,10 +8,10 @@ import { createInterface, type Interface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
-import { type AttachmentStatus, open, openKernel, openMap, type SwapResult } from "../../../src/loader/index.ts";
+import { type AttachmentStatus, open, openKernel, type SwapResult } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
+import { counted } from "../../support/counted.ts";
 import { commandLinkages } from "../../support/linkages.ts";
-import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
@@ -98,13 +98,6 @@ const statusOf = async (): Promise<AttachmentStatus> =>
 
 const resultsOf = (all: readonly Ended[]): readonly SwapResult[] =>
   all.map((ended) => (json(ended) as { readonly applied: readonly SwapResult[] }).applied[0]!);
-
-/** Frames that the counter has counted. */
-function counted({ programs }: AttachmentStatus): number {
-  const { maps } = programs.find(({ name }) => name === "counter")!;
-  using totals = openMap(maps.find(({ name }) => name === "totals")!.pin);
-  return sumPerCpu(totals.lookup(u32(0)), totals.info.valueSize);
-}
 
 describe.each(commandLinkages)("linkage %s", (linkage) => {
   /** Program `k` behind a counter. */

@@ -2,10 +2,10 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type AttachmentStatus, open, openMap } from "../../../src/loader/index.ts";
+import { type AttachmentStatus, open } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
+import { counted } from "../../support/counted.ts";
 import { commandLinkages } from "../../support/linkages.ts";
-import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import type { Veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
@@ -96,12 +96,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     await using live = await open(pair.far);
     const data = frame(ethernet(), payload(46));
     await live.testRun({ data });
-    const counted = (status: AttachmentStatus): number => {
-      const { pin } = status.programs.find(({ name }) => name === "count")!.maps.find(({ name }) => name === "totals")!;
-      using map = openMap(pin);
-      return sumPerCpu(map.lookup(u32(0)), map.info.valueSize);
-    };
-    expect(counted(first)).toBe(1);
+    expect(counted(first, "count")).toBe(1);
 
     expect(await apply(path)).toMatchObject({ outcome: "unchanged", generation: 1 });
     expect(await shown()).toEqual(first);
@@ -121,7 +116,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       expect(id(second)).toBe(id(first));
     }
     await live.testRun({ data });
-    expect(counted(second)).toBe(2);
+    expect(counted(second, "count")).toBe(2);
 
     const text = await run(["status", pair.far]);
     expect(text.out).toMatch(

@@ -1,10 +1,10 @@
 /** `xdpgen plan` on a real interface: it changes nothing, and what it says is what `apply` then does. */
 import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type AttachmentStatus, type MapForecast, open, openMap, type Preview } from "../../../src/loader/index.ts";
+import { type AttachmentStatus, type MapForecast, open, type Preview } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
+import { counted } from "../../support/counted.ts";
 import { commandLinkages } from "../../support/linkages.ts";
-import { sumPerCpu, u32 } from "../../support/samples.ts";
 import { compile } from "../../support/objects.ts";
 import { page } from "../../support/published.ts";
 import type { Veth } from "../../support/veth.ts";
@@ -122,14 +122,7 @@ describe.each(CASES)("linkage %s, history %i", (linkage, kept) => {
 
     await using live = await open(pair.far);
     await live.testRun({ data: frame(ethernet(), payload(46)) });
-    const counted = async (): Promise<number> => {
-      const { pin } = (await shown()).programs
-        .find(({ name }) => name === "count")!
-        .maps.find(({ name }) => name === "totals")!;
-      using map = openMap(pin);
-      return sumPerCpu(map.lookup(u32(0)), map.info.valueSize);
-    };
-    expect(await counted()).toBe(1);
+    expect(counted(await shown(), "count")).toBe(1);
 
     const limit = `{ name: limit, object: ${ratelimit}, priority: 15 }`;
     const inAndOut = await planned(chain(linkage, "", limit, count));
@@ -139,7 +132,7 @@ describe.each(CASES)("linkage %s, history %i", (linkage, kept) => {
       ["unchanged", "count"],
       ["out", "deny"],
     ]);
-    expect(await counted()).toBe(1);
+    expect(counted(await shown(), "count")).toBe(1);
 
     const globals = `{ name: limit, object: ${ratelimit}, priority: 15, globals: { rate_pps: 5 } }`;
     const set = (await planned(chain(linkage, "", globals, count))).difference.programs[0]!;
