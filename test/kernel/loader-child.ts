@@ -1,4 +1,7 @@
-/** One swap in a process of its own, which kills itself before its `at`-th call of the kernel. Prints the calls made. */
+/**
+ * One swap in a process of its own, which kills itself before its `at`-th call of the kernel, or, where `at` is `swapped`, when
+ * the link has been updated. Prints the calls made.
+ */
 import { openKernel } from "../../src/loader/ffi/index.ts";
 import { attach } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
@@ -8,8 +11,14 @@ import { watched } from "../unit/loader/faults.ts";
 import { numbered } from "../unit/loader/world.ts";
 
 const [device, linkage, history, at, ...programs] = process.argv.slice(2);
-const kernel = watched(openKernel(), (count, call) => {
-  if (count === Number(at)) process.kill(process.pid, "SIGKILL");
+const real = openKernel();
+const die = (): void => void process.kill(process.pid, "SIGKILL");
+const updateLink: typeof real.updateLink = (...args) => {
+  real.updateLink(...args);
+  if (at === "swapped") die();
+};
+const kernel = watched({ ...real, updateLink }, (count, call) => {
+  if (count === Number(at)) die();
   process.stdout.write(`${call}\n`);
 });
 const machine = { kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() };
