@@ -91,6 +91,7 @@ it.each(commandLinkages)(
     const child = start(command, words, { stdio: "ignore" });
     const pid = `${here.path}/pid`;
     while (!existsSync(pid) && child.exitCode === null) await setTimeout(20);
+    expect(child.exitCode, "xdpgen ended before its health command ran").toBeNull();
     try {
       child.kill("SIGKILL");
       await once(child, "exit");

@@ -6,7 +6,6 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { ACTIONS, type Chain, type Linkage, OBJECT_LINKAGES, type Program } from "../../src/chain/index.ts";
 import {
   attach,
@@ -22,6 +21,7 @@ import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
 import { withLoaded } from "../support/loaded.ts";
+import { wordsToStart } from "../support/processes.ts";
 import type { Random } from "../support/random.ts";
 import { watched } from "../unit/loader/faults.ts";
 
@@ -123,9 +123,8 @@ async function kill(scene: Scene): Promise<boolean> {
   const chain = scene.make(scene.number, [], {});
   const file = `${scene.folder}/chain.json`;
   writeFileSync(file, JSON.stringify(chainDocument(chain)));
-  const child = spawn(process.execPath, ["--import", TSX, BIN, "apply", file, "--dev", scene.device], {
-    stdio: "ignore",
-  });
+  const [command = "", ...words] = [...XDPGEN, "apply", file, "--dev", scene.device];
+  const child = spawn(command, words, { stdio: "ignore" });
   const ended = once(child, "exit");
   await setTimeout(300 + scene.random.int(2500));
   child.kill("SIGKILL");
@@ -134,8 +133,7 @@ async function kill(scene: Scene): Promise<boolean> {
   return scene.live.status().generation !== generation;
 }
 
-const BIN = fileURLToPath(new URL("../../src/cli/bin.ts", import.meta.url));
-const TSX = import.meta.resolve("tsx");
+const XDPGEN = wordsToStart(new URL("../../src/cli/bin.ts", import.meta.url));
 
 /** YAML takes JSON. */
 function chainDocument({ name, programs }: Chain): unknown {
