@@ -123,7 +123,7 @@ async function kill(scene: Scene): Promise<boolean> {
   const chain = scene.make(scene.number, [], {});
   const file = `${scene.folder}/chain.json`;
   writeFileSync(file, JSON.stringify(chainDocument(chain)));
-  const [command = "", ...words] = [...XDPGEN, "apply", file, "--dev", scene.device];
+  const [command, ...words] = [...XDPGEN, "apply", file, "--dev", scene.device];
   const child = spawn(command, words, { stdio: "ignore" });
   const ended = once(child, "exit");
   await setTimeout(300 + scene.random.int(2500));
