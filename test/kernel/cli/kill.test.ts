@@ -2,8 +2,8 @@
  * A command is killed as it enters a system call, by strace, once for each: packets meet the old chain or the new one, whole;
  * status says which; the next command succeeds; and when all is detached nothing is left.
  *
- * An apply by `call` that changes a chain is killed at every bpf(2) and at every call that changes a file; other operations and
- * linkages at every tenth of these. With XDPGEN_KILLS=all each is killed at every system call of its main thread, from the lock on.
+ * An apply by `call` that changes a chain, and a rollback, are killed at every bpf(2) and at every call that changes a file; other
+ * operations and linkages at every tenth of these. With XDPGEN_KILLS=all each is killed at every system call of its main thread, from the lock on.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
@@ -73,14 +73,16 @@ const pinOf = (k: number): string => `${BPFFS}/xe-kill-${process.pid}-${k}`;
 interface Operation {
   readonly name: string;
   readonly from: Programs | undefined;
-  /** Undefined: detach. */
   readonly to: Programs | undefined;
+  /** What is killed, of the command line; default `apply` of what is to run. */
+  readonly command?: "rollback" | "detach";
 }
 
 const OPERATIONS: readonly Operation[] = [
   { name: "an apply that adds, removes and changes a program", from: [1, 2], to: [9, 3] },
   { name: "a first apply", from: undefined, to: [1, 2] },
-  { name: "detach", from: [1, 2], to: undefined },
+  { name: "rollback", from: [1, 2], to: [9, 3], command: "rollback" },
+  { name: "detach", from: [1, 2], to: undefined, command: "detach" },
 ];
 
 /** What packets meet, which status must know too; undefined for nothing. */
@@ -118,7 +120,9 @@ function callsOf(argv: readonly string[]): readonly Call[] {
       counts.set(name, nth);
       return [{ name, nth }];
     });
-  return calls.slice(calls.findIndex(({ name }) => name === "flock"));
+  const lock = calls.findIndex(({ name }) => name === "flock");
+  expect(lock, "no call takes the lock").toBeGreaterThan(-1);
+  return calls.slice(lock);
 }
 
 /** Whether it was killed; else it has ended by itself before, since not every run makes as many calls of each name. */
@@ -151,38 +155,48 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
       .map((pin) => pin.replace(/\/gen-\d+/, "/gen"))
       .toSorted();
 
-  it.for(OPERATIONS)("$name", { timeout: ALL ? 36_000_000 : 600_000 }, async ({ name, from, to }, { skip }) => {
-    skip(EMULATED, SLOW);
-    const made = new Made(openKernel());
-    const argv = argvFor(to);
-    const go = async (programs: Programs | undefined): Promise<void> => {
-      expect(await run(argvFor(programs))).toMatchObject({ status: 0 });
-    };
-    await go(from);
-    const all = callsOf(argv);
-    expect(await ran(made)).toEqual(to);
-    const whole = pins();
-    const changing = all.filter((call) => CHANGING.test(call.name));
-    const sampled = linkage === "call" && from && to ? changing : changing.filter((_, at) => at % SAMPLED === 0);
-    const moments = ALL ? all : sampled;
-    const ends = { old: 0, new: 0, whole: 0 };
-    for (const call of moments) {
+  it.for(OPERATIONS)(
+    "$name",
+    { timeout: ALL ? 36_000_000 : 600_000 },
+    async ({ name, from, to, command }, { skip }) => {
+      skip(EMULATED, SLOW);
+      const made = new Made(openKernel());
+      const argv = command ? [command, pair.far] : argvFor(to);
+      const go = async (programs: Programs | undefined): Promise<void> => {
+        expect(await run(argvFor(programs))).toMatchObject({ status: 0 });
+      };
+      // So that there is a way back to it.
+      if (command === "rollback") await go(to);
       await go(from);
-      const killed = killedAt(call, argv);
-      const now = await ran(made);
-      const isNew = String(now) === String(to);
-      if (!isNew) expect(now, `killed at ${call.name} ${call.nth}`).toEqual(from);
-      ends[killed ? (isNew ? "new" : "old") : "whole"]++;
-      await go(to);
-      expect(await ran(made), `after ${call.name} ${call.nth}`).toEqual(to);
-      expect(pins(), `after ${call.name} ${call.nth}`).toEqual(whole);
-    }
-    const figures = `${moments.length} of ${all.length} calls from the lock on, ${changing.length} of them changing`;
-    console.log(`linkage ${linkage}, ${name}: killed at ${figures}: ${JSON.stringify(ends)}`);
-    expect(ends.old).toBeGreaterThan(0);
-    await go(undefined);
-    await expectUnchanged(before);
-    for (let tries = 0; made.alive().length > 0 && tries < 600; tries++) await setTimeout(50);
-    expect(made.alive()).toEqual([]);
-  });
+      const all = callsOf(argv);
+      expect(await ran(made)).toEqual(to);
+      const whole = pins();
+      const changing = all.filter((call) => CHANGING.test(call.name));
+      const each = ALL || (linkage === "call" && from !== undefined && to !== undefined);
+      const moments = ALL ? all : changing.filter((_, at) => each || at % SAMPLED === 0);
+      const ends = { old: 0, new: 0, whole: 0 };
+      for (const call of moments) {
+        await go(from);
+        const killed = killedAt(call, argv);
+        const now = await ran(made);
+        const isNew = String(now) === String(to);
+        if (!isNew) expect(now, `killed at ${call.name} ${call.nth}`).toEqual(from);
+        ends[killed ? (isNew ? "new" : "old") : "whole"]++;
+        await go(to);
+        expect(await ran(made), `after ${call.name} ${call.nth}`).toEqual(to);
+        expect(pins(), `after ${call.name} ${call.nth}`).toEqual(whole);
+      }
+      const figures = `${moments.length} of ${all.length} calls from the lock on, ${changing.length} of them changing`;
+      console.log(`linkage ${linkage}, ${name}: killed at ${figures}: ${JSON.stringify(ends)}`);
+      expect(ends.old).toBeGreaterThan(0);
+      // Of the few moments of a sample, none need be behind the swap.
+      // The last of such calls of a rollback is the swap itself; other operations are sampled.
+      if (each && !command) expect(ends.new).toBeGreaterThan(0);
+      expect(ends.whole).toBeLessThanOrEqual(Math.ceil(moments.length / 10));
+      await go(undefined);
+      await expectUnchanged(before);
+      for (let tries = 0; made.alive().length > 0 && tries < 600; tries++) await setTimeout(50);
+      expect(made.alive()).toEqual([]);
+    },
+  );
 });
