@@ -15,9 +15,9 @@ export function requireDeclaredMaps(programs: readonly ResolvedProgram[]): void 
   const mistakes = objects.flatMap((program) =>
     Object.entries(program.homes).flatMap(([name, home]): readonly XdpgenError[] => {
       try {
-        const map = declaredMap(program, name);
+        const map = sharableMap(program, name);
         const other = objects.find((one) => one.name === home.program);
-        if (other && other !== program) requireAlike(program, map, other, declaredMap(other, name));
+        if (other && other !== program) requireAlike(program, map, other, sharableMap(other, name));
         return [];
       } catch (error) {
         if (error instanceof XdpgenError) return [error];
@@ -29,7 +29,7 @@ export function requireDeclaredMaps(programs: readonly ResolvedProgram[]): void 
   if (first) throw new XdpgenError(first.code, [...new Set(mistakes.map(({ message }) => message))].join("\n"));
 }
 
-function declaredMap(program: ResolvedObject, name: string): ObjectMap {
+function sharableMap(program: ResolvedObject, name: string): ObjectMap {
   const maps = objectMaps(program);
   const map = maps.find((one) => one.name === name);
   const what = `${program.name} (${program.path})`;
