@@ -1,9 +1,20 @@
 /** Maps that a chain says something of, on a real kernel: one for several programs, and one with a pin of the user's. */
-import { existsSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
-import { attach, attachAll, type Attachment, detach, openKernel, openMap, preview } from "../../src/loader/index.ts";
+import {
+  attach,
+  attachAll,
+  type Attachment,
+  detach,
+  openKernel,
+  openMap,
+  preview,
+  type SwapEvent,
+} from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
+import { type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
+import { thisMachine } from "../../src/loader/machine/machine.ts";
 import { removeTree } from "../../src/loader/live/store.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
@@ -157,12 +168,62 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     const nowhere = chain(counter("counter", { totals: { pin: "/tmp/xdpgen-maps/totals" } }));
     await expect(live.update(nowhere)).rejects.toMatchObject({ code: "environment" });
     expect(live.status()).toMatchObject({ generation: 1, kept: [] });
-    // A swap that fails takes back the pin that it made.
+    // What fails before it commits has pinned nothing.
     const check = { name: "drops", packet: "eth / ipv4 / udp", expect: ["drop"] } as const;
     const failing = { ...chain(counter("counter", pinned)), checks: [check] };
     await expect(live.update(failing)).rejects.toMatchObject({ code: "check-failed" });
     expect(existsSync(PIN)).toBe(false);
     rmdirSync(`${FOLDER}/deep`);
+  });
+
+  it("pin: what a swap has pinned stays when its health command fails, with what others pinned beside it", async () => {
+    const kernel = openKernel();
+    using map = kernel.createMap({ name: "theirs", type: 2, keySize: 4, valueSize: 8, maxEntries: 3 });
+    const events = (event: SwapEvent): void => {
+      if (event.kind === "begin" && event.step === "health") kernel.pin(map.number, `${FOLDER}/deep/theirs`);
+    };
+    const unhealthy = { ...chain(counter("counter", pinned)), health: { command: ["false"], within: "1s" } };
+    await expect(attach(unhealthy, pair.far, { events })).rejects.toMatchObject({ code: "health-failed" });
+    expect(readdirSync(`${FOLDER}/deep`).toSorted()).toEqual(["theirs", "totals"]);
+    const live = await attach(chain(counter("counter", pinned)), pair.far);
+    await live.testRun({ data });
+    expect(packets(PIN)).toBe(1);
+  });
+
+  it("pin: the folders for it go again where it cannot be made", async () => {
+    const kernel = openKernel();
+    const failing: Kernel = {
+      ...kernel,
+      pin: (fd, path) => {
+        if (path === PIN) throw new KernelError("bpf_obj_pin", 12, "ENOMEM");
+        kernel.pin(fd, path);
+      },
+    };
+    const machine = { ...thisMachine("test", () => {}), kernel: failing };
+    await expect(attach(chain(counter("counter", pinned)), pair.far, { machine })).rejects.toThrow("ENOMEM");
+    expect(existsSync(FOLDER)).toBe(false);
+  });
+
+  it("pin: a swap that finds another's map there at last begins again, with that one", async () => {
+    const heard: SwapEvent[] = [];
+    let there: Attachment | undefined;
+    const machine = thisMachine("test", () => {});
+    const late: Kernel = {
+      ...machine.kernel,
+      // After the maps are bound, and before they are pinned.
+      testRun: async (...args) => {
+        there ??= await attach(chain(counter("other", pinned)), other.far);
+        return machine.kernel.testRun(...args);
+      },
+    };
+    const check = { name: "passes", packet: "eth / ipv4 / udp", expect: ["pass"] } as const;
+    const checked = { ...chain(counter("counter", pinned)), checks: [check] };
+    const events = (event: SwapEvent): void => void heard.push(event);
+    const live = await attach(checked, pair.far, { machine: { ...machine, kernel: late }, events });
+    expect(heard.filter(({ kind }) => kind === "again")).toEqual([
+      { kind: "again", interface: pair.far, pin: PIN, attempt: 1 },
+    ]);
+    expect(totals(live, "counter").id).toBe(totals(there!, "other").id);
   });
 
   it("pin: another map in the place of that of a program that runs on is refused, and taken after a detach", async () => {
@@ -173,6 +234,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     openKernel().pin(map.number, PIN);
     const { id } = openKernel().mapInfo(map.number);
     const next = chain(counter("counter", pinned), numbered(7, { priority: 99 }));
+    await expect(preview(next, pair.far)).rejects.toMatchObject({ code: "map-pin" });
     await expect(live.update(next)).rejects.toMatchObject({
       code: "map-pin",
       message: expect.stringContaining(`the one at ${PIN} is map ${id}, so they cannot be one`),

@@ -13,8 +13,10 @@ export function noteText(event: SwapEvent): string | undefined {
       return event.message;
     case "waiting":
       return `${event.interface}: waiting for ${holderText(event.holder)}, which changes it`;
-    case "again":
-      return `${event.interface}: somebody changed its link in the middle of this swap; beginning again (${event.attempt})`;
+    case "again": {
+      const did = event.pin === undefined ? "changed its link" : `pinned something at ${event.pin}`;
+      return `${event.interface}: somebody ${did} in the middle of this swap; beginning again (${event.attempt})`;
+    }
     case "begin":
     case "end":
     case "failed":

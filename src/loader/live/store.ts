@@ -12,8 +12,8 @@
  *
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
-import { mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
-import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
 export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
@@ -93,6 +93,17 @@ export function listPrograms(dir: string): readonly ProgramKey[] {
   });
 }
 
+/** Nothing to close where there is no pin. */
+export function openIfPinned(kernel: Kernel, path: string): Fd | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return kernel.openPin(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
 /** Removes a pin; harmless where there is none. */
 export function unpin(path: string): void {
   try {
@@ -118,17 +129,18 @@ export function removeTree(path: string): void {
   rmdirSync(path);
 }
 
-/** For an error that is on its way: what cannot be removed is cleared by the next command. */
+/** For an error that is on its way: what cannot be removed is cleared by the next command, or is not ours. */
 export function removeIfEmpty(dir: string): void {
   try {
     rmdirSync(dir);
   } catch {
-    // Not empty: an attachment is there.
+    // Not empty: an attachment is there, or what others have pinned.
   }
 }
 
 /** Pins and folders made or removed so far. `undo` takes that back, the last step first. */
 export interface Journal {
+  /** In the attachment's folder, which is ours: `undo` removes it with all that is in it. */
   makeDir(path: string): void;
   pin(fd: number, path: string): void;
   /** Removes the pin of what `fd` is too; `fd` must be open until the swap is done. */

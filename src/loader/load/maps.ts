@@ -10,15 +10,11 @@
 import { existsSync } from "node:fs";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { type DeclaredMap, declaredMap, openUserPin, withoutPins } from "../live/declared-maps.ts";
+import { type DeclaredMap, declaredMap, openOwn, openUserPin, withoutPins } from "../live/declared-maps.ts";
+import { sameDefinition } from "../live/map-definition.ts";
 import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
-import { isErrno, type Fd, type Kernel, type MapDefinition, type ObjectMap } from "../machine/kernel.ts";
-import { list, MAP_FOLDERS, mapPin, mapsDir, type ProgramKey } from "../live/store.ts";
-
-const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
-const BPF_MAP_TYPE_DEVMAP = 14;
-const BPF_MAP_TYPE_DEVMAP_HASH = 25;
-const BPF_F_RDONLY_PROG = 0x80;
+import type { Kernel, ObjectMap } from "../machine/kernel.ts";
+import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 
 export const isReadOnlyData = (map: string): boolean => map === ".rodata" || map.startsWith(".rodata.");
 const isSection = (map: string): boolean => map.startsWith(".");
@@ -60,7 +56,8 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
   requireOneOfEach(kernel, dir, before, next);
 
   const take = (from: ProgramKey, bound: BoundMap, check: boolean): boolean => {
-    using pinned = openIfPinned(kernel, mapPin(dir, from, bound));
+    const isOwn = bound.declared !== undefined && !bound.shared;
+    using pinned = isOwn ? openOwn(kernel, dir, from, bound.name) : openIfPinned(kernel, mapPin(dir, from, bound));
     if (!pinned || (check && !sameDefinition(bound.map, kernel.mapInfo(pinned.number)))) return false;
     bound.map.reuse(pinned.number);
     return true;
@@ -82,26 +79,27 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
     return bound;
   };
 
-  const bindDeclared = (program: ProgramKey, bound: BoundMap, one: DeclaredMap): BoundMap => {
+  const bindDeclared = (program: ProgramKey, own: BoundMap, one: DeclaredMap): BoundMap => {
+    const bound = { ...own, declared: one };
     const { map } = bound;
     const isThere = before.some((p) => isSame(p, program)) && existsSync(mapPin(dir, program, bound));
     const fate = isThere ? "unchanged" : "kept";
     const sibling = declared.get(keyOf(one));
     if (sibling) {
       if (sibling.map !== map) map.reuse(sibling.map.fd());
-      return { ...bound, declared: one, fate: sibling.fate === "new" ? "new" : fate };
+      return { ...bound, fate: sibling.fate === "new" ? "new" : fate };
     }
     // First those that run on, since their map cannot be changed any more.
     const candidates = [
       ...before.filter((p) => one.members.some((member) => isSame(p, member))),
       ...one.members.flatMap((member) => live.find((p) => p.name === member.name) ?? []),
     ];
-    using pinned = openUserPin(kernel, one, map, sameDefinition);
+    using pinned = openUserPin(kernel, one, map);
     if (pinned) map.reuse(pinned.number);
     const taken =
       pinned !== undefined ||
       candidates.some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
-    return { ...bound, declared: one, fate: taken ? fate : "new" };
+    return { ...bound, fate: taken ? fate : "new" };
   };
 
   return {
@@ -173,31 +171,5 @@ function definedDifferently(program: string, map: string): XdpgenError {
     "object-unsupported",
     `${program}: map ${map} is pinned by name, and another program of the chain defines it differently: compile both ` +
       "against one definition, or rename one",
-  );
-}
-
-/** Nothing to close where there is no pin. */
-function openIfPinned(kernel: Kernel, path: string): Fd | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    return kernel.openPin(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
-/** Whether a map of the kernel is what an object's definition would make. */
-export function sameDefinition(wanted: MapDefinition, have: MapDefinition): boolean {
-  // libbpf gives a perf event array without a size one entry for each CPU; the kernel adds a flag to device maps.
-  const perCpu = wanted.type === BPF_MAP_TYPE_PERF_EVENT_ARRAY && wanted.maxEntries === 0;
-  const isDevmap = wanted.type === BPF_MAP_TYPE_DEVMAP || wanted.type === BPF_MAP_TYPE_DEVMAP_HASH;
-  const flags = isDevmap ? have.flags & ~BPF_F_RDONLY_PROG : have.flags;
-  return (
-    wanted.type === have.type &&
-    wanted.keySize === have.keySize &&
-    wanted.valueSize === have.valueSize &&
-    (perCpu || wanted.maxEntries === have.maxEntries) &&
-    wanted.flags === flags
   );
 }

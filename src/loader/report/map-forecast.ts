@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject } from "../../codegen/index.ts";
 import type { MapForecast } from "../swap/difference.ts";
+import { fixedMaps, openOwn, requireOne } from "../live/declared-maps.ts";
 import { isSame, type Past, programsOf } from "../live/history.ts";
 import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
 import { openObject } from "../load/load.ts";
@@ -49,9 +50,13 @@ export function forecastMaps(kernel: Kernel, dir: string, past: Past, image: Dis
       if (isReadOnlyData(name)) continue;
       const pin = mapPin(dir, program, { name, shared: pinnedByName });
       // Its extension holds the map, whether somebody removed its pin or not.
-      if (!existsSync(pin) && existsSync(programPin(dir, program)))
-        found.push({ program: program.name, name: pinName(name), contents: "kept" });
-      else note(program.name, name, pinnedMap(kernel, pin));
+      if (existsSync(pin) || !existsSync(programPin(dir, program))) {
+        note(program.name, name, pinnedMap(kernel, pin));
+        continue;
+      }
+      using held = openOwn(kernel, dir, program, name);
+      if (held) note(program.name, name, kernel.mapInfo(held.number).id);
+      else found.push({ program: program.name, name: pinName(name), contents: "kept" });
     }
   };
 
@@ -67,6 +72,26 @@ export function forecastMaps(kernel: Kernel, dir: string, past: Past, image: Dis
     }
   }
   return found;
+}
+
+/**
+ * @param forecast of the generation that is built
+ * @throws XdpgenError as the swap would, where maps that are to be one cannot be
+ */
+export function requireOneForecast(
+  kernel: Kernel,
+  dir: string,
+  past: Past,
+  { manifest }: DispatcherImage,
+  forecast: readonly MapForecast[],
+): void {
+  requireOne(
+    kernel,
+    dir,
+    manifest,
+    fixedMaps(dir, past, manifest),
+    ({ name: program }, name) => forecast.find((map) => map.program === program && map.name === pinName(name))?.id,
+  );
 }
 
 /** Whether the extension that is loaded goes on, and its maps with it. */

@@ -16,7 +16,7 @@ import { type Candidate, type Course, courseOf, groupsOf } from "../swap/groups.
 import { type Identity, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
 import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
-import { forecastMaps, lostMaps } from "./map-forecast.ts";
+import { forecastMaps, lostMaps, requireOneForecast } from "./map-forecast.ts";
 import { pinnedMaps } from "../load/maps.ts";
 import type { Place } from "../live/store.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
@@ -189,7 +189,9 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
     const { device, dir, identity, kept, present, settled, pinned, replaced } = found;
     const first = settled || course?.kind === "replace" ? found : course!.first;
     const { image } = first;
-    const bound = forecastMaps(kernel, first.dir, pastOf(first.identity, first.kept), image);
+    const past = pastOf(first.identity, first.kept);
+    const bound = forecastMaps(kernel, first.dir, past, image);
+    if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";
     const stay = runsOn ? stillKept(chain, identity!, kept) : keptBeside(chain, dir, identity, kept);

@@ -47,14 +47,19 @@ export interface Committed {
   readonly putBack: () => string | undefined;
 }
 
-/** Somebody changed the link since it was read, without the lock. Nothing was changed here. */
+/** Somebody got in the way since it was read, without the lock. No packet has met anything new. */
 export class LostRace extends Error {
   readonly device: string;
+  /** Where they have pinned something, at a path that the chain declares; else they changed the link. */
+  readonly pin?: string;
 
-  constructor(device: string, cause?: unknown) {
-    super(`the link of ${device} was changed by somebody else`, { cause });
+  constructor(device: string, { cause, pin }: { readonly cause?: unknown; readonly pin?: string } = {}) {
+    super(pin === undefined ? `the link of ${device} was changed by somebody else` : `somebody else pinned ${pin}`, {
+      cause,
+    });
     this.name = "LostRace";
     this.device = device;
+    if (pin !== undefined) this.pin = pin;
   }
 }
 
@@ -107,10 +112,10 @@ function updateLink(kernel: Kernel, hook: Hook, old: PinnedLink, mode: Mode, dis
   } catch (cause) {
     // net/core/dev.c, bpf_xdp_link_update: no interface any more, or not the program that was expected.
     if (isErrno(cause, "ENOLINK")) {
-      throw kernel.interfaceIndex(device) === ifindex ? new LostRace(device, cause) : interfaceGone(device, cause);
+      throw kernel.interfaceIndex(device) === ifindex ? new LostRace(device, { cause }) : interfaceGone(device, cause);
     }
     // Who may not update a link at all gets the same errno.
-    if (isErrno(cause, "EPERM") && kernel.linkInfo(link).programId !== id) throw new LostRace(device, cause);
+    if (isErrno(cause, "EPERM") && kernel.linkInfo(link).programId !== id) throw new LostRace(device, { cause });
     throw explain(cause, `swap the dispatcher of ${device}`, device);
   }
   return {

@@ -47,8 +47,11 @@ export type SwapEvent =
   | ({ readonly kind: "failed"; readonly milliseconds: number } & SwapWork)
   /** Another process has the lock. Told once for each that has it. */
   | { readonly kind: "waiting"; readonly interface: string; readonly holder: Holder | undefined }
-  /** Somebody changed the link in the middle, without the lock: the swap begins again with what is there now. */
-  | { readonly kind: "again"; readonly interface: string; readonly attempt: number }
+  /**
+   * Somebody changed the link in the middle, without the lock, or pinned something at a path that the chain declares: the swap
+   * begins again with what is there now.
+   */
+  | { readonly kind: "again"; readonly interface: string; readonly pin?: string; readonly attempt: number }
   | { readonly kind: "notice"; readonly message: string };
 
 /** What it throws is thrown outside of the swap, as with an EventTarget: no listener can leave a swap half done. */

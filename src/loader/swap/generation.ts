@@ -10,7 +10,7 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../../codegen/index.ts";
-import { pinDeclared } from "../live/declared-maps.ts";
+import { fixedMaps, requireOne, restoreOwn } from "../live/declared-maps.ts";
 import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
 import type { Steps } from "./events.ts";
 import { isSame, type Past, programsOf } from "../live/history.ts";
@@ -64,6 +64,7 @@ export async function buildGeneration(
   steps: Steps,
 ): Promise<Generation> {
   const binder = mapBinder(kernel, dir, past, image.manifest);
+  const isFixed = fixedMaps(dir, past, image.manifest);
   const programs: VerifiedProgram[] = [];
   const resources = owned();
   const load = <T>(of: string, body: () => T): Promise<T> => steps.run({ step: "load", interfaces, of }, body);
@@ -90,7 +91,11 @@ export async function buildGeneration(
   function bind(dispatcher: LoadedDispatcher, extensions: ReadonlyMap<string, number>): void {
     for (const { program } of image.plan.nodes)
       if (!isTailCalled(program)) pinMaps(program, dispatcher.maps.get(program.name) ?? []);
-    pinDeclared(kernel, dir, journal, image.manifest);
+    restoreOwn(kernel, dir, journal, image.manifest, isFixed);
+    requireOne(kernel, dir, image.manifest, isFixed, (program, name) => {
+      using map = kernel.openPin(mapPin(dir, program, { name, shared: false }));
+      return kernel.mapInfo(map.number).id;
+    });
     const target = dispatcher.program.fd();
     journal.makeDir(newMark(dir, generation));
     journal.pin(target, dispatcherPin(dir, generation));

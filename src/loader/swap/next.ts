@@ -7,7 +7,9 @@ import { requireChecks } from "../run/checks.ts";
 import type { Steps } from "./events.ts";
 import { firstThatFits } from "../load/fit.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
+import { LostRace } from "./commit.ts";
 import { type Course, courseOf } from "./groups.ts";
+import { pinDeclared } from "../live/declared-maps.ts";
 import { pastOf } from "../live/history.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
@@ -80,6 +82,9 @@ async function build(
       );
       const displaced = await share(kernel, first, others, image, generation, steps, resources);
       await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));
+      // They stay whatever comes, so as late as others of the swap can still find them.
+      const taken = pinDeclared(kernel, first.dir, image.manifest);
+      if (taken !== undefined) throw new LostRace(first.device, { pin: taken });
       return change.map((member) => {
         return { member, image, generation, dispatcher, verified, displaced: displaced.get(member) ?? [] };
       });

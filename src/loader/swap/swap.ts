@@ -150,7 +150,8 @@ async function attempts(machine: Machine, target: Target): Promise<readonly Swap
     } catch (error) {
       if (!(error instanceof LostRace)) throw error;
       if (attempt === ATTEMPTS) throw alwaysLost(error);
-      target.steps.emit({ kind: "again", interface: error.device, attempt });
+      const { device, pin } = error;
+      target.steps.emit({ kind: "again", interface: device, ...(pin !== undefined && { pin }), attempt });
     }
   }
 }
@@ -232,7 +233,11 @@ const resultOf = ({
 const inOrderOf = (nexts: readonly Next[]): readonly Next[] =>
   nexts.toSorted((a, b) => a.member.ifindex - b.member.ifindex);
 
-function alwaysLost({ device, cause }: LostRace): XdpgenError {
+function alwaysLost({ device, pin, cause }: LostRace): XdpgenError {
+  if (pin !== undefined) {
+    const message = `${device}: another process changed what is pinned at ${pin} ${ATTEMPTS} times in the middle of this swap`;
+    return new XdpgenError("conflict", `${message}: find out who does, and try again`, { cause });
+  }
   return new XdpgenError(
     "conflict",
     `${device}: another process replaced or detached the dispatcher ${ATTEMPTS} times in the middle of this swap, without ` +

@@ -1,4 +1,5 @@
 /** One map for several programs, on a kernel of plain objects: whoever of them changes, goes and comes back, or fails. */
+import { unlinkSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES, type Program } from "../../../src/chain/chain.ts";
 import { attach, type Attachment } from "../../../src/loader/attachment.ts";
@@ -81,4 +82,27 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     await expect(preview(pinned, "lo", { machine })).rejects.toMatchObject({ code: "environment" });
     expect(w.snapshot()).toEqual(before);
   });
+});
+
+it.each(["p1", "p2"])("has the pin again that somebody removed, while its extension %s runs on", async (name) => {
+  using w = world();
+  const machine = w.machine();
+  const chain = (...programs: readonly Program[]): Chain => without("freplace", ...programs);
+  const live = await attach(chain(one(1), two(1)), "lo", { machine });
+  const before = live.status().programs.flatMap(({ maps }) => maps);
+  const pins = w.pins().filter((path) => path.endsWith("/seen"));
+  unlinkSync(`${w.root}/${pins.find((path) => path.includes(`/${name}-`))!}`);
+  const next = chain(one(1), two(1), numbered(3));
+  const planned = await preview(next, "lo", { machine });
+  expect(planned.difference.programs.flatMap(({ maps }) => maps.map(({ id }) => id))).toEqual(
+    before.map(({ id }) => id),
+  );
+  await live.update(next);
+  expect(live.status().programs.flatMap(({ maps }) => maps)).toEqual(before);
+  // Where it is another program's map now, that takes it too.
+  unlinkSync(`${w.root}/${pins.find((path) => path.includes("/p1-"))!}`);
+  unlinkSync(`${w.root}/${pins.find((path) => path.includes("/p2-"))!}`);
+  await live.update(chain(one(1), two(3), numbered(3)));
+  expect(ids(live).slice(0, 2)).toEqual(before.map(({ id }) => id));
+  expect(w.kernel.openFds).toBe(0);
 });
