@@ -1,9 +1,39 @@
-/** What is wrong with the maps of a chain's programs: whose map a `from` names. What objects have is not known here. */
+/** What is wrong with the maps of a chain's programs: whose map a `from` names, and what is pinned where. What objects have is not known here. */
 import type { Mistake, Path } from "./mistake.ts";
 import { nearest } from "../nearest.ts";
 import type { Parts } from "./parts.ts";
 
-export function mapMistakes({ programs, named }: Parts): readonly Mistake[] {
+export function mapMistakes(parts: Parts): readonly Mistake[] {
+  return [...fromMistakes(parts), ...pinMistakes(parts)];
+}
+
+/** Two maps of a chain cannot be pinned at one path, and those that are one have one pin. */
+function pinMistakes({ programs }: Parts): readonly Mistake[] {
+  const all = programs.flatMap(({ name, pin }, index) =>
+    [...pin].map(([map, at]) => ({ name, map, at, path: ["programs", index, "maps", map, "pin"] as const })),
+  );
+  return all.flatMap(({ map, at, path }, index): readonly Mistake[] => {
+    const first = all.findIndex((one) => one.at === at);
+    if (first === index) return [];
+    const { name, map: firstMap, path: firstPath } = all[first]!;
+    const program = name === undefined ? "another program" : `program \`${name}\``;
+    return [
+      {
+        code: "contradiction",
+        path,
+        at: "value",
+        message: `\`${at}\` is where map \`${firstMap}\` of ${program} is pinned`,
+        hint:
+          map === firstMap && name !== undefined
+            ? `say \`from: ${name}\`, and it is that map`
+            : "choose another path: it is another map",
+        other: { path: firstPath, at: "value", message: "it is said here" },
+      },
+    ];
+  });
+}
+
+function fromMistakes({ programs, named }: Parts): readonly Mistake[] {
   const names = programs.flatMap(({ name = [] }) => name);
   const next = (name: string, map: string): string | undefined =>
     programs.find((program) => program.name === name)?.from.get(map);

@@ -81,7 +81,9 @@ function describe(issue: Issue, root: unknown): Mistake[] {
   if (value === undefined && path.length > 0) return [missingKey(path, root)];
   const code = issue.code === "invalid_type" || issue.code === "invalid_union" ? "wrong-type" : "bad-value";
   const hint = advice(issue, path, value);
-  return [wrong(code, path, "value", `${label(path, root)} must be ${issue.message}, not ${show(value)}`, hint)];
+  return [
+    wrong(code, path, "value", `${label(path, root)} must be ${issue.message}, not ${shown(value, issue)}`, hint),
+  ];
 }
 
 /** A list of one may be written without brackets: then its item is the list's own place. */
@@ -287,6 +289,15 @@ function show(value: unknown): string {
   if (typeof value === "string" && /^(?:[-+]?[\d.]+|true|false|null)$/.test(value))
     return `the string \`"${clip(value)}"\``;
   return `\`${clip(String(value))}\``;
+}
+
+/** Of a map in place of another map, what it has. */
+function shown(value: unknown, { message }: Issue): string {
+  const isMap = typeof value === "object" && value !== null && !Array.isArray(value);
+  if (!isMap || !message.startsWith("a map")) return show(value);
+  const keys = Object.keys(value);
+  if (keys.length === 0) return "an empty map";
+  return `a map with ${clip(keys.map((key) => `\`${key}\``).join(", "))}`;
 }
 
 function clip(text: string): string {

@@ -10,6 +10,7 @@ import {
   type ChainDocument,
   checkSchema,
   edge,
+  mapPin,
   name,
   ON_KEYS,
   ownName,
@@ -30,6 +31,8 @@ export interface ProgramPart {
   readonly on: Readonly<Record<string, LooseEdge | undefined>> | undefined;
   /** By the map's name, the program that it is from. */
   readonly from: ReadonlyMap<string, string>;
+  /** By the map's name, the path that it is pinned at. */
+  readonly pin: ReadonlyMap<string, string>;
   /** It comes as no object. */
   readonly loaded: boolean;
   /** The group that it is in could be read, or that it is in none. */
@@ -77,17 +80,25 @@ function programPart(value: unknown): ProgramPart {
     before: names(program["before"]),
     after: names(program["after"]),
     on: on && Object.fromEntries(ON_KEYS.map((key) => [key, read(edge, on[key])])),
-    from: new Map(
-      Object.entries(mapOf(program["maps"]) ?? {}).flatMap(([map, place]) => {
-        const from = read(name, mapOf(place)?.["from"]);
-        return from === undefined ? [] : [[map, from] as const];
-      }),
-    ),
+    from: placesOf(program["maps"], (place) => read(name, place["from"])),
+    pin: placesOf(program["maps"], (place) => read(mapPin, place["pin"])),
     loaded: program["object"] === undefined && ("pinned" in program || "id" in program),
     placed:
       mapOf(value) !== undefined &&
       (group !== undefined || (program["group"] === undefined && !misspelt(program, PROGRAM_KEYS))),
   };
+}
+
+function placesOf(
+  maps: unknown,
+  said: (place: Readonly<Record<string, unknown>>) => string | undefined,
+): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(mapOf(maps) ?? {}).flatMap(([map, place]) => {
+      const what = said(mapOf(place) ?? {});
+      return what === undefined ? [] : [[map, what] as const];
+    }),
+  );
 }
 
 /** A key that nobody knows may be meant for one that is not there. */

@@ -50,7 +50,7 @@ const REASON = "the reason, in words";
 const COUNTERS = "true or false";
 const HISTORY = `an integer from 0 to ${MAX_HISTORY}`;
 const MAP_PLACE = "a map with one key, `pin` or `from`";
-const MAP_PIN = "an absolute path in a bpffs";
+const MAP_PIN = "an absolute path in a bpffs, with no dot in it and no slash at its end";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 // A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
@@ -198,15 +198,11 @@ export const SOURCE_KEYS = ["object", "pinned", "id"] as const;
 export const OBJECT_KEYS = ["function", "globals", "maps"] as const;
 
 // bpffs takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
-const MAP_PIN_PATTERN = /^(?:\/[^/.]+){2,}$/;
+export const mapPin = z.string(MAP_PIN).regex(/^(?:\/[^/.]+){2,}$/, MAP_PIN);
 const mapPlace = z
   .strictObject(
     {
-      pin: z
-        .string(MAP_PIN)
-        .regex(MAP_PIN_PATTERN, MAP_PIN)
-        .optional()
-        .describe("Where the map is pinned. What is there is used, and never removed."),
+      pin: mapPin.optional().describe("Where the map is pinned. What is there is used, and never removed."),
       from: name.optional().describe("The program whose map of the same name it is."),
     },
     MAP_PLACE,
