@@ -10,6 +10,7 @@ import {
   openKernel,
   openMap,
   preview,
+  previewAll,
   type SwapEvent,
 } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
@@ -242,6 +243,31 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     expect(live.status().generation).toBe(1);
     await live.detach();
     expect(totals(await attach(next, pair.far), "counter").id).toBe(id);
+  });
+
+  it("pin: of two maps that interfaces have of their own neither is lost unsaid", async () => {
+    const live = await attach(chain(counter("counter")), pair.far);
+    const there = await attach(chain(counter("counter")), other.far);
+    const both = [pair.far, other.far];
+    const next = { ...chain(counter("counter", pinned)), history: 0 };
+    const [here, lost] = [totals(live, "counter").id, totals(there, "counter").id];
+    const refusal = {
+      code: "map-pin",
+      message: expect.stringContaining(
+        `it is map ${here} on ${pair.far} and map ${lost} on ${other.far}, one of which`,
+      ),
+    };
+    await expect(previewAll(next, both)).rejects.toMatchObject(refusal);
+    await expect(attachAll(next, both)).rejects.toMatchObject(refusal);
+    expect(existsSync(PIN)).toBe(false);
+    await attach(next, pair.far);
+    const [, planned] = await previewAll(next, both);
+    expect(planned!.difference.programs[0]!.maps.filter(({ name }) => name === "totals")).toEqual([
+      { program: "counter", name: "totals", contents: "kept", id: here },
+      { program: "counter", name: "totals", contents: "lost", id: lost },
+    ]);
+    await attachAll(next, both);
+    expect(totals(there, "counter").id).toBe(here);
   });
 
   it("interfaces that share a dispatcher share the map", async () => {

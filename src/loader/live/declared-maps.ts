@@ -120,6 +120,50 @@ export function openOwn(kernel: Kernel, dir: string, program: ProgramKey, name: 
   return ids.length === 1 ? kernel.mapById(ids[0]!) : undefined;
 }
 
+/** The programs whose map it can be, those that run on first: their map cannot be changed any more. */
+export function candidatesFor({ members }: DeclaredMap, past: Past): readonly ProgramKey[] {
+  return [
+    ...programsOf(past).filter((p) => members.some((member) => isSame(p, member))),
+    ...members.flatMap((member) => past.live?.programs.find((p) => p.name === member.name) ?? []),
+  ];
+}
+
+/** Interfaces that get one dispatcher, and what it builds upon. */
+export interface Builder {
+  readonly devices: readonly string[];
+  /** The attachment's folder. */
+  readonly dir: string;
+  readonly past: Past;
+}
+
+/**
+ * The map that is pinned first at a path is that of all, and those that have one of their own would lose its contents.
+ *
+ * @throws XdpgenError `map-pin` where several of `builders` have one for a path where nothing is yet
+ */
+export function requireOneSource(kernel: Kernel, builders: readonly Builder[], manifest: Manifest): void {
+  for (const one of declaredMaps(manifest)) {
+    const { name, pin } = one;
+    if (pin === undefined || existsSync(reachablePath(pin))) continue;
+    const sources = builders.flatMap(({ devices, dir, past }) => {
+      for (const program of candidatesFor(one, past)) {
+        using map =
+          openOwn(kernel, dir, program, name) ?? openIfPinned(kernel, mapPin(dir, program, { name, shared: true }));
+        if (map) return { devices: devices.join(", "), id: kernel.mapInfo(map.number).id };
+      }
+      return [];
+    });
+    const [first] = sources;
+    const other = sources.find(({ id }) => id !== first!.id);
+    if (!other) continue;
+    throw new XdpgenError(
+      "map-pin",
+      `${whatOf(one.program, name, pin)}, and it is map ${first!.id} on ${first!.devices} and map ${other.id} on ` +
+        `${other.devices}, one of which would be lost: apply first to the one whose map is to be there, and then to all`,
+    );
+  }
+}
+
 /** Whether a program's map cannot be another one in the next generation. */
 export type IsFixed = (program: ProgramKey, name: string) => boolean;
 
@@ -227,10 +271,15 @@ function pinForGood(kernel: Kernel, map: number, path: string): boolean {
     kernel.pin(map, path);
     return true;
   } catch (error) {
-    for (let made = folder; first !== undefined && made.startsWith(first); made = dirname(made)) removeIfEmpty(made);
+    if (first !== undefined) removeUpTo(first, folder);
     if (isErrno(error, "EEXIST")) return false;
     throw error;
   }
+}
+
+function removeUpTo(first: string, folder: string): void {
+  removeIfEmpty(folder);
+  if (folder !== first) removeUpTo(first, dirname(folder));
 }
 
 /** The users' paths. */

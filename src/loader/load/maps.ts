@@ -10,7 +10,14 @@
 import { existsSync } from "node:fs";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { type DeclaredMap, declaredMap, openOwn, openUserPin, withoutPins } from "../live/declared-maps.ts";
+import {
+  candidatesFor,
+  type DeclaredMap,
+  declaredMap,
+  openOwn,
+  openUserPin,
+  withoutPins,
+} from "../live/declared-maps.ts";
 import { sameDefinition } from "../live/map-definition.ts";
 import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
 import type { Kernel, ObjectMap } from "../machine/kernel.ts";
@@ -89,16 +96,11 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
       if (sibling.map !== map) map.reuse(sibling.map.fd());
       return { ...bound, fate: sibling.fate === "new" ? "new" : fate };
     }
-    // First those that run on, since their map cannot be changed any more.
-    const candidates = [
-      ...before.filter((p) => one.members.some((member) => isSame(p, member))),
-      ...one.members.flatMap((member) => live.find((p) => p.name === member.name) ?? []),
-    ];
     using pinned = openUserPin(kernel, one, map);
     if (pinned) map.reuse(pinned.number);
     const taken =
       pinned !== undefined ||
-      candidates.some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
+      candidatesFor(one, past).some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
     return { ...bound, fate: taken ? fate : "new" };
   };
 

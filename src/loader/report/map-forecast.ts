@@ -113,7 +113,9 @@ export function lostMaps(
   held: ReadonlySet<number>,
 ): readonly MapForecast[] {
   const kept = new Set(forecast.map(({ id }) => id));
-  const made = new Set(forecast.map(({ program, name }) => `${program}/${name}`));
+  const made = new Set(
+    forecast.filter(({ contents }) => contents === "empty").map(({ program, name }) => `${program}/${name}`),
+  );
   return programs.flatMap((program) =>
     pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
       if (kept.has(id) || made.has(`${program.name}/${name}`)) return [];

@@ -7,6 +7,7 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { difference, type Difference, isNone, type MapForecast } from "../swap/difference.ts";
+import { type Builder, requireOneSource } from "../live/declared-maps.ts";
 import { explain } from "../live/explain.ts";
 import { type Images, imagesOf, imageThat } from "../load/fit.ts";
 import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
@@ -147,6 +148,13 @@ function lookAll(machine: Machine, images: Images, target: Target): readonly Pre
   const { places } = target;
   const found = places.map((place) => look(machine, images, place, target, resources));
   const groups = groupsOf(found, images.preferred.manifest.chain);
+  const builders = groups.flatMap((group): Builder[] => {
+    const course = courseOf(group);
+    if (course?.kind !== "build") return [];
+    const { dir, identity, kept } = course.first;
+    return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(identity, kept) }];
+  });
+  requireOneSource(machine.kernel, builders, images.preferred.manifest);
   const previews = groups.flatMap((group) => foresee(machine.kernel, group, target));
   return places.map(({ device }) => previews.find((one) => one.interface === device)!);
 }

@@ -9,7 +9,7 @@ import { firstThatFits } from "../load/fit.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { LostRace } from "./commit.ts";
 import { type Course, courseOf } from "./groups.ts";
-import { pinDeclared } from "../live/declared-maps.ts";
+import { type Builder, pinDeclared } from "../live/declared-maps.ts";
 import { pastOf } from "../live/history.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
@@ -35,6 +35,14 @@ export async function nextOf(
     case "build":
       return build(kernel, course, target, resources);
   }
+}
+
+/** None where the members of a group get no new dispatcher. */
+export function builderOf(group: readonly Member[]): readonly Builder[] {
+  const course = courseOf(group);
+  if (course?.kind !== "build") return [];
+  const { dir, before } = course.first;
+  return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before.identity, before.kept) }];
 }
 
 /** Checks a copy that has the new program; the dispatchers run on. */

@@ -27,8 +27,9 @@ import { openLoaded } from "../load/loaded.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
-import { nextOf } from "./next.ts";
+import { builderOf, nextOf } from "./next.ts";
 import { owned } from "../load/owned.ts";
+import { requireOneSource } from "../live/declared-maps.ts";
 import { sweep } from "../live/recovery.ts";
 import { resolveChain } from "../load/source.ts";
 import { attachmentDir, type Place, removeIfEmpty } from "../live/store.ts";
@@ -168,8 +169,9 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
   const done: Done[] = [];
   try {
     const nexts: Next[] = [];
-    for (const group of groupsOf(members, loaded.chain.name))
-      nexts.push(...(await nextOf(kernel, group, target, resources)));
+    const groups = groupsOf(members, loaded.chain.name);
+    requireOneSource(kernel, groups.flatMap(builderOf), target.images.preferred.manifest);
+    for (const group of groups) nexts.push(...(await nextOf(kernel, group, target, resources)));
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
       const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
