@@ -10,16 +10,10 @@
 import { existsSync } from "node:fs";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import {
-  candidatesFor,
-  type DeclaredMap,
-  declaredMap,
-  openOwn,
-  openUserPin,
-  withoutPins,
-} from "../live/declared-maps.ts";
-import { sameDefinition } from "../live/map-definition.ts";
+import { candidatesFor, type DeclaredMap, declaredMap, openOwn, withoutPins } from "../live/declared-maps.ts";
 import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
+import { sameDefinition } from "../live/map-definition.ts";
+import { openUserPin } from "../live/user-pin.ts";
 import type { Kernel, ObjectMap } from "../machine/kernel.ts";
 import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 

@@ -7,7 +7,7 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { difference, type Difference, isNone, type MapForecast } from "../swap/difference.ts";
-import { type Builder, requireOneSource } from "../live/declared-maps.ts";
+import { type Builder, requireOneSource } from "../live/one-map.ts";
 import { explain } from "../live/explain.ts";
 import { type Images, imagesOf, imageThat } from "../load/fit.ts";
 import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";

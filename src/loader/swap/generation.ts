@@ -10,7 +10,7 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../../codegen/index.ts";
-import { fixedMaps, requireOne, restoreOwn } from "../live/declared-maps.ts";
+import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
 import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
 import type { Steps } from "./events.ts";
 import { isSame, type Past, programsOf } from "../live/history.ts";

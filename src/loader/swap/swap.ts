@@ -29,7 +29,7 @@ import type { Machine } from "../machine/machine.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
 import { builderOf, nextOf } from "./next.ts";
 import { owned } from "../load/owned.ts";
-import { requireOneSource } from "../live/declared-maps.ts";
+import { requireOneSource } from "../live/one-map.ts";
 import { sweep } from "../live/recovery.ts";
 import { resolveChain } from "../load/source.ts";
 import { attachmentDir, type Place, removeIfEmpty } from "../live/store.ts";
