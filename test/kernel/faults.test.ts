@@ -8,6 +8,7 @@ import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { XdpgenError } from "../../src/errors.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { attachAll, detach, open, openKernel, rollback, status } from "../../src/loader/index.ts";
+import { removeTree } from "../../src/loader/live/store.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { type BpfObject, type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
@@ -23,6 +24,10 @@ import { attachmentFolder, bpfFds, EMULATED, tree } from "./cli/world.ts";
 const LINKAGES: readonly Linkage[] = EMULATED ? commandLinkages : [...commandLinkages, "tail"];
 /** It may fail each call, and is no call's answer to anything. */
 const [ERRNO, ENOMEM] = ["ENOMEM", 12];
+
+/** Where the map is pinned of a chain with program 8, and what is made for it. */
+const FOLDER = "/sys/fs/bpf/xdpgen-faults";
+const PIN = `${FOLDER}/deep/totals`;
 
 /** Numbers of the programs that run, in their order. 9 is another object of program 2. */
 type Programs = readonly number[];
@@ -66,6 +71,7 @@ const OPERATIONS: readonly Operation[] = [
   { name: "apply that adds a program", before: [[1, 2]], act: apply([1, 2, 3]), after: [1, 2, 3] },
   { name: "apply that removes one", before: [[1, 2, 3]], act: apply([1, 3]), after: [1, 3] },
   { name: "apply that changes an object", before: [[1, 2]], act: apply([1, 9]), after: [1, 9] },
+  { name: "apply that pins a map", before: [[1, 2]], act: apply([1, 8]), after: [1, 8] },
   {
     name: "rollback",
     before: [
@@ -101,6 +107,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const { far } of pairs) await detach(far);
   for (const pair of pairs) pair[Symbol.dispose]();
+  removeTree(FOLDER);
 });
 afterAll(() => loaded.forEach((object) => object[Symbol.dispose]()));
 
@@ -124,7 +131,8 @@ function chainBy(linkage: Linkage): (programs: Programs) => Chain {
     return { name: `p${place}`, priority: place, ...source };
   };
   const counter: Program = { ...sampleProgram("counter"), priority: 50, ...(linkage !== "tail" && { linkage }) };
-  return (programs) => chainOf([...programs.map(program), counter], { name: "xf" });
+  const pinning: Program = { ...counter, maps: { totals: { pin: PIN } } };
+  return (programs) => chainOf([...programs.map(program), programs.includes(8) ? pinning : counter], { name: "xf" });
 }
 
 const machineOf = (kernel: Kernel): Machine => ({ kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() });
@@ -174,6 +182,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
       const reset = async (): Promise<void> => {
         if (old === undefined) await detachEach(place(kernel));
         for (const programs of before) await apply(programs)(place(kernel));
+        removeTree(FOLDER);
       };
       const met = (): Promise<unknown> => Promise.all(devices.map(metOn));
       const each = <T>(what: T): readonly T[] => devices.map(() => what);
@@ -227,6 +236,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
       expect(reached, "calls that were made again").toBeGreaterThanOrEqual(telling(calls).length - 5);
       expect(refused).toBeGreaterThan(telling(calls).length / 2);
       await detachEach(place(kernel));
+      removeTree(FOLDER);
       expect(devices.flatMap(pinsOf)).toEqual([]);
       for (let tries = 0; made.alive().length > 0 && tries < 600; tries++) await setTimeout(50);
       expect(made.alive()).toEqual([]);
