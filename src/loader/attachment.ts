@@ -62,8 +62,8 @@ export interface Attachments extends AsyncDisposable {
  * when the process ends; its pins are in /sys/fs/bpf/xdpgen.
  *
  * @throws XdpgenError `environment` (privilege, libbpf, bpffs, mode), `interface-missing`, `interface-occupied`,
- *   `program-rejected`, `check-failed`, `conflict`, `aborted`, `kernel`, and what `synthesise` and `resolveChain` throw.
- *   Nothing was changed then.
+ *   `program-rejected`, `map-pin`, `check-failed`, `conflict`, `aborted`, `kernel`, and what `synthesise` and `resolveChain`
+ *   throw. Nothing was changed then, but a map that was pinned where the chain says stays there.
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
   const machine = machineFor(`attach chain ${chain.name} to ${device}`, options);

@@ -94,8 +94,8 @@ const READINGS = 5;
 /**
  * What `attach` with the same arguments would do. Changes nothing.
  *
- * @throws XdpgenError `environment` without privilege, `interface-missing`, `conflict` where others do not stop swapping, and
- *   what `synthesise` and `resolveChain` throw. What is in the way of `attach` is no error: see `obstacle`.
+ * @throws XdpgenError `environment` without privilege, `interface-missing`, `conflict` where others do not stop swapping,
+ *   `map-pin` as `attach`, and what `synthesise` and `resolveChain` throw. What is in the way of `attach` is no error: see `obstacle`.
  */
 export async function preview(chain: Chain, device: string, options: PreviewOptions = {}): Promise<Preview> {
   const [only] = await previewAll(chain, [device], options);
