@@ -126,7 +126,6 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     const { dataOut } = await live.testRun({ data: verdictPacket(Array(40).fill(2)) });
     expect(visited(dataOut).map((k) => `p${k}`)).toEqual([programs[1]!.name]);
     const left = tree(attachmentFolder(live.ifindex)).filter((pin) => /\/(gen-\d+|programs\/[^/]+)\/$/.test(pin));
-    // Two generations; and the counter, which both have, with one more program each.
     expect(left).toHaveLength(3);
   }
 
