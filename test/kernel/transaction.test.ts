@@ -269,7 +269,7 @@ describe("other processes", () => {
       const attempt = attach(chain(2), far, { lockTimeout: 100, events: (event) => void events.push(event) });
       const who = `process ${holder.pid} (sleep 60)`;
       await expect(attempt).rejects.toMatchObject({ code: "conflict" });
-      await expect(attempt).rejects.toThrow(`${who} has held the lock on ${dir} for 100 ms; nothing was changed`);
+      await expect(attempt).rejects.toThrow(`${who} still held the lock on ${dir} after 100 ms; nothing was changed`);
       expect(events.filter(({ kind }) => kind === "waiting")).toEqual([
         { kind: "waiting", interface: far, holder: { pid: holder.pid, command: "sleep 60" } },
       ]);

@@ -44,16 +44,19 @@ export async function adopt(
   const from = folderOf(machine, ifindex);
   if (from.dir === dir) return;
   await withLock(kernel, dir, options, async () => {
-    await withLock(kernel, from.dir, options, async () => {
-      if (!isOn(kernel, from.dir, ifindex)) return removeIfEmpty(from.dir);
-      if (existsSync(linkPin(dir))) return;
-      clearAll(dir);
-      renameSync(from.dir, dir);
-      report(
-        `${device} came from another network namespace (${from.netns}, index ${from.ifindex}) with its chain: its pins are ` +
-          `in ${publicPath(dir)} now`,
-      );
-    });
-    removeIfEmpty(dir);
+    try {
+      await withLock(kernel, from.dir, options, async () => {
+        if (!isOn(kernel, from.dir, ifindex)) return removeIfEmpty(from.dir);
+        if (existsSync(linkPin(dir))) return;
+        clearAll(dir);
+        renameSync(from.dir, dir);
+        report(
+          `${device} came from another network namespace (${from.netns}, index ${from.ifindex}) with its chain: its pins are ` +
+            `in ${publicPath(dir)} now`,
+        );
+      });
+    } finally {
+      removeIfEmpty(dir);
+    }
   });
 }

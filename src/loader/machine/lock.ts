@@ -23,7 +23,7 @@ export interface LockOptions {
   readonly timeout?: number | undefined;
   /** Called when the lock has to be waited for, once for each that has it; undefined where the kernel does not tell who. */
   readonly waiting?: (holder: Holder | undefined) => void;
-  /** Ends the waiting; `lock` rejects with its reason. */
+  /** Ends the waiting, and keeps the lock from being taken; `lock` rejects with its reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -37,6 +37,8 @@ export async function lock(kernel: Kernel, dir: string, options: LockOptions = {
   const deadline = performance.now() + timeout;
   let told: number | undefined | "nobody" = "nobody";
   for (;;) {
+    // A lock that is free is not wanted either then, nor a folder for it.
+    signal?.throwIfAborted();
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const fd = tryOpen(dir);
     if (fd !== undefined) {
@@ -125,12 +127,12 @@ function isStill(dir: string, fd: number): boolean {
 function timedOut(dir: string, holder: Holder | undefined, timeout: number): XdpgenError {
   return new XdpgenError(
     "conflict",
-    `${describeHolder(holder)} has held the lock on ${dir} for ${timeout} ms; nothing was changed: try again when it is done`,
+    `${describeHolder(holder)} still held the lock on ${dir} after ${timeout} ms; nothing was changed: try again when it is done`,
   );
 }
 
 /** `process 123 (xdpgen apply chain.yaml)` */
-function describeHolder(holder: Holder | undefined): string {
+export function describeHolder(holder: Holder | undefined): string {
   return holder ? `process ${holder.pid} (${holder.command})` : "another process";
 }
 

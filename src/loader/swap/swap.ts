@@ -16,7 +16,7 @@ import { XdpgenError } from "../../errors.ts";
 import { adopt } from "../live/adopt.ts";
 import { clear, legaciesOf, undo } from "./aftermath.ts";
 import { commit, LostRace } from "./commit.ts";
-import { openSteps, type SwapListener } from "./events.ts";
+import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { explain } from "../live/explain.ts";
 import { imagesOf } from "../load/fit.ts";
 import { groupsOf } from "./groups.ts";
@@ -101,7 +101,7 @@ export async function swap(
     const results = await locked(kernel, target, options.lockTimeout, () => attempts(machine, target));
     return names.map((name) => results.find((result) => result.interface === name)!);
   } catch (error) {
-    throw explain(error, what, names.join(", "));
+    throw explain(explainAborted(error, what, steps.signal), what, names.join(", "));
   }
 }
 

@@ -1,5 +1,5 @@
 /** flock on a folder, with the real call: it needs no privilege. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -25,12 +25,25 @@ it("is held by one at a time, and the others wait", async () => {
   expect(order).toHaveLength(6);
 });
 
+it("is not taken once the signal has come, free or not", async () => {
+  const signal = AbortSignal.abort(new Error("not wanted any more"));
+  await expect(lock(kernel, `${base}/a`, { signal })).rejects.toThrow("not wanted any more");
+  expect(existsSync(`${base}/a`)).toBe(false);
+  const later = new AbortController();
+  using held = await lock(kernel, `${base}/a`);
+  const waiting = lock(kernel, `${base}/a`, { signal: later.signal });
+  later.abort(new Error("nor this"));
+  held[Symbol.dispose]();
+  await expect(waiting).rejects.toThrow("nor this");
+  expect(lockIfFree(kernel, `${base}/a`)).toBeDefined();
+});
+
 it("names its holder when waiting took too long", async () => {
   const held = await lock(kernel, `${base}/a`);
   const attempt = lock(kernel, `${base}/a`, { timeout: 30 });
   await expect(attempt).rejects.toMatchObject({ code: "conflict" });
   await expect(attempt).rejects.toThrow(
-    new RegExp(`process ${process.pid} \\(.+\\) has held the lock on ${base}/a for 30 ms`),
+    new RegExp(`process ${process.pid} \\(.+\\) still held the lock on ${base}/a after 30 ms`),
   );
   held[Symbol.dispose]();
 });

@@ -1,4 +1,5 @@
 /** A swap as a transaction: its steps, what cancels it, who gets in its way. */
+import { readdirSync, renameSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, open } from "../../../src/loader/attachment.ts";
@@ -133,6 +134,28 @@ describe("an AbortSignal", () => {
     });
     await expect(waiting).rejects.toMatchObject({ code: "aborted" });
     expect(w.pins()).toEqual([]);
+  });
+
+  it("is heard while the lock of pins from another network namespace is waited for", async () => {
+    using w = world();
+    await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    renameSync(`${w.root}/42-1`, `${w.root}/41-7`);
+    const before = w.snapshot();
+    const controller = new AbortController();
+    let asked = 0;
+    // The interface's own folder is free.
+    const locked: Kernel = Object.assign(Object.create(w.kernel) as Kernel, { tryLock: () => ++asked === 1 });
+    const waiting = attach(chain("call", numbered(2)), "lo", {
+      machine: w.machine(locked),
+      events: ({ kind }) => void (kind === "waiting" && controller.abort()),
+      signal: controller.signal,
+    });
+    await expect(waiting).rejects.toMatchObject({
+      code: "aborted",
+      message: "cancelled: attach chain test to lo; nothing was changed",
+    });
+    expect(w.snapshot()).toEqual(before);
+    expect(readdirSync(w.root)).toEqual(["41-7"]);
   });
 });
 
