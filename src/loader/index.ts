@@ -42,7 +42,7 @@ export {
   type TestRunResult,
   type Verification,
 } from "./machine/kernel.ts";
-export type { Holder } from "./machine/lock.ts";
+export { describeHolder, type Holder } from "./machine/lock.ts";
 export { type LiveLine, type LiveProgram, readLiveProgram } from "./report/live-program.ts";
 export { type Machine, thisMachine } from "./machine/machine.ts";
 export type { MapHandle } from "./load/map-handle.ts";

@@ -1,5 +1,5 @@
 /** What a swap tells, in lines for people. */
-import type { SwapEvent, SwapWork } from "../../loader/index.ts";
+import { describeHolder, type SwapEvent, type SwapWork } from "../../loader/index.ts";
 
 /** `eth0, eth1: load program denylist` */
 export function workText({ step, interfaces, of }: SwapWork): string {
@@ -12,7 +12,7 @@ export function noteText(event: SwapEvent): string | undefined {
     case "notice":
       return event.message;
     case "waiting":
-      return `${event.interface}: waiting for ${holderText(event.holder)}, which changes it`;
+      return `${event.interface}: waiting for ${describeHolder(event.holder)}, which changes it`;
     case "again": {
       const did = event.pin === undefined ? "changed its link" : `pinned something at ${event.pin}`;
       return `${event.interface}: somebody ${did} in the middle of this swap; beginning again (${event.attempt})`;
@@ -22,8 +22,4 @@ export function noteText(event: SwapEvent): string | undefined {
     case "failed":
       return undefined;
   }
-}
-
-function holderText(holder: Extract<SwapEvent, { kind: "waiting" }>["holder"]): string {
-  return holder ? `process ${holder.pid} (${holder.command})` : "another process";
 }
