@@ -3,15 +3,16 @@
  * nothing to load. What is known of them is what their pins hold: a dispatcher with its manifest, and the links of its slots.
  *
  * A generation has a folder `new` in its own from before its first pin until it is live, so what a crash leaves is never
- * taken for a generation that has run.
+ * taken for a generation that has run. And the one that runs has a folder `live`, which is read only where the link does not
+ * tell: the highest number is not what ran last where there was a rollback.
  */
-import { existsSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import { type Identity, readManifest } from "./live.ts";
-import { dispatcherPin, listGenerations, newMark, type ProgramKey, slotPin } from "./store.ts";
+import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin } from "./store.ts";
 
 export interface Kept extends Identity {
   /** Of its dispatcher. */
@@ -104,10 +105,29 @@ export function stillKept<T extends Identity>(chain: Chain, live: Identity, kept
   return [...earlier, ...later].slice(0, chain.history ?? DEFAULT_HISTORY);
 }
 
-/** From now on the generation is one that has run. Harmless where it was said before. */
-export function markRun(dir: string, generation: number): void {
+/** Of generations that have run, the one that ran last: the newest, where none is marked. */
+export function lastOf<T extends Identity>(dir: string, kept: readonly T[]): T | undefined {
+  return kept.find(({ generation }) => existsSync(liveMark(dir, generation))) ?? kept[0];
+}
+
+/**
+ * From now on the generation is one that has run, and the one that ran last. Said after the link has it, and again by the next
+ * command that finds it there, should a crash come between. Harmless where it was said before.
+ */
+export function markLive(dir: string, generation: number): void {
+  const mark = liveMark(dir, generation);
+  unlessGone(() => rmdirSync(newMark(dir, generation)));
+  const others = listGenerations(dir).filter((other) => other !== generation && existsSync(liveMark(dir, other)));
+  // One call, so that at each instant one of the two has it.
+  for (const other of others) unlessGone(() => renameSync(liveMark(dir, other), mark));
+  if (existsSync(mark)) return;
+  // Where somebody removed the generation's folder, there is none to mark.
+  unlessGone(() => mkdirSync(mark, { mode: 0o700 }));
+}
+
+function unlessGone(change: () => void): void {
   try {
-    rmdirSync(newMark(dir, generation));
+    change();
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }

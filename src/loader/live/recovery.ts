@@ -3,7 +3,7 @@
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
 import { isLinked } from "../../chain/chain.ts";
-import { isSame, type Kept, keptGenerations, markRun } from "./history.ts";
+import { isSame, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
 import { lockIfFree } from "../machine/lock.ts";
@@ -73,7 +73,7 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
       );
     }
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
-    if (pinned?.identity) markRun(dir, pinned.identity.generation);
+    if (pinned?.identity) markLive(dir, pinned.identity.generation);
     clearLeftovers(dir, identity ? [identity, ...kept] : []);
     if (pinned && !pinned.pinned) {
       kernel.pin(pinned.link.number, linkPin(dir));
@@ -88,10 +88,7 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
 
 /** What the pins of an attachment belong to. */
 export interface Inheritance {
-  /**
-   * What runs; or what ran before somebody put a program of their own on the link, or took the link away: the newest of those
-   * that have run.
-   */
+  /** What runs; or what ran before somebody put a program of their own on the link, or took the link away. */
   readonly identity: Identity | undefined;
   /** Its dispatcher. */
   readonly dispatcher: ProgramInfo | undefined;
@@ -107,14 +104,15 @@ export interface Dispatcher {
 
 /** What ran before somebody put a program of their own on the link, or took the link away. */
 export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
-  const [last] = keptGenerations(kernel, dir);
+  const last = lastOf(dir, keptGenerations(kernel, dir));
   return last && { identity: last, programInfo: last.programInfo };
 }
 
 export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
   const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
   if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
-  return { identity: kept[0], dispatcher: kept[0]?.programInfo, kept: kept.slice(1) };
+  const last = lastOf(dir, kept);
+  return { identity: last, dispatcher: last?.programInfo, kept: kept.filter((one) => one !== last) };
 }
 
 /** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */

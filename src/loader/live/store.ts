@@ -6,6 +6,7 @@
  *       gen-<n>/dispatcher                   the dispatcher program
  *       gen-<n>/slot-<name>                  the link of one freplace slot, or the map of one tail slot
  *       gen-<n>/new/                         there until the generation is live, and empty
+ *       gen-<n>/live/                        in that which runs, or ran last, and empty
  *       programs/<name>-<hash>/program       the extension program (freplace)
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
@@ -46,6 +47,8 @@ export const dispatcherPin = (dir: string, generation: number): string =>
   `${generationDir(dir, generation)}/dispatcher`;
 /** A folder: bpffs holds no files of ours. */
 export const newMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/new`;
+/** Another, which moves from one generation to the next. */
+export const liveMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/live`;
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 

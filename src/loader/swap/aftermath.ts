@@ -3,7 +3,7 @@ import { type Chain, isLinked } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Steps } from "./events.ts";
 import { explain } from "../live/explain.ts";
-import { isSame, keptBeside, markRun, stillKept } from "../live/history.ts";
+import { isSame, keptBeside, markLive, stillKept } from "../live/history.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Identity, movedAway } from "../live/live.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
@@ -81,7 +81,7 @@ export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: 
   for (const { member, live, kept } of legacies) {
     const { pinned, dir, ifindex } = member;
     try {
-      markRun(dir, live.generation);
+      markLive(dir, live.generation);
       if (pinned?.place.kind === "elsewhere") {
         kernel.detachLink(pinned.link.number);
         steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);

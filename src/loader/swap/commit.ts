@@ -102,9 +102,16 @@ function stillRuns(kernel: Kernel, { link, programInfo }: PinnedLink): boolean {
 /**
  * From this call's return on, no packet enters the old dispatcher. It is the same where somebody put a program of their own
  * on our link, and takes that off without an instant between.
+ *
+ * @throws LostRace; XdpgenError `interface-missing`, `kernel`
  */
-function updateLink(kernel: Kernel, hook: Hook, old: PinnedLink, mode: Mode, dispatcher: number): Committed {
-  const { device, ifindex } = hook;
+export function updateLink(
+  kernel: Kernel,
+  { device, ifindex }: Pick<Hook, "device" | "ifindex">,
+  old: PinnedLink,
+  mode: Mode,
+  dispatcher: number,
+): Committed {
   const { id, name } = old.programInfo;
   const link = old.link.number;
   try {

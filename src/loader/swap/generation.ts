@@ -24,6 +24,7 @@ import {
   generationDir,
   type Journal,
   list,
+  liveMark,
   MAP_FOLDERS,
   mapPin,
   mapsDir,
@@ -180,6 +181,8 @@ export function shareGeneration(
     journal.makeDir(target);
     for (const entry of readdirSync(source, { withFileTypes: true })) {
       const [there, here] = [`${source}/${entry.name}`, `${target}/${entry.name}`];
+      // That one moves, once the generation is live here too.
+      if (there === liveMark(from, generation)) continue;
       if (entry.isDirectory()) copyPins(there, here);
       else if (!existsSync(here)) {
         using pinned = kernel.openPin(there);

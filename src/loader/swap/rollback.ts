@@ -7,16 +7,17 @@ import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { adopt } from "../live/adopt.ts";
 import { publicPath } from "../machine/bpffs.ts";
+import { LostRace, updateLink } from "./commit.ts";
 import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
 import { explain } from "../live/explain.ts";
-import { type Kept, keptGenerations, markRun, unboundIn } from "../live/history.ts";
-import { interfaceGone, requireInterface } from "../machine/interface.ts";
-import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
+import { requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import { type Holder, withLock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
 import { sweep } from "../live/recovery.ts";
-import { attachmentDir, dispatcherPin, linkPin, removeIfEmpty, slotPin } from "../live/store.ts";
+import { attachmentDir, dispatcherPin, linkPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
 
 export interface RollbackOptions {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
@@ -64,7 +65,7 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
     return await withLock(kernel, dir, lock, async () => {
       using pinned = readPinned(kernel, dir, ifindex);
       if (pinned && !pinned.pinned) kernel.pin(pinned.link.number, linkPin(dir));
-      if (pinned) return exchange(kernel, dir, device, ifindex, pinned, options.to);
+      if (pinned) return exchange(kernel, { device, ifindex, dir }, pinned, options.to, report);
       // The lock made the folder.
       removeIfEmpty(dir);
       throw notAttached(device);
@@ -76,12 +77,12 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
 
 function exchange(
   kernel: Kernel,
-  dir: string,
-  device: string,
-  ifindex: number,
+  at: Place,
   pinned: PinnedLink,
   to: number | undefined,
+  report: (message: string) => void,
 ): RollbackResult {
+  const { device, ifindex, dir } = at;
   const { place, identity } = pinned;
   if (place.kind === "elsewhere") throw new XdpgenError("interface-occupied", movedAway(pinned, dir, ifindex));
   if (place.kind === "nowhere") {
@@ -93,11 +94,12 @@ function exchange(
   }
   if (!identity) throw foreignOnLink(pinned, dir);
   const target = choose(device, identity, keptGenerations(kernel, dir, identity.generation), to);
+  markLive(dir, identity.generation);
   if (target !== identity) {
     requireWhole(dir, device, target);
-    markRun(dir, identity.generation);
     using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
-    updateLink(kernel, pinned, dispatcher.number, device, ifindex);
+    change(kernel, at, pinned, place.mode, dispatcher.number);
+    mark(dir, target.generation, report);
   }
   const { generation, manifest } = target;
   return { from: identity.generation, generation, mode: place.mode, manifest };
@@ -130,23 +132,27 @@ function requireWhole(dir: string, device: string, target: Identity): void {
   );
 }
 
-function updateLink(
-  kernel: Kernel,
-  { link, program, programInfo }: PinnedLink,
-  dispatcher: number,
-  device: string,
-  ifindex: number,
-): void {
+function change(kernel: Kernel, at: Place, pinned: PinnedLink, mode: Mode, dispatcher: number): void {
   try {
-    kernel.updateLink(link.number, dispatcher, program.number);
-  } catch (cause) {
-    if (isErrno(cause, "ENOLINK") && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device, cause);
-    if (!isErrno(cause, "EPERM", "ENOLINK")) throw cause;
+    updateLink(kernel, at, pinned, mode, dispatcher);
+  } catch (error) {
+    if (!(error instanceof LostRace)) throw error;
     throw new XdpgenError(
       "conflict",
-      `${device}: another process replaced or detached the dispatcher (program ${programInfo.id}) in the middle of this ` +
-        "rollback, without the lock; nothing was changed here: look at `xdpgen status` and try again",
-      { cause },
+      `${at.device}: another process replaced or detached the dispatcher (program ${pinned.programInfo.id}) in the middle of ` +
+        "this rollback, without the lock; nothing was changed here: look at `xdpgen status` and try again",
+      { cause: error.cause },
+    );
+  }
+}
+
+/** The rollback is done: what fails here is said, and left to the next command. */
+function mark(dir: string, generation: number, report: (message: string) => void): void {
+  try {
+    markLive(dir, generation);
+  } catch (error) {
+    report(
+      `generation ${generation} is live, and could not be marked so (${(error as Error).message}); the next command tries again`,
     );
   }
 }

@@ -1,9 +1,10 @@
 /** Kept generations, on a kernel of plain objects: what stays pinned, what a rollback does, what a crash may leave. */
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, detach } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, detach } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
+import { status } from "../../../src/loader/report/status.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
@@ -201,6 +202,69 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(live.status()).toMatchObject({ generation: 2, kept: [{ generation: 3 }, { generation: 1 }] });
     await detach("lo", { machine: w.machine() });
     expect(w.pins()).toEqual([]);
+  });
+});
+
+describe("what ran before, after a rollback", () => {
+  const rolledBack = async (w: World) => {
+    const live = await attach(kept(1, "freplace", counted(1)), "lo", { machine: w.machine() });
+    await live.update(kept(1, "freplace", counted(2)));
+    const map = live.status().kept[0]!;
+    expect(map).toMatchObject({ generation: 1 });
+    await live.rollback();
+    return { live, maps: live.status().programs[0]!.maps.map(({ id }) => id) };
+  };
+  const counted = (version: number) => numbered(1, { bytes: withMap(version) });
+
+  it.each([
+    ["the link and its pin are gone", (w: World) => rmSync(`${w.root}/${DIR}/link`)],
+    [
+      "somebody put a program on the link",
+      ({ kernel, root }: World) => {
+        using link = kernel.openPin(`${root}/${DIR}/link`);
+        using theirs = kernel.foreign("theirs");
+        kernel.updateLink(link.number, theirs.number, kernel.programById(kernel.running()).number);
+      },
+    ],
+  ])("is what was rolled back to: %s", async (_, lose) => {
+    using w = world();
+    const machine = w.machine();
+    const { maps } = await rolledBack(w);
+    lose(w);
+    expect(status("lo", machine)).toMatchObject([{ generation: 1, kept: [{ generation: 2 }] }]);
+    const next = kept(1, "freplace", counted(1), numbered(3));
+    const plan = await preview(next, "lo", { machine, replace: true });
+    expect(plan).toMatchObject({ present: { generation: 1 }, generation: 3, forgotten: [{ generation: 2 }] });
+    const live = await attach(next, "lo", { machine, replace: true });
+    expect(live.status()).toMatchObject({ generation: 3, kept: [{ generation: 1 }] });
+    expect(live.status().programs[0]!.maps.map(({ id }) => id)).toEqual(maps);
+  });
+
+  it("is told by the newest where nothing is marked, and by the link where a crash came before the mark", async () => {
+    using w = world();
+    const machine = w.machine();
+    const { live } = await rolledBack(w);
+    renameSync(`${w.root}/${DIR}/gen-1/live`, `${w.root}/${DIR}/gen-2/live`);
+    expect(live.status()).toMatchObject({ generation: 1 });
+    await live.rollback(1);
+    rmSync(`${w.root}/${DIR}/link`);
+    expect(status("lo", machine)).toMatchObject([{ generation: 1 }]);
+    rmSync(`${w.root}/${DIR}/gen-1/live`, { recursive: true });
+    expect(status("lo", machine)).toMatchObject([{ generation: 2 }]);
+  });
+
+  it("has one mark, whatever is shared", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    const machine = w.machine();
+    const both = kept(1, "freplace", counted(1));
+    await attach(both, "lo", { machine });
+    await attach(kept(1, "freplace", numbered(7)), "b", { machine });
+    await attachAll(both, ["lo", "b"], { machine });
+    const marks = ["42-1", "42-2000002"].map((dir) =>
+      readdirSync(`${w.root}/${dir}`).filter((name) => existsSync(`${w.root}/${dir}/${name}/live`)),
+    );
+    expect(marks.map((one) => one.length)).toEqual([1, 1]);
   });
 });
 
