@@ -75,15 +75,24 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
     clearLeftovers(dir, identity ? [identity, ...kept] : []);
-    if (pinned && !pinned.pinned) {
-      kernel.pin(pinned.link.number, linkPin(dir));
-      report("the link had lost its pin: pinned it again");
-    }
+    if (pinned) pinAgain(kernel, dir, pinned, report);
     return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
     pinned?.[Symbol.dispose]();
     throw error;
   }
+}
+
+/** The pin of a link that somebody removed, and that lives on without it. */
+export function pinAgain(
+  kernel: Kernel,
+  dir: string,
+  { link, pinned }: PinnedLink,
+  report: (message: string) => void,
+): void {
+  if (pinned) return;
+  kernel.pin(link.number, linkPin(dir));
+  report("the link had lost its pin: pinned it again");
 }
 
 /** What the pins of an attachment belong to. */

@@ -16,8 +16,8 @@ import type { Kernel } from "../machine/kernel.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import { type Holder, withLock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
-import { sweep } from "../live/recovery.ts";
-import { attachmentDir, dispatcherPin, linkPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
+import { pinAgain, sweep } from "../live/recovery.ts";
+import { attachmentDir, dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
 
 export interface RollbackOptions {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
@@ -64,7 +64,7 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
     await adopt(machine, device, ifindex, lock, report);
     return await withLock(kernel, dir, lock, async () => {
       using pinned = readPinned(kernel, dir, ifindex);
-      if (pinned && !pinned.pinned) kernel.pin(pinned.link.number, linkPin(dir));
+      if (pinned) pinAgain(kernel, dir, pinned, report);
       if (pinned) return exchange(kernel, { device, ifindex, dir }, pinned, options.to, report);
       // The lock made the folder.
       removeIfEmpty(dir);
@@ -84,7 +84,11 @@ function exchange(
 ): RollbackResult {
   const { device, ifindex, dir } = at;
   const { place, identity } = pinned;
-  if (place.kind === "elsewhere") throw new XdpgenError("interface-occupied", movedAway(pinned, dir, ifindex));
+  if (place.kind === "elsewhere") {
+    const what = movedAway(pinned, dir, ifindex);
+    const next = "`xdpgen apply --replace` takes it off there and attaches a chain here";
+    throw new XdpgenError("interface-occupied", `${what}: ${next}`);
+  }
   if (place.kind === "nowhere") {
     throw new XdpgenError(
       "not-attached",

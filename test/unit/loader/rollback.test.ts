@@ -8,7 +8,7 @@ import { status } from "../../../src/loader/report/status.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain as without, numbered, withMap, world, type World } from "./world.ts";
+import { chain as without, notices, numbered, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 
@@ -16,6 +16,14 @@ const kept = (history: number, ...args: Parameters<typeof without>): Chain => ({
 const generations = (w: World): readonly string[] => [
   ...new Set(w.pins().flatMap((pin) => /\/gen-(\d+)\//.exec(pin)?.[1] ?? [])),
 ];
+
+/** Somebody without the lock, who puts a program of their own on our link. */
+function intrude({ kernel, root }: World): void {
+  using link = kernel.openPin(`${root}/${DIR}/link`);
+  using theirs = kernel.foreign("theirs");
+  using ours = kernel.programById(kernel.running());
+  kernel.updateLink(link.number, theirs.number, ours.number);
+}
 
 describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   const chain = (history: number, ...programs: readonly number[]): Chain =>
@@ -220,11 +228,7 @@ describe("what ran before, after a rollback", () => {
     ["the link and its pin are gone", (w: World) => rmSync(`${w.root}/${DIR}/link`)],
     [
       "somebody put a program on the link",
-      ({ kernel, root }: World) => {
-        using link = kernel.openPin(`${root}/${DIR}/link`);
-        using theirs = kernel.foreign("theirs");
-        kernel.updateLink(link.number, theirs.number, kernel.programById(kernel.running()).number);
-      },
+      intrude,
     ],
   ])("is what was rolled back to: %s", async (_, lose) => {
     using w = world();
@@ -268,6 +272,19 @@ describe("what ran before, after a rollback", () => {
   });
 });
 
+it("says that it pinned a link again that had lost its pin", async () => {
+  using w = world();
+  const machine = w.machine();
+  const live = await attach(kept(1, "call", numbered(1)), "lo", { machine });
+  await live.update(kept(1, "call", numbered(2)));
+  using _held = w.kernel.openPin(`${w.root}/${DIR}/link`);
+  rmSync(`${w.root}/${DIR}/link`);
+  const { lines, events } = notices();
+  expect(await rollback("lo", { machine, events })).toMatchObject({ from: 2, generation: 1 });
+  expect(lines).toEqual(["the link had lost its pin: pinned it again"]);
+  expect(w.pins()).toContain(`${DIR}/link`);
+});
+
 describe("refused", () => {
   it("where nothing is attached, and leaves no folder", async () => {
     using w = world();
@@ -302,6 +319,38 @@ describe("refused", () => {
       /is not whole any more: somebody removed \S+gen-1\/slot-p2, which bound p2;/,
     );
     expect(w.snapshot()).toEqual(before);
+  });
+
+  it("where the kernel lets nobody update a link, which is no race; and where somebody was faster", async () => {
+    using w = world();
+    const live = await attach(kept(1, "call", numbered(1)), "lo", { machine: w.machine() });
+    await live.update(kept(1, "call", numbered(2)));
+    const before = w.snapshot();
+    const refusing = watched(w.kernel, (_, call) => {
+      if (call === "updateLink") throw failure("bpf_link_update", "EPERM");
+    });
+    await expect(rollback("lo", { machine: w.machine(refusing) })).rejects.toMatchObject({
+      code: "kernel",
+      message: expect.stringMatching(/^cannot swap the dispatcher of lo: bpf_link_update: EPERM/) as string,
+    });
+    expect(w.snapshot()).toEqual(before);
+    const overtaken = watched(w.kernel, (_, call) => {
+      if (call === "updateLink") intrude(w);
+    });
+    await expect(rollback("lo", { machine: w.machine(overtaken) })).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/^lo: another process replaced or detached the dispatcher/) as string,
+    });
+  });
+
+  it("where the link went away with an interface that had this index, and says what to do", async () => {
+    using w = world();
+    const live = await attach(kept(1, "call", numbered(1)), "lo", { machine: w.machine() });
+    await live.update(kept(1, "call", numbered(2)));
+    w.kernel.moveInterface("lo");
+    await expect(live.rollback()).rejects.toThrow(
+      /moved to another network namespace: `xdpgen apply --replace` takes it off there and attaches a chain here$/,
+    );
   });
 
   it("where the link is defunct, or runs somebody else's program", async () => {
