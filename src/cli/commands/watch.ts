@@ -22,11 +22,15 @@ export const watchCommand: MakeCommand = (io, result) =>
     };
     await requireMachine(io.library);
     let applied = false;
+    // Of what was tried last.
+    let committing = false;
     const apply = async (version: ChainVersion): Promise<void> => {
+      committing = false;
       if ("error" in version) throw version.error;
       const { chain } = version;
       using shown = progress(io.err);
       const note = (event: SwapEvent): void => {
+        committing ||= event.kind === "begin" && event.step === "commit";
         const message = noteText(event);
         if (message !== undefined) tell("message", { message });
       };
@@ -42,10 +46,11 @@ export const watchCommand: MakeCommand = (io, result) =>
         await apply(version);
       } catch (error) {
         if (!(error instanceof XdpgenError)) throw error;
-        if (error.code === "aborted") continue;
         tell("refused", { error: { code: error.code, message: error.message } });
         io.err.write(renderError(error, useColor(options.color, io, io.err)));
-        outcome = "what runs stays as it is; ";
+        if (error.code === "aborted") continue;
+        // Once it came to a commit, only the error knows what runs.
+        outcome = committing ? "" : "what runs stays as it is; ";
       }
       io.err.write(`${outcome}watching ${path} and what it names\n`);
     }

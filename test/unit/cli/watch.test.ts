@@ -55,6 +55,44 @@ it("prints one JSON value in each line", async () => {
   ]);
 });
 
+it("says what a cancelled swap left, and never that all stays where it does not", async () => {
+  const message = "cancelled: attach chain edge to eth0\nNot all is as before: eth0 could not be put back";
+  const cancelled: Partial<Library> = {
+    ...library(good),
+    apply: async () => {
+      throw new XdpgenError("aborted", message);
+    },
+  };
+  const { status, err } = await run("watch c.yaml --dev eth0", { library: cancelled });
+  expect(status).toBe(0);
+  expect(err).toContain("error: cancelled: attach chain edge to eth0\n");
+  expect(err).toContain("Not all is as before: eth0 could not be put back");
+  expect(err).not.toContain("what runs stays as it is");
+  const { out } = await run("watch c.yaml --dev eth0 --json", { library: cancelled });
+  expect(
+    out
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object),
+  ).toMatchObject([{ event: "refused", error: { code: "aborted", message } }, { event: "ended" }]);
+});
+
+it("does not say that what runs stays as it is, after a failure that could not be taken back", async () => {
+  const failed: Partial<Library> = {
+    ...library(good),
+    apply: async (_, interfaces, { events }) => {
+      events?.({ kind: "begin", step: "commit", interfaces });
+      throw new XdpgenError("health-failed", "not healthy\nNot all is as before: eth0 could not be put back");
+    },
+  };
+  const { err } = await run("watch c.yaml --dev eth0", { library: failed });
+  expect(err).toContain("could not be put back\nwatching c.yaml and what it names\n");
+  const later = await run("watch c.yaml --dev eth0", {
+    library: { ...failed, watchChain: library(good, bad).watchChain! },
+  });
+  expect(later.err).toContain("chain.yaml is wrong\nwhat runs stays as it is; watching");
+});
+
 it("ends at once where no file could help", async () => {
   const without: Partial<Library> = {
     ...library(good),
