@@ -85,17 +85,21 @@ export function unboundIn(dir: string, { manifest, generation }: Identity): read
 
 /**
  * What is kept beside the generation that replaces `live`: that one, where it can run again, and those before it, the newest
- * first. What came after it was rolled back, and goes for good.
+ * first. What came after it was rolled back, and goes for good; so does what has one of the `displaced` programs.
  */
 export function keptBeside(
   chain: Chain,
   dir: string,
   live: Identity | undefined,
   kept: readonly Identity[],
+  displaced: readonly ProgramKey[] = [],
 ): readonly Identity[] {
   if (!live) return [];
   const earlier = kept.filter(({ generation }) => generation < live.generation);
-  return [...(canRun(dir, live) ? [live] : []), ...earlier].slice(0, chain.history ?? DEFAULT_HISTORY);
+  const whole = ({ manifest }: Identity): boolean =>
+    !manifest.programs.some((program) => displaced.some((other) => isSame(program, other)));
+  const able = [...(canRun(dir, live) ? [live] : []), ...earlier].filter(whole);
+  return able.slice(0, chain.history ?? DEFAULT_HISTORY);
 }
 
 /** What is kept where `live` runs on: those before it, the newest first, then those after it, the oldest first. */

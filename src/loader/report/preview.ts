@@ -19,7 +19,7 @@ import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
 import { forecastMaps, lostMaps, requireOneForecast } from "./map-forecast.ts";
 import { pinnedMaps } from "../load/maps.ts";
-import type { Place } from "../live/store.ts";
+import type { Place, ProgramKey } from "../live/store.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
 import { type Owned, owned } from "../load/owned.ts";
 import { replacedPrograms } from "../swap/replacement.ts";
@@ -202,7 +202,9 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
     if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";
-    const stay = runsOn ? stillKept(chain, identity!, kept) : keptBeside(chain, dir, identity, kept);
+    const stay = runsOn
+      ? stillKept(chain, identity!, kept)
+      : keptBeside(chain, dir, identity, kept, found === first ? [] : displacedIn(kernel, dir, image, bound));
     const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
     const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
     const gone = kept.filter((generation) => !stay.includes(generation));
@@ -223,6 +225,25 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
       forgotten: forget(kernel, dir, gone, maps, held),
     };
   });
+}
+
+/**
+ * The programs whose maps in `dir` lose their pins to those of the dispatcher that is shared, as `shareGeneration` finds them.
+ * @param bound the maps of that dispatcher
+ */
+function displacedIn(
+  kernel: Kernel,
+  dir: string,
+  { manifest }: DispatcherImage,
+  bound: readonly MapForecast[],
+): readonly ProgramKey[] {
+  return manifest.programs.filter((program) =>
+    pinnedMaps(kernel, dir, program).some(({ name, id }) => {
+      const theirs = bound.find((one) => one.program === program.name && one.name === name);
+      // One that is kept and has no id has lost its pin.
+      return theirs && theirs.id !== id && (theirs.contents === "empty" || theirs.id !== undefined);
+    }),
+  );
 }
 
 function mapsOf(kernel: Kernel, dir: string, generations: readonly Identity[]): ReturnType<typeof pinnedMaps> {

@@ -3,7 +3,7 @@ import { type Chain, isLinked } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Steps } from "./events.ts";
 import { explain } from "../live/explain.ts";
-import { isSame, keptBeside, markLive, stillKept } from "../live/history.ts";
+import { keptBeside, markLive, stillKept } from "../live/history.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Identity, movedAway } from "../live/live.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
@@ -64,9 +64,7 @@ export function legaciesOf(members: readonly Member[], done: readonly Done[], ch
       return next || gone.length > 0 ? [{ member, live: identity!, kept: stay, gone }] : [];
     }
     const live = { manifest: next.image.manifest, generation: next.generation };
-    const whole = ({ manifest }: Identity): boolean =>
-      !manifest.programs.some((program) => next.displaced?.some((other) => isSame(program, other)));
-    const stay = keptBeside(chain, member.dir, identity, kept).filter(whole);
+    const stay = keptBeside(chain, member.dir, identity, kept, next.displaced);
     const gone = [...(identity ? [identity] : []), ...kept].filter((generation) => !stay.includes(generation));
     return [{ member, live, kept: stay, gone }];
   });

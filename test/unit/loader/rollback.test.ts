@@ -226,10 +226,7 @@ describe("what ran before, after a rollback", () => {
 
   it.each([
     ["the link and its pin are gone", (w: World) => rmSync(`${w.root}/${DIR}/link`)],
-    [
-      "somebody put a program on the link",
-      intrude,
-    ],
+    ["somebody put a program on the link", intrude],
   ])("is what was rolled back to: %s", async (_, lose) => {
     using w = world();
     const machine = w.machine();

@@ -446,4 +446,30 @@ describe.each(OBJECT_LINKAGES)("linkage %s, with a history", (linkage) => {
     expect(statusOf(ifindex)).toMatchObject({ generation: 4, kept: [{ generation: 3, programs: ["p2"] }] });
     expect(w.kernel.openFds).toBe(0);
   });
+
+  it("those that go do not count among those that are kept, and the plan knows which", async () => {
+    using w = several();
+    const machine = w.machine();
+    for (const programs of [[numbered(3)], [counting()], [numbered(2)]])
+      await attach(kept(...programs), "b", { machine });
+    const lost = status("b", machine)[0]!.kept;
+    expect(lost.map(({ generation }) => generation)).toEqual([2, 1]);
+    await attach(kept(numbered(2)), "lo", { machine });
+    const both = kept(numbered(2), counting());
+    const [, plan] = await previewAll(both, ["lo", "b"], { machine });
+    expect(plan!.forgotten).toMatchObject([
+      { generation: 2, maps: [{ program: "p1", name: "seen", contents: "lost" }] },
+    ]);
+    await attachAll(both, ["lo", "b"], { machine });
+    expect(keptOn(w)).toEqual([[1], [3, 1]]);
+    // And where one joins a dispatcher that runs.
+    await attach(kept(counting()), "b", { machine });
+    for (const programs of [[numbered(5)], [numbered(2)]]) await attach(kept(...programs), "b", { machine });
+    const joining = await previewAll(both, ["lo", "b"], { machine });
+    const before = new Map(joining.map((one) => [one.interface, one.forgotten.map(({ generation }) => generation)]));
+    const was = status("b", machine)[0]!.kept.map(({ generation }) => generation);
+    await attachAll(both, ["lo", "b"], { machine });
+    const is = status("b", machine)[0]!.kept.map(({ generation }) => generation);
+    expect(before.get("b")).toEqual(was.filter((generation) => !is.includes(generation)));
+  });
 });
