@@ -21,6 +21,8 @@ export interface HealthFailure {
 const LAST_LINES = 10;
 /** Characters of output that are kept. */
 const MOST_OUTPUT = 8192;
+/** How long output is waited for when the command has ended. */
+const LAST_OUTPUT_MS = 100;
 
 /**
  * Runs the command to its end, or until its time is over; then it is killed, and its children with it, but for those that left its
@@ -65,40 +67,48 @@ export async function runHealth(
   };
 }
 
-/** Undefined for status 0. Nothing of the command runs on afterwards. */
+/** Undefined for status 0. Nothing of the command's group runs on afterwards. */
 function ended(child: ChildProcess, within: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   return new Promise((resolved) => {
     let reason: string | undefined;
-    let exited = false;
     const kill = (why: string): void => {
-      if (!exited) reason ??= why;
+      reason ??= why;
       killGroup(child);
-      // Who left the group may hold the streams.
-      child.stdout?.destroy();
-      child.stderr?.destroy();
     };
     const cancel = (): void => kill("was cancelled");
     const timer = setTimeout(() => kill(`did not end within ${within} and was killed`), withinMs(within));
+    // From its end on its number may be another's.
+    const letGo = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
+    };
     signal?.addEventListener("abort", cancel);
     if (signal?.aborted) cancel();
     child.on("error", (error) => {
       reason ??= `cannot be started: ${error.message}`;
       // Without a process there is no exit.
-      if (child.pid === undefined) done();
+      if (child.pid !== undefined) return;
+      letGo();
+      resolved(reason);
     });
     child.on("exit", (status, name) => {
-      exited = true;
+      letGo();
       if (status !== 0) reason ??= name === null ? `ended with status ${status}` : `was killed by ${name}`;
       // Children that it left behind would write to nobody.
       killGroup(child);
+      // Who left the group may hold the streams: what the command itself wrote is read by then.
+      const last = setTimeout(() => setImmediate(closeStreams, child), LAST_OUTPUT_MS);
+      child.on("close", () => {
+        clearTimeout(last);
+        resolved(reason);
+      });
     });
-    child.on("close", done);
-    function done(): void {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", cancel);
-      resolved(reason);
-    }
   });
+}
+
+function closeStreams({ stdout, stderr }: ChildProcess): void {
+  stdout?.destroy();
+  stderr?.destroy();
 }
 
 function killGroup({ pid }: ChildProcess): void {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import type { Health } from "../../../src/chain/health.ts";
 import { attach, attachAll } from "../../../src/loader/attachment.ts";
@@ -85,10 +85,23 @@ describe("a health command", () => {
 
   it("does not hang for a process that has left its group and holds its streams", async () => {
     const began = performance.now();
-    const failed = await run("setsid sleep 8 & sleep 0.2; exit 3", "1s");
+    const failed = await run("setsid sleep 12 & sleep 0.2; echo last; exit 3", "20s");
     expect(performance.now() - began).toBeLessThan(5000);
-    expect(failed?.reason).toBe("ended with status 3");
-    expect(await run("setsid sleep 8 & sleep 0.2; exit 0", "1s")).toBeUndefined();
+    expect(failed).toEqual({ reason: "ended with status 3", lines: ["last"] });
+    expect(await run("setsid sleep 12 & sleep 0.2; exit 0", "20s")).toBeUndefined();
+  });
+
+  it("has its group killed once, and never after it has ended, when its number may be another's", async () => {
+    const kill = vi.spyOn(process, "kill");
+    const cancel = new AbortController();
+    try {
+      await run("setsid sleep 2 & sleep 0.2; exit 3", "600ms", cancel.signal);
+      cancel.abort();
+      await setTimeout(600);
+      expect(kill.mock.calls).toEqual([[expect.any(Number), "SIGKILL"]]);
+    } finally {
+      kill.mockRestore();
+    }
   });
 
   it("is cancelled by a signal", async () => {
