@@ -7,6 +7,7 @@ import { keptBeside, markLive, stillKept } from "../live/history.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Identity, movedAway } from "../live/live.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
+import { Unhealthy } from "./health.ts";
 import { clearLeftovers } from "../live/recovery.ts";
 
 /** Takes everything back, the last step first. Returns the error to end with: it says what could not be put back. */
@@ -14,21 +15,24 @@ export async function undo(
   kernel: Kernel,
   members: readonly Member[],
   done: readonly Done[],
-  cause: unknown,
+  error: unknown,
   { what, steps }: Target,
 ): Promise<unknown> {
   const left: string[] = [];
+  const now = new Map<string, string>();
   const interfaces = members.map(({ device }) => device);
   await steps.run({ step: "undo", interfaces }, async () => {
     const forward = new Set<Member>();
     for (const { next, committed } of done.toReversed()) {
       const { device } = next.member;
       try {
-        left.push(...[committed.putBack() ?? []].flat());
-      } catch (error) {
+        const back = committed.putBack();
+        now.set(device, back.now);
+        if (back.left !== undefined) left.push(back.left);
+      } catch (failure) {
         // Packets meet it: its pins stay.
         forward.add(next.member);
-        left.push(`${device} could not be put back from generation ${next.generation} (${(error as Error).message})`);
+        left.push(`${device} could not be put back from generation ${next.generation} (${(failure as Error).message})`);
       }
     }
     // An unbound slot would say "no verdict" to a packet that is still in the dispatcher that goes.
@@ -36,6 +40,7 @@ export async function undo(
     if (failure) steps.notice(`could not wait for packets in the dispatcher that goes (${failure.message})`);
     for (const member of members.toReversed()) if (!forward.has(member)) takeBack(member, steps);
   });
+  const cause = error instanceof Unhealthy ? error.explained(now.get(error.device)) : error;
   if (left.length === 0) return cause;
   const explained = explain(cause, what, interfaces.join(", "), "not all could be put back");
   if (!(explained instanceof Error)) return explained;

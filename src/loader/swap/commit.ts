@@ -41,10 +41,18 @@ export interface Committed {
   /** What a user should know, once all is done. */
   readonly said: readonly string[];
   /**
-   * Puts the interface back: what it ran before runs again. Says in a clause what is not as it was.
+   * Puts the interface back: what it ran before runs again.
    * @throws what the kernel says, where the next generation goes on
    */
-  readonly putBack: () => string | undefined;
+  readonly putBack: () => PutBack;
+}
+
+/** What became of an interface that was put back. */
+export interface PutBack {
+  /** In a clause. */
+  readonly now: string;
+  /** What is not as it was, in another. */
+  readonly left?: string | undefined;
 }
 
 /** Somebody got in the way since it was read, without the lock. No packet has met anything new. */
@@ -91,7 +99,7 @@ export function commit(
     putBack();
     throw error;
   }
-  return { mode, said: [], putBack };
+  return { mode, said: [], putBack: () => ({ now: `back to the ${replaced} that was there`, left: putBack() }) };
 }
 
 function stillRuns(kernel: Kernel, { link, programInfo }: PinnedLink): boolean {
@@ -113,6 +121,7 @@ export function updateLink(
   dispatcher: number,
 ): Committed {
   const { id, name } = old.programInfo;
+  const before = old.identity ? `generation ${old.identity.generation}` : `program ${id} (${name})`;
   const link = old.link.number;
   try {
     kernel.updateLink(link, dispatcher, old.program.number);
@@ -134,8 +143,9 @@ export function updateLink(
       } catch (error) {
         // Nothing meets packets there any more.
         if (!isErrno(error, "ENOLINK")) throw error;
+        return { now: "somebody else detached its link meanwhile" };
       }
-      return undefined;
+      return { now: `back to ${before}` };
     },
   };
 }
@@ -160,10 +170,14 @@ function newLink(kernel: Kernel, hook: Hook, dispatcher: number, options: Commit
       link.close();
       throw error;
     }
-    const putBack = (): string | undefined => {
+    const putBack = (): PutBack => {
       kernel.detachLink(link.number);
-      const left = taken?.restore();
-      return left === NOTHING_CHANGED ? undefined : left;
+      if (!taken) {
+        const why = pinned ? "the attachment was defunct before" : "no chain ran before";
+        return { now: `detached, since ${why}` };
+      }
+      const left = taken.restore();
+      return left === NOTHING_CHANGED ? { now: "back to what was there" } : { now: "detached", left };
     };
     return { mode: created.mode, said: [...said, ...(taken?.said ?? [])], putBack };
   } catch (error) {

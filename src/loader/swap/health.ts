@@ -120,17 +120,29 @@ function killGroup({ pid }: ChildProcess): void {
   }
 }
 
+/** A swap must not stay. What is there instead is known once it was taken back. */
+export class Unhealthy extends Error {
+  readonly device: string;
+  /** @param now what became of the interface, in a clause; undefined where it was not put back */
+  readonly explained: (now: string | undefined) => XdpgenError;
+
+  constructor(device: string, explained: (now: string | undefined) => XdpgenError) {
+    super(`${device} is not healthy`);
+    this.name = "Unhealthy";
+    this.device = device;
+    this.explained = explained;
+  }
+}
+
 /**
  * Runs the health command on what is live now.
  *
- * @param back what is done where it fails, in a clause
  * @param steps gives the signal, which cancels it as long as it runs
- * @throws XdpgenError `health-failed`, `aborted`
+ * @throws Unhealthy, which is explained as `health-failed` or `aborted`
  */
 export async function requireHealth(
   health: Health,
   subject: HealthSubject,
-  back: string,
   { notice, signal }: Pick<Steps, "notice" | "signal">,
 ): Promise<void> {
   const { device, chain, generation } = subject;
@@ -138,14 +150,19 @@ export async function requireHealth(
   notice(`generation ${generation} is live on ${device}; its health command \`${command}\` decides whether it stays`);
   const failure = await runHealth(health, subject, signal);
   if (!failure) return;
-  if (signal?.aborted) {
-    const when = `while generation ${generation} of chain ${chain} was live on ${device} and its health command ran`;
-    throw new XdpgenError("aborted", `cancelled ${when}; ${back}`, { cause: signal.reason });
-  }
-  const lines = failure.lines.map((line) => `\n    ${line}`);
-  throw new XdpgenError(
-    "health-failed",
-    `generation ${generation} of chain ${chain} on ${device} is not healthy: \`${command}\` ${failure.reason}; ${back}` +
-      (lines.length > 0 ? `. It wrote last:${lines.join("")}` : ""),
-  );
+  const cancelled = signal?.aborted === true;
+  throw new Unhealthy(device, (now) => {
+    const back = now === undefined ? "" : `; ${now}`;
+    if (cancelled) {
+      const when = `while generation ${generation} of chain ${chain} was live on ${device} and its health command ran`;
+      return new XdpgenError("aborted", `cancelled ${when}${back}`, { cause: signal?.reason });
+    }
+    const lines = failure.lines.map((line) => `\n    ${line}`);
+    const wrote = lines.length > 0 ? `. It wrote last:${lines.join("")}` : "";
+    const how = `\`${command}\` ${failure.reason}${back}${wrote}`;
+    return new XdpgenError(
+      "health-failed",
+      `generation ${generation} of chain ${chain} on ${device} is not healthy: ${how}`,
+    );
+  });
 }

@@ -199,27 +199,14 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
 }
 
 /** Of each interface that was swapped, one after the other. */
-async function requireHealthy(done: readonly Done[], { loaded, replace, steps }: Target): Promise<void> {
+async function requireHealthy(done: readonly Done[], { loaded, steps }: Target): Promise<void> {
   const { name: chain, health } = loaded.chain;
   if (!health) return;
   for (const { next } of done) {
     const { device } = next.member;
     const subject = { device, chain, generation: next.generation };
-    await steps.run({ step: "health", interfaces: [device] }, () =>
-      requireHealth(health, subject, wayBack(next, replace), steps),
-    );
+    await steps.run({ step: "health", interfaces: [device] }, () => requireHealth(health, subject, steps));
   }
-}
-
-/** What is done where the interface is not healthy, in a clause. */
-function wayBack({ member, replaced }: Next, replace: boolean): string {
-  const { pinned, mode } = member;
-  if (!pinned || !mode) return replace ? "back to what was there" : "detached, since no chain ran before";
-  const { identity, programInfo } = pinned;
-  if (!identity) return `back to program ${programInfo.id} (${programInfo.name})`;
-  return replaced === undefined
-    ? `back to generation ${identity.generation}`
-    : `back to the ${replaced} that was there`;
 }
 
 const resultOf = ({

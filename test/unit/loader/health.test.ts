@@ -157,6 +157,15 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(w.kernel.openFds).toBe(0);
   });
 
+  it("a first one after a defunct attachment says that there was one", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    w.kernel.deleteInterface("lo");
+    w.kernel.interfaces.set("lo", 1);
+    const attempt = attach(checked(two, ["false"]), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toThrow(/ended with status 1; detached, since the attachment was defunct before$/);
+  });
+
   it("one that took an interface over gives it back", async () => {
     using w = world();
     w.kernel.occupy(1, "theirs");
@@ -175,7 +184,9 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
       if (call === "updateLink" && ++updates === 2) throw failure("bpf_link_update", "EBUSY");
     });
     const attempt = attach(checked(two, ["false"]), "lo", { machine: w.machine(kernel) });
-    await expect(attempt).rejects.toThrow(/lo could not be put back from generation 2 \(bpf_link_update: EBUSY\)/);
+    await expect(attempt).rejects.toThrow(
+      /ended with status 1\nNot all is as before: lo could not be put back from generation 2 \(bpf_link_update: EBUSY\)$/,
+    );
     expect(status("lo", w.machine())).toMatchObject([{ generation: 2, kept: [{ generation: 1 }] }]);
     expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(linkage === "freplace" ? 2 : 0);
     const next = await attach(two, "lo", { machine: w.machine() });
