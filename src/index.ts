@@ -96,6 +96,7 @@ export {
   type Attachments,
   type AttachmentStatus,
   type AttachOptions,
+  type ChangeOptions,
   type ChainVersion,
   type Change,
   type CheckFailure,

@@ -22,6 +22,9 @@ export interface AttachOptions extends SwapOptions {
   readonly machine?: Machine;
 }
 
+/** Of a call that loads nothing. `events` are those of `attach` or `open`, unless given; `signal` ends the waiting for the lock. */
+export type ChangeOptions = Pick<SwapOptions, "lockTimeout" | "events" | "signal">;
+
 /**
  * A chain on an interface. It holds no fd between calls: each call reads the kernel anew, so it cannot be stale, and
  * disposing it leaves the chain running. What keeps the chain alive are its pins in bpffs.
@@ -37,15 +40,16 @@ export interface Attachment extends AsyncDisposable {
   /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`, unless given. */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`. @param to default the generation before */
-  rollback(to?: number): Promise<RollbackResult>;
+  rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
   /** @throws XdpgenError `not-attached` */
   status(): AttachmentStatus;
   /** Runs the live dispatcher on a frame, without the interface. @throws XdpgenError `not-attached` */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
-  detach(): Promise<DetachResult>;
+  /** Errors as of `detach`. */
+  detach(options?: ChangeOptions): Promise<DetachResult>;
 }
 
-/** A chain on several interfaces, which get each change together or not at all. Otherwise as `Attachment`. */
+/** A chain on several interfaces, which get each update together or not at all. Otherwise as `Attachment`. */
 export interface Attachments extends AsyncDisposable {
   readonly devices: readonly string[];
   /** What `attachAll` did, one for each interface; undefined for `openAll`. */
@@ -53,8 +57,13 @@ export interface Attachments extends AsyncDisposable {
   update(chain: Chain, options?: SwapOptions): Promise<readonly SwapResult[]>;
   /** @throws XdpgenError `not-attached` where one of them has nothing */
   status(): readonly AttachmentStatus[];
+  /**
+   * One interface after the other: where one fails, those before it have been rolled back.
+   * @param to default the generation before, of each
+   */
+  rollback(to?: number, options?: ChangeOptions): Promise<readonly RollbackResult[]>;
   /** One interface after the other. */
-  detach(): Promise<readonly DetachResult[]>;
+  detach(options?: ChangeOptions): Promise<readonly DetachResult[]>;
 }
 
 /**
@@ -63,7 +72,8 @@ export interface Attachments extends AsyncDisposable {
  *
  * @throws XdpgenError `environment` (privilege, libbpf, bpffs, mode), `interface-missing`, `interface-occupied`,
  *   `program-rejected`, `map-pin`, `check-failed`, `conflict`, `aborted`, `kernel`, and what `synthesise` and `resolveChain`
- *   throw. Nothing was changed then, but a map that was pinned where the chain says stays there.
+ *   throw. Nothing was changed then, but a map that was pinned where the chain says stays there. And `health-failed`, or
+ *   `aborted` while the health command ran: packets met the new chain meanwhile, and what was there before is put back.
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
   const machine = machineFor(`attach chain ${chain.name} to ${device}`, options);
@@ -116,6 +126,7 @@ function attachment(
   { events }: AttachOptions,
 ): Attachment {
   const { kernel } = machine;
+  const given = { machine, ...(events && { events }) };
   const ifindex = requireInterface(kernel, device);
   const name = (): string => nameNow(machine, { device, ifindex });
   const queue = turns(`the attachment of ${device} was disposed of: open("${device}") gives a new one`);
@@ -125,8 +136,8 @@ function attachment(
     result,
     update: (chain, options) =>
       queue.take(async () => (await swap(machine, chain, [name()], { ...(events && { events }), ...options }))[0]!),
-    rollback: (to) =>
-      queue.take(() => rollback(name(), { machine, ...(events && { events }), ...(to !== undefined && { to }) })),
+    rollback: (to, options) =>
+      queue.take(() => rollback(name(), { ...given, ...options, ...(to !== undefined && { to }) })),
     status() {
       queue.requireOpen();
       return requireStatus(machine, device, ifindex);
@@ -137,7 +148,7 @@ function attachment(
       if (!live || live.place.kind === "elsewhere") throw notAttached(device);
       return await kernel.testRun(live.program.number, options);
     },
-    detach: () => queue.take(() => detach(name(), { machine, ...(events && { events }) })),
+    detach: (options) => queue.take(() => detach(name(), { ...given, ...options })),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
@@ -148,7 +159,7 @@ function attachments(
   results: readonly SwapResult[] | undefined,
   { events }: AttachOptions,
 ): Attachments {
-  const told = events && { events };
+  const told = { ...(events && { events }) };
   const places = placesOf(machine, given);
   const devices = places.map(({ device }) => device);
   const names = (): readonly string[] => places.map((place) => nameNow(machine, place));
@@ -161,14 +172,22 @@ function attachments(
       queue.requireOpen();
       return places.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
     },
-    detach: () =>
-      queue.take(async () => {
-        const detached: DetachResult[] = [];
-        for (const device of names()) detached.push(await detach(device, { machine, ...told }));
-        return detached;
-      }),
+    rollback: (to, options) =>
+      queue.take(() =>
+        inTurn(names(), (device) =>
+          rollback(device, { machine, ...told, ...options, ...(to !== undefined && { to }) }),
+        ),
+      ),
+    detach: (options) =>
+      queue.take(() => inTurn(names(), (device) => detach(device, { machine, ...told, ...options }))),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
+}
+
+async function inTurn<T>(devices: readonly string[], change: (device: string) => Promise<T>): Promise<readonly T[]> {
+  const results: T[] = [];
+  for (const device of devices) results.push(await change(device));
+  return results;
 }
 
 /** A handle is of an interface: that may be renamed, and its old name be given to another. */

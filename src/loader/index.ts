@@ -8,6 +8,7 @@ export {
   type Attachment,
   type Attachments,
   type AttachOptions,
+  type ChangeOptions,
   clearDefunct,
   detach,
   type DetachResult,

@@ -1,13 +1,14 @@
 /** Several interfaces in one swap: what they share, and that they change together or not at all. */
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, attachAll, type Attachments, detach, openAll } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, type Attachments, detach, open, openAll } from "../../../src/loader/attachment.ts";
 import { groupsOf } from "../../../src/loader/swap/groups.ts";
 import { type Preview, previewAll } from "../../../src/loader/report/preview.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import type { SwapResult } from "../../../src/loader/swap/swap.ts";
+import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
@@ -422,6 +423,43 @@ describe.each(OBJECT_LINKAGES)("linkage %s, with a history", (linkage) => {
     await live.detach();
     expect(w.pins()).toEqual([]);
     expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("go back one after the other, and stop where a signal comes", async () => {
+    using w = several();
+    const machine = w.machine();
+    const live = await attachAll(kept(counting()), ["lo", "b"], { machine });
+    const [first] = running(w);
+    await live.update(kept(numbered(2)));
+    const [second] = running(w);
+    expect(await live.rollback()).toMatchObject([
+      { from: 2, generation: 1 },
+      { from: 2, generation: 1 },
+    ]);
+    expect(running(w).slice(0, 2)).toEqual([first, first]);
+    const cancel = new AbortController();
+    let updates = 0;
+    const kernel: Kernel = Object.assign(Object.create(w.kernel) as Kernel, {
+      updateLink: (...args: Parameters<Kernel["updateLink"]>) => {
+        w.kernel.updateLink(...args);
+        updates++;
+        cancel.abort();
+      },
+    });
+    const again = await openAll(["lo", "b"], { machine: w.machine(kernel) });
+    await expect(again.rollback(2, { signal: cancel.signal })).rejects.toMatchObject({
+      code: "aborted",
+      message: "cancelled: roll b back; nothing was changed",
+    });
+    expect(updates).toBe(1);
+    expect(running(w).slice(0, 2)).toEqual([second, first]);
+    await expect(again.detach({ signal: cancel.signal })).rejects.toMatchObject({ code: "aborted" });
+    const one = await open("lo", { machine });
+    const told = notices();
+    await expect(one.detach({ signal: cancel.signal })).rejects.toMatchObject({ code: "aborted" });
+    await expect(one.rollback(1, { signal: cancel.signal })).rejects.toMatchObject({ code: "aborted" });
+    await one.detach({ events: told.events });
+    expect(told.lines).toEqual(["detached the chain from lo"]);
   });
 
   it("one that comes to share a dispatcher lets go of generations with maps that are no longer its own", async () => {
