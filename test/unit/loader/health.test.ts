@@ -148,6 +148,16 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(await live.update(two)).toMatchObject({ generation: 3 });
   });
 
+  it("has a time that can be read, or is refused before anything is done", async () => {
+    using w = world();
+    const bad = { ...one, health: { command: ["true"], within: "5 s" } };
+    await expect(attach(bad, "lo", { machine: w.machine() })).rejects.toMatchObject({
+      code: "chain-invalid",
+      message: expect.stringContaining("`within` of `health` must be a time such as 500ms") as string,
+    });
+    expect(w.kernel.running()).toBe(0);
+  });
+
   it("a first one that is not is detached", async () => {
     using w = world();
     const attempt = attach(checked(one, ["false"]), "lo", { machine: w.machine() });
