@@ -274,11 +274,12 @@ it("says that it pinned a link again that had lost its pin", async () => {
   const machine = w.machine();
   const live = await attach(kept(1, "call", numbered(1)), "lo", { machine });
   await live.update(kept(1, "call", numbered(2)));
-  using _held = w.kernel.openPin(`${w.root}/${DIR}/link`);
+  const held = w.kernel.openPin(`${w.root}/${DIR}/link`);
   rmSync(`${w.root}/${DIR}/link`);
   const { lines, events } = notices();
   expect(await rollback("lo", { machine, events })).toMatchObject({ from: 2, generation: 1 });
   expect(lines).toEqual(["the link had lost its pin: pinned it again"]);
+  held.close();
   expect(w.pins()).toContain(`${DIR}/link`);
 });
 
