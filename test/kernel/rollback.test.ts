@@ -203,6 +203,19 @@ it.each(commandLinkages)(
   600_000,
 );
 
+it("what was rolled back to is what ran last, where somebody removes the link's pin", async () => {
+  const chain = (...programs: readonly number[]) => chainOf(programs.map((k) => numbered(k)));
+  const live = await attach(chain(1), pair.far);
+  await live.update(chain(2));
+  await live.rollback();
+  expect(pins().filter((path) => path.endsWith("/live/"))).toHaveLength(1);
+  unlinkSync(`${folder()}/link`);
+  expect(status(pair.far)).toMatchObject([{ generation: 1, kept: [{ generation: 2 }] }]);
+  expect(await live.update(chain(3))).toMatchObject({ outcome: "created", generation: 3 });
+  expect(live.status().kept).toMatchObject([{ generation: 1, programs: ["p1"] }]);
+  expect(pins().filter((path) => path.endsWith("/live/"))).toHaveLength(1);
+});
+
 /** What a slot is bound by has a pin of its own with these linkages only. */
 const PINNED = ["tail", ...runnableLinkages.filter((linkage) => linkage === "freplace")] as const;
 
