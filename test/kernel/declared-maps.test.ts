@@ -13,10 +13,10 @@ import {
   previewAll,
   type SwapEvent,
 } from "../../src/loader/index.ts";
+import { removeTree } from "../../src/loader/live/store.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
 import { thisMachine } from "../../src/loader/machine/machine.ts";
-import { removeTree } from "../../src/loader/live/store.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
@@ -285,8 +285,8 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 });
 
-it.skipIf(runnableLinkages.length < 3)("from: programs of different linkages see one map", async () => {
-  const names = ["first", "middle", "last"];
+it("from: programs of different linkages see one map", async () => {
+  const names = ["first", "middle", "last"].slice(0, runnableLinkages.length);
   const programs = runnableLinkages.map((linkage, k) =>
     counter(names[k]!, k === 0 ? undefined : { totals: { from: names[k - 1]! } }, { linkage }),
   );
@@ -294,7 +294,7 @@ it.skipIf(runnableLinkages.length < 3)("from: programs of different linkages see
     const live = await attach(chainOf(order), pair.far);
     await live.testRun({ data });
     expect(new Set(names.map((name) => totals(live, name).id)).size).toBe(1);
-    expect(packets(totals(live, "first").pin)).toBe(3);
+    expect(packets(totals(live, "first").pin)).toBe(names.length);
     await live.detach();
   }
 });
