@@ -1,3 +1,4 @@
+import { release } from "node:os";
 /**
  * What section `instructions` runs in the virtual machine, whose clock counts instructions: the contestants on all works, or on
  * those of `--quick`. Prints one line of JSON.
@@ -5,7 +6,6 @@
 import { contestantsOf } from "./contest/contestants/index.ts";
 import { measure, type Row } from "./contest/measure.ts";
 import { works } from "./contest/work.ts";
-import { release } from "node:os";
 import { type Environment, mitigations } from "./environment.ts";
 
 export interface GuestReport extends Pick<Environment, "kernel" | "mitigations"> {

@@ -23,10 +23,10 @@ import {
   R7,
   withLabel,
 } from "../src/codegen/asm/index.ts";
-import { planToC } from "../src/codegen/plan/c.ts";
-import { OUTCOMES, type Plan, type Target } from "../src/codegen/plan/plan.ts";
 import type { DispatcherImage } from "../src/codegen/dispatcher/image.ts";
 import { synthesise } from "../src/codegen/dispatcher/synthesise.ts";
+import { planToC } from "../src/codegen/plan/c.ts";
+import { OUTCOMES, type Plan, type Target } from "../src/codegen/plan/plan.ts";
 import { caseNames, readCase } from "../test/support/chains.ts";
 import { dispatcherCode } from "../test/support/dispatcher-code.ts";
 import { run } from "../test/support/interpreter.ts";

@@ -9,13 +9,13 @@
  */
 import { readFileSync } from "node:fs";
 import type { GlobalValue, Program } from "../src/chain/index.ts";
-import { setGlobals } from "../src/codegen/object/globals.ts";
 import { synthesise } from "../src/codegen/index.ts";
+import { setGlobals } from "../src/codegen/object/globals.ts";
 import { XdpgenError } from "../src/errors.ts";
-import { loadCopy } from "../src/loader/run/copy.ts";
-import { openLoaded } from "../src/loader/load/loaded.ts";
 import { openKernel } from "../src/loader/index.ts";
+import { openLoaded } from "../src/loader/load/loaded.ts";
 import type { MapBinder } from "../src/loader/load/maps.ts";
+import { loadCopy } from "../src/loader/run/copy.ts";
 import { chainOf } from "../test/support/chains.ts";
 import { compile } from "../test/support/objects.ts";
 import { kept } from "./kept.ts";

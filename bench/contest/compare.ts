@@ -1,3 +1,4 @@
+import type { Estimate } from "./figures.ts";
 /**
  * Two results of a section side by side. Instructions agree when they are equal. Nanoseconds of two runs differ with the
  * machine's speed, and what is told from them are ratios: they agree when their intervals overlap.
@@ -5,7 +6,6 @@
 import { isMeasured } from "./measure.ts";
 import { readResult, type Result, type ResultRow } from "./result.ts";
 import { showEstimate } from "./table.ts";
-import type { Estimate } from "./figures.ts";
 import { nameOf } from "./work.ts";
 
 /** Intervals hold 95 of 100 figures; two that are right overlap nearly always, and of hundreds a few may not. */

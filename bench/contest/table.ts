@@ -1,6 +1,6 @@
+import { EMPTY } from "./contestants/index.ts";
 /** Rows as tables, in the order of the contestants. */
 import { type Estimate, quartiles, ratio } from "./figures.ts";
-import { EMPTY } from "./contestants/index.ts";
 import { isMeasured, type Measured, type Row } from "./measure.ts";
 import { baseLength, isBase, nameOf, type Work } from "./work.ts";
 

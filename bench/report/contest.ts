@@ -1,9 +1,9 @@
+import { EMPTY, slowedCall } from "../contest/contestants/index.ts";
 /** What a packet pays for a chain: sections `instructions` and `dispatcher`. */
 import { quartiles } from "../contest/figures.ts";
 import { isMeasured } from "../contest/measure.ts";
 import type { Result, ResultRow } from "../contest/result.ts";
 import { LIMIT, showEstimate } from "../contest/table.ts";
-import { EMPTY, slowedCall } from "../contest/contestants/index.ts";
 import { baseLength, isBase, type Work, WORKS } from "../contest/work.ts";
 import { drawBars } from "./chart/bars.ts";
 import { drawLines, type Point } from "./chart/lines.ts";

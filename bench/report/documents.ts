@@ -3,8 +3,8 @@
  * none is written by hand, and none outlives the run that it is from.
  */
 import { ScriptFailure } from "../../scripts/debian/failure.ts";
-import { claimsTable, slopeTable, tenTable, changedTable, kernelOf } from "./contest.ts";
 import { codegenTable } from "./codegen.ts";
+import { claimsTable, slopeTable, tenTable, changedTable, kernelOf } from "./contest.ts";
 import { type Lines, picture } from "./markdown.ts";
 import { orMissing, type Results } from "./results.ts";
 import { framesTable, latencyTable, severalTable, startTable, swapTable, trafficTable } from "./wires.ts";

@@ -1,7 +1,16 @@
+import type { Result } from "../contest/result.ts";
 /** bench/results/README.md: all figures with where they come from, and the charts beside it. */
 import type { Kept } from "../kept.ts";
-import type { Result } from "../contest/result.ts";
 import type { Spread } from "../statistics.ts";
+import {
+  asmTable,
+  btfTable,
+  codegenTable,
+  loweringTable,
+  memoryTable,
+  verifierChart,
+  verifierTable,
+} from "./codegen.ts";
 import {
   absences,
   axisTable,
@@ -13,15 +22,6 @@ import {
   kernelOf,
   realChart,
 } from "./contest.ts";
-import {
-  asmTable,
-  btfTable,
-  codegenTable,
-  loweringTable,
-  memoryTable,
-  verifierChart,
-  verifierTable,
-} from "./codegen.ts";
 import { type Lines, picture, provenance, spreadOf, tableOf } from "./markdown.ts";
 import { ifThere, orMissing, type Results } from "./results.ts";
 import {

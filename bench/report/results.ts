@@ -8,7 +8,6 @@ import { readResult, type Result } from "../contest/result.ts";
 import { type Kept, readKept } from "../kept.ts";
 import type { LoweringRow } from "../lowering.ts";
 import type { MemoryRow } from "../memory.ts";
-import type { Lines } from "./markdown.ts";
 import { resultPath } from "../section.ts";
 import type { VerifierRow } from "../verifier.ts";
 import type { ChangeRow } from "../wires/change.ts";
@@ -16,6 +15,7 @@ import type { LatencyRow } from "../wires/latency.ts";
 import type { StartRow } from "../wires/start.ts";
 import type { SwapRow } from "../wires/swap.ts";
 import type { VethRow } from "../wires/veth.ts";
+import type { Lines } from "./markdown.ts";
 
 export interface Results {
   readonly dispatcher: Result;

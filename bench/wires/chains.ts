@@ -2,8 +2,8 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { chainOf } from "../../test/support/chains.ts";
 import { compiled, compiledFile } from "../contest/compiled.ts";
 import { peer } from "../contest/sources.ts";

@@ -6,7 +6,6 @@
  */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-
 import { ScriptFailure } from "./failure.ts";
 import { requireCommand, run } from "./run.ts";
 

@@ -6,7 +6,6 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-
 import { openApt } from "./apt.ts";
 import type { PrivateApt } from "./apt.ts";
 import { ScriptFailure } from "./failure.ts";

@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-
 import { ScriptFailure } from "./failure.ts";
 
 /** Debian keeps depmod in /sbin, which the PATH of an ordinary user leaves out. */

@@ -4,7 +4,6 @@
  */
 import { readlinkSync } from "node:fs";
 import { constants, release } from "node:os";
-
 import { XdpgenError } from "../../src/index.ts";
 import { DemoFailure } from "./processes.ts";
 import { failed, title } from "./report.ts";

@@ -14,7 +14,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { constants, release } from "node:os";
 import { fileURLToPath } from "node:url";
-
 import { colours, failed, say, seen, title } from "./report.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));

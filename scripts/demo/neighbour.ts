@@ -5,7 +5,6 @@
  */
 import { createSocket } from "node:dgram";
 import { setTimeout } from "node:timers/promises";
-
 import { attach, loadChain } from "../../src/index.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { ethernet, frame, ipv4, payload, udp, vlan } from "../../src/packets/index.ts";

@@ -12,11 +12,10 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { on, once } from "node:events";
 import { execPath } from "node:process";
 import { fileURLToPath } from "node:url";
-
 import { detach, XdpgenError } from "../../src/index.ts";
 import { DemoFailure, type Ended, mustRun, run } from "./processes.ts";
-import { type Answer, MACS, type Numbered, READY, type Request, type Sent } from "./requests.ts";
 import { blank, colours, commandLine, show } from "./report.ts";
+import { type Answer, MACS, type Numbered, READY, type Request, type Sent } from "./requests.ts";
 
 export const DEVICE = "edge0";
 

@@ -1,7 +1,6 @@
 /** The steps of the demonstration, each with what it expects to see. */
 import { readdirSync, statSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-
 import { loadChain, open } from "../../src/index.ts";
 import { count, packetsByProtocol, pinOf, status } from "./maps.ts";
 import { DemoFailure } from "./processes.ts";

@@ -1,7 +1,6 @@
 /** Pings from the neighbour and datagrams that arrive here. */
 import { createSocket } from "node:dgram";
 import { setTimeout } from "node:timers/promises";
-
 import { DemoFailure } from "./processes.ts";
 import { show } from "./report.ts";
 import type { Stage } from "./stage.ts";

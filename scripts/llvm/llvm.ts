@@ -7,7 +7,6 @@
  */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, realpathSync } from "node:fs";
 import { basename, join } from "node:path";
-
 import { askCache, closure, download, unpack } from "../debian/apt.ts";
 import type { PrivateApt } from "../debian/apt.ts";
 import { cacheFolder, fetchInto } from "../debian/cache.ts";

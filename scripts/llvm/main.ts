@@ -6,7 +6,6 @@
  *     system.ts  the system's own
  */
 import { constants } from "node:os";
-
 import { ScriptFailure } from "../debian/failure.ts";
 import { COMPLETE, cachedLlvm, fetchLlvm } from "./llvm.ts";
 import { systemVersion } from "./system.ts";

@@ -1,5 +1,4 @@
 import { parseArgs } from "node:util";
-
 import { ScriptFailure } from "../debian/failure.ts";
 import { isKernelVersion, kernels } from "../vm/kernels.ts";
 import type { KernelVersion } from "../vm/kernels.ts";

@@ -1,9 +1,7 @@
 import { appendFileSync } from "node:fs";
 import { relative } from "node:path";
-
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule } from "vitest/node";
-
 import { REPORT_VARIABLE } from "./report.ts";
 import type { ReportLine, TestOutcome } from "./report.ts";
 

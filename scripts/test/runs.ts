@@ -3,10 +3,9 @@ import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-import { runInVm } from "../vm/boot.ts";
 import { ScriptFailure } from "../debian/failure.ts";
 import { findCommand } from "../debian/run.ts";
+import { runInVm } from "../vm/boot.ts";
 import type { KernelVersion } from "../vm/kernels.ts";
 import { readReport, REPORT_VARIABLE } from "./report.ts";
 import type { RunReport } from "./report.ts";

@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, release, tmpdir } from "node:os";
 import { join } from "node:path";
-
 import type { KernelVersion } from "../vm/kernels.ts";
 import { inLanes } from "./lanes.ts";
 import type { Task } from "./lanes.ts";

@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-
 import { ScriptFailure } from "../debian/failure.ts";
 import { findCommand, requireCommand } from "../debian/run.ts";
 import { openChannel } from "./channel.ts";

@@ -1,7 +1,6 @@
 import { parseArgs } from "node:util";
-
-import type { VmOptions } from "./boot.ts";
 import { ScriptFailure } from "../debian/failure.ts";
+import type { VmOptions } from "./boot.ts";
 import { isKernelVersion, kernels } from "./kernels.ts";
 
 export const usage = `npm run vm -- [options] -- COMMAND [ARGUMENTS]

@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
-
+import { requireCommand } from "../debian/run.ts";
 import { writeCpio } from "./cpio.ts";
 import type { CpioEntry } from "./cpio.ts";
 import { jobScript, shellQuote } from "./job.ts";
 import type { Job } from "./job.ts";
 import type { Kernel } from "./kernels.ts";
 import { firstModules, readModules } from "./modules.ts";
-import { requireCommand } from "../debian/run.ts";
 
 /** Facts that the guest's scripts read as shell variables. */
 export type GuestSettings = {

@@ -1,7 +1,6 @@
 /** Debian's kernels: which there are, and one of them out of the cache, or fetched and unpacked. */
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-
 import { askCache, download, unpack } from "../debian/apt.ts";
 import type { PrivateApt } from "../debian/apt.ts";
 import { cacheFolder, fetchInto } from "../debian/cache.ts";

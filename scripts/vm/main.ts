@@ -12,11 +12,10 @@
  * Nothing here needs root, a network in the guest, or anything installed beyond what `node scripts/setup.mjs --for vm` names.
  */
 import { constants } from "node:os";
-
+import { ScriptFailure } from "../debian/failure.ts";
 import { runInVm } from "./boot.ts";
 import type { VmOptions, VmResult } from "./boot.ts";
 import { parseCommandLine, usage } from "./command-line.ts";
-import { ScriptFailure } from "../debian/failure.ts";
 
 /** Exit statuses beside the command's own: 1 a guest that panicked, 2 a wrong command line, 124 time over, 128+n a signal. */
 const TIMED_OUT = 124;

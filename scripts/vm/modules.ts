@@ -1,9 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-
 import { ScriptFailure } from "../debian/failure.ts";
-import type { Kernel } from "./kernels.ts";
 import { requireCommand, run } from "../debian/run.ts";
+import type { Kernel } from "./kernels.ts";
 
 /** What the guest needs before it can see the host's root; everything else it loads from there, on demand. */
 export const firstModules = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "overlay"];

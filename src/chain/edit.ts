@@ -3,6 +3,7 @@
  * nothing here changes one.
  */
 import { type ErrorCode, XdpgenError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { freeze, inCodeOrder, normalGroups } from "./build.ts";
 import type { Chain, Program } from "./chain.ts";
 import type { Check } from "./check.ts";
@@ -10,7 +11,6 @@ import { normalEdges } from "./edge.ts";
 import type { Health } from "./health.ts";
 import type { Mistake } from "./mistake.ts";
 import { checkDocument } from "./mistakes.ts";
-import { nearest } from "../nearest.ts";
 
 /** What is wrong with a chain, by the rules of chain.yaml; empty when nothing is. Paths are those of chain.yaml. */
 export function validateChain(chain: Chain): readonly Mistake[] {

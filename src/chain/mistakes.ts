@@ -3,15 +3,14 @@
  * lines; `parse.ts` finds the places in a file, `edit.ts` speaks to callers of the library.
  */
 import type { z } from "zod";
-import { ACTIONS, plainAction } from "./chain.ts";
 import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
+import { ACTIONS, plainAction } from "./chain.ts";
 import { checkMistakes } from "./check-mistakes.ts";
 import { mapMistakes } from "./map-mistakes.ts";
 import type { Mistake, MistakeCode, Path } from "./mistake.ts";
 import { partsOf } from "./parts.ts";
 import { endingEdge, referenceMistakes } from "./references.ts";
-import { sourceMistakes } from "./source-mistakes.ts";
 import {
   CHAIN_KEYS,
   CHECK_KEYS,
@@ -26,6 +25,7 @@ import {
   PROGRAM_KEYS,
   SOURCE_KEYS,
 } from "./schema.ts";
+import { sourceMistakes } from "./source-mistakes.ts";
 
 export interface Checked {
   /** Only when there are no mistakes. */

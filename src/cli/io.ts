@@ -2,8 +2,8 @@
 import { createReadStream, readdirSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { nearest } from "../nearest.ts";
 import { XdpgenError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { type Library, library } from "./library.ts";
 
 export interface Stream {

@@ -1,19 +1,19 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
 import { adopt, folderOf } from "./live/adopt.ts";
-import { publicPath } from "./machine/bpffs.ts";
-import { explainAborted, listener, noticesTo } from "./swap/events.ts";
 import { explain } from "./live/explain.ts";
+import { findXdpLink, movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
+import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
+import type { Place } from "./live/store.ts";
+import { attachmentDir, linkPin, removeTree } from "./live/store.ts";
+import { publicPath } from "./machine/bpffs.ts";
 import { requireInterface } from "./machine/interface.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
-import { findXdpLink, movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
 import { type Holder, withLock } from "./machine/lock.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
-import type { Place } from "./live/store.ts";
-import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
-import { rollback, type RollbackResult } from "./swap/rollback.ts";
 import { attachmentStatus, type AttachmentStatus } from "./report/status.ts";
-import { attachmentDir, linkPin, removeTree } from "./live/store.ts";
+import { explainAborted, listener, noticesTo } from "./swap/events.ts";
+import { rollback, type RollbackResult } from "./swap/rollback.ts";
 import { placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
 import { turns } from "./swap/turns.ts";
 

@@ -21,8 +21,8 @@ import {
 import { readElf } from "../../src/codegen/elf/index.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { bpftoolDump } from "../support/bpftool.ts";
-import { CORE_SOURCE } from "../support/btf.ts";
 import { throughClang } from "../support/btf-clang.ts";
+import { CORE_SOURCE } from "../support/btf.ts";
 import { withFile } from "../support/llvm.ts";
 import { compile } from "../support/objects.ts";
 import { Sample, kernelMissing, sampleObject } from "../support/samples.ts";

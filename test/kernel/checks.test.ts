@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { type AttachmentStatus, type CheckOutcome, openKernel } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { pcap } from "../support/captures.ts";
 import { counted } from "../support/counted.ts";

@@ -2,11 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-
 import { expect, it } from "vitest";
-
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { page, publish } from "../support/published.ts";
 
 it("docs/elf.md: bpftool loads what the example wrote, and the kernel shows its code", ({ skip }) => {

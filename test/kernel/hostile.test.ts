@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import {
   attach,
   type AttachmentStatus,
@@ -22,6 +21,7 @@ import {
   preview,
   status,
 } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";

@@ -12,9 +12,9 @@ import { runnableLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { EMULATED } from "./cli/world.ts";
 import { watched } from "../unit/loader/faults.ts";
 import { numbered } from "../unit/loader/world.ts";
+import { EMULATED } from "./cli/world.ts";
 
 const ROOT = "/sys/fs/bpf/xdpgen";
 const CHILD = wordsToStart(new URL("loader-child.ts", import.meta.url));

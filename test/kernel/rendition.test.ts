@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { planToC, synthesise } from "../../src/codegen/index.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { caseNames, readCase } from "../support/chains.ts";
-import { compile } from "../support/objects.ts";
 import { withFile } from "../support/llvm.ts";
+import { compile } from "../support/objects.ts";
 import { kernelMissing } from "../support/samples.ts";
 import { verdictPacket } from "../support/verdict-program.ts";
 

@@ -1,6 +1,6 @@
+import fc from "fast-check";
 /** A chain that is traced decides as one that is not, and what is told of the way is the way of the model. */
 import { describe, expect, it } from "vitest";
-import fc from "fast-check";
 import { openTracer } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";

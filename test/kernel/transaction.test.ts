@@ -6,7 +6,6 @@ import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_pr
 import { once } from "node:events";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import {
   attach,
   attachAll,
@@ -17,6 +16,7 @@ import {
   status,
   type SwapEvent,
 } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";

@@ -2,9 +2,9 @@
 import { expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
-import { loadCopy } from "../../src/loader/run/copy.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { openLoaded } from "../../src/loader/load/loaded.ts";
+import { loadCopy } from "../../src/loader/run/copy.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { alone } from "../support/equivalence.ts";
 import { kernelMissing } from "../support/samples.ts";

@@ -4,8 +4,8 @@
  */
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { attach, clearDefunct, detach, freplaceSupport, open, openKernel, status } from "../../src/loader/index.ts";
+import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { chainOf } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";

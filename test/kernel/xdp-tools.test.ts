@@ -3,13 +3,12 @@
  * maps filled by bpftool, and a swap in the middle.
  */
 import { execFileSync } from "node:child_process";
-
 import { afterEach, describe, expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
 import { attach, type Attachment, openKernel } from "../../src/loader/index.ts";
+import { ethernet, frame, ipv4, payload, udp } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { counted } from "../support/counted.ts";
-import { ethernet, frame, ipv4, payload, udp } from "../../src/packets/index.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { distributionObjects } from "../support/objects.ts";
 import { u32 } from "../support/samples.ts";

@@ -6,14 +6,14 @@ import { execFileSync } from "node:child_process";
 import type { Linkage, ObjectLinkage, Program } from "../../src/chain/index.ts";
 import { synthesise } from "../../src/codegen/index.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
-import { loadCopy } from "../../src/loader/run/copy.ts";
 import { openKernel } from "../../src/loader/index.ts";
 import { openLoaded } from "../../src/loader/load/loaded.ts";
-import type { ObjectMap } from "../../src/loader/machine/kernel.ts";
 import type { MapBinder } from "../../src/loader/load/maps.ts";
+import type { ObjectMap } from "../../src/loader/machine/kernel.ts";
+import { loadCopy } from "../../src/loader/run/copy.ts";
 import { chainOf, sampleProgram } from "./chains.ts";
-import { random } from "./random.ts";
 import { randomFrame } from "./random-frames.ts";
+import { random } from "./random.ts";
 import { valueOnAllCpus } from "./samples.ts";
 
 export type Entry = readonly [map: string, key: readonly number[] | Uint8Array, value: readonly number[] | Uint8Array];

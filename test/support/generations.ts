@@ -6,8 +6,8 @@
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { openKernel } from "../../src/loader/index.ts";
-import type { BpfObject } from "../../src/loader/machine/kernel.ts";
 import { mapHandle } from "../../src/loader/load/map-handle.ts";
+import type { BpfObject } from "../../src/loader/machine/kernel.ts";
 import { chainOf, testProgram } from "./chains.ts";
 import { sumPerCpu, u32 } from "./samples.ts";
 

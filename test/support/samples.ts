@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-
 import type { GlobalValue } from "../../src/chain/chain.ts";
 import { setGlobals } from "../../src/codegen/object/globals.ts";
 import { openKernel } from "../../src/loader/ffi/index.ts";

@@ -1,9 +1,7 @@
 /** The examples of docs/ are run as they stand, against the package as npm would publish it, and print what the pages show. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-
 import { type PublishedPackage, page, publish } from "../support/published.ts";
 
 let published: PublishedPackage;

@@ -4,9 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
 import { afterAll, beforeAll, expect, it } from "vitest";
-
 import { synthesise } from "../../src/codegen/index.ts";
 import { loadChain } from "../../src/loader/index.ts";
 import { blocksOf, publish, type PublishedPackage } from "../support/published.ts";

@@ -1,13 +1,13 @@
 /** All of them, in the order of the tables. */
 import type { Contestant } from "../contestant.ts";
+import { isBase, type Scope, type Work } from "../work.ts";
 import { alone, empty } from "./alone.ts";
 import { frozenConfig, frozenFreplace } from "./frozen-config.ts";
 import { libxdp } from "./libxdp.ts";
 import { oneFile } from "./one-file.ts";
 import { root, tailCalls } from "./tail-calls.ts";
-import { linkedBy, tail } from "./xdpgen.ts";
 import { xdpcap } from "./xdpcap.ts";
-import { isBase, type Scope, type Work } from "../work.ts";
+import { linkedBy, tail } from "./xdpgen.ts";
 
 export const EMPTY = empty.name;
 

@@ -1,9 +1,9 @@
 /** Our own: one dispatcher for each linkage, made and loaded as `apply` makes and loads it, and on no interface. */
 import type { Chain, ObjectLinkage, Program } from "../../../src/chain/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
-import { loadCopy } from "../../../src/loader/run/copy.ts";
 import { freplaceSupport, openKernel } from "../../../src/loader/index.ts";
 import { openLoaded } from "../../../src/loader/load/loaded.ts";
+import { loadCopy } from "../../../src/loader/run/copy.ts";
 import { chainOf } from "../../../test/support/chains.ts";
 import { type Contestant, loadPlain, type Loaded, Owned } from "../contestant.ts";
 import { sourcesOf } from "../sources.ts";

@@ -1,7 +1,7 @@
 /** Figures side by side, each a bar of one part or of several, with the figure behind it. */
 import { textWidth } from "../../../src/codegen/plan/svg-text.ts";
-import type { Look } from "./look.ts";
 import { drawPage, drawText, type Heading, MARGIN, round, shortFigure, tickText, TOP, WIDTH } from "./frame.ts";
+import type { Look } from "./look.ts";
 import { linear } from "./scale.ts";
 
 export interface BarChart extends Heading {

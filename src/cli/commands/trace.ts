@@ -9,6 +9,7 @@ import { command, type CommonOptions, type MakeCommand, printJson, useColor } fr
 import { inputName, type Io } from "../io.ts";
 import { progress } from "../progress.ts";
 import { drawPicture, pictureFormat, type PictureFormat } from "../render/picture.ts";
+import { style } from "../render/style.ts";
 import {
   codeText,
   nanosecondsOf,
@@ -17,7 +18,6 @@ import {
   TraceCounter,
   type TraceSummary,
 } from "../render/trace.ts";
-import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 
 interface Options extends CommonOptions {

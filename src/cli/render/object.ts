@@ -1,8 +1,8 @@
-/** An object as JSON, and its sections by name. */
-import { nearest } from "../../nearest.ts";
 import type { ElfObject, ElfSymbol } from "../../codegen/elf/index.ts";
 import { relocationName } from "../../codegen/source/index.ts";
 import { XdpgenError } from "../../errors.ts";
+/** An object as JSON, and its sections by name. */
+import { nearest } from "../../nearest.ts";
 
 /** Sections, symbols and functions, with sizes in bytes. */
 export function describeObject({ sections, symbols }: ElfObject): object {

@@ -8,8 +8,8 @@ import { edgesByTarget, renderFlow } from "./flow.ts";
 import { linkageReasons } from "./linkages.ts";
 import { livePicture } from "./picture.ts";
 import type { Style } from "./style.ts";
-import { troubleTexts } from "./trouble.ts";
 import { type Column, renderTable, tableWidth, wrap } from "./table.ts";
+import { troubleTexts } from "./trouble.ts";
 
 export interface StatusView {
   readonly now: Date;

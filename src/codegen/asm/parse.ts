@@ -9,9 +9,9 @@ import { XdpgenError } from "../../errors.ts";
 import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC } from "./constants.ts";
 import type { Instruction } from "./instruction.ts";
 import { CALL, LD_IMM64 } from "./opcodes.ts";
+import { MistakeList, shown } from "./parse/mistakes.ts";
 import { suggestion } from "./parse/scanner.ts";
 import { type Statement, readStatements } from "./parse/statements.ts";
-import { MistakeList, shown } from "./parse/mistakes.ts";
 
 export interface ParseOptions {
   /** The text's name in messages. Default: `<text>`. */

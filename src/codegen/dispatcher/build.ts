@@ -19,28 +19,28 @@
  */
 import { actionCode } from "../../chain/chain.ts";
 import { format, type Instruction, slotOffsets } from "../asm/index.ts";
-import { checkLimits } from "../link/limits.ts";
 import { commonLicense } from "../link/license.ts";
+import { checkLimits } from "../link/limits.ts";
 import { link } from "../link/link.ts";
 import { identifier, numberApart } from "../link/names.ts";
 import { type ProgramUnit, programUnits } from "../link/program-unit.ts";
 import type { Unit, UnitFunction } from "../link/unit.ts";
+import { frameSize, MAX_STACK } from "../object/frame.ts";
 import { isExtension, isLinkedProgram, isTailCalled, type ResolvedObject } from "../object/program.ts";
 import { exitWays } from "../object/returns.ts";
-import { frameSize, MAX_STACK } from "../object/frame.ts";
 import { staleSlots } from "../object/stale.ts";
-import type { Plan } from "../plan/plan.ts";
 import { checkLoaded } from "../plan/loaded.ts";
+import type { Plan } from "../plan/plan.ts";
 import { COUNTERS_MAP, withCounters } from "./counters.ts";
 import { imageFigures } from "./figures.ts";
 import { type BoundProgram, formatPasses } from "./format-passes.ts";
+import { type DispatcherFunction, INT } from "./function.ts";
 import type { DispatcherImage, Slot } from "./image.ts";
 import { type InlinedAt, lower } from "./lower.ts";
 import { encodeManifest, MANIFEST_SECTION, manifestOf } from "./manifest.ts";
 import { leavesVerdictAlone, type SlotBody } from "./reach.ts";
 import { stubFunction } from "./stub.ts";
 import { programArray, tailFunction, withProgramArray } from "./tail.ts";
-import { type DispatcherFunction, INT } from "./function.ts";
 import { TRACE_SECTION } from "./trace.ts";
 import { dispatcherUnit, sourceOfChain, withManifest, withTrace } from "./unit.ts";
 

@@ -8,9 +8,9 @@ import { SHT_PROGBITS, writeElf } from "../elf/index.ts";
 import type { ElfSection } from "../elf/object.ts";
 import { link } from "../link/link.ts";
 import type { ResolvedObject } from "../object/program.ts";
+import { INT } from "./function.ts";
 import type { Slot } from "./image.ts";
 import { stubFunction } from "./stub.ts";
-import { INT } from "./function.ts";
 import { dispatcherUnit } from "./unit.ts";
 
 export interface Prototype {

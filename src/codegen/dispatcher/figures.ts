@@ -1,7 +1,7 @@
 /** The figures of a synthesised dispatcher and of the programs in it, read from the objects that are loaded. */
 import { figuresOf, type Figures } from "../object/figures.ts";
-import { isTailCalled } from "../object/program.ts";
 import { openObject } from "../object/open.ts";
+import { isTailCalled } from "../object/program.ts";
 import type { Plan } from "../plan/plan.ts";
 
 export interface ProgramFigures extends Figures {

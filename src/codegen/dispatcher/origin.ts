@@ -1,3 +1,4 @@
+import type { LineInfo } from "../btf/types.ts";
 /**
  * Whose code an instruction of a loaded dispatcher is. In: an image and the number of an instruction, as the verifier counts
  * them. Out: the program of the chain, the function and the line of its source.
@@ -6,7 +7,6 @@
  * depth first in the order of the references (libbpf.c, bpf_object__reloc_code).
  */
 import { readCode } from "../object/code.ts";
-import type { LineInfo } from "../btf/types.ts";
 import { type ObjectFunction, openObject, type XdpObject } from "../object/open.ts";
 import type { DispatcherImage } from "./image.ts";
 import { sourceOfChain } from "./unit.ts";

@@ -24,8 +24,8 @@ import {
   type ResolvedObject,
   type ResolvedProgram,
 } from "../object/program.ts";
-import { staleSlots } from "../object/stale.ts";
 import { roundedFrame, type StackUse, stackUse } from "../object/stack.ts";
+import { staleSlots } from "../object/stale.ts";
 import type { Plan } from "../plan/plan.ts";
 
 /** Slots of inlined code, of the 32,767 that a jump reaches: the dispatcher has at most 16 of its own for a program, 24 where it counts. */

@@ -3,8 +3,8 @@
  * variable lies and what it holds; a value that does not fit its type is an error, never a truncation.
  */
 import type { GlobalValue } from "../../chain/chain.ts";
-import { nearest } from "../../nearest.ts";
 import { XdpgenError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import type { TypeId } from "../btf/types.ts";
 import { openObject, type XdpObject } from "./open.ts";
 import { resolveType } from "./signature.ts";

@@ -1,6 +1,6 @@
+import { sizeOf } from "../btf/layout.ts";
 /** The definition of a map in an object: what the kernel is asked for when it is made. */
 import type { Btf, TypeId } from "../btf/types.ts";
-import { sizeOf } from "../btf/layout.ts";
 import { resolveType } from "./signature.ts";
 
 /** Sizes in bytes. */

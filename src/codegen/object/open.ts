@@ -3,8 +3,8 @@
  * plan asks for functions and metadata and that the linker takes code from. No file is read here.
  */
 import { XdpgenError } from "../../errors.ts";
-import type { Btf, BtfExt, BtfType, TypeId } from "../btf/types.ts";
 import { decodeBtf, decodeBtfExt } from "../btf/index.ts";
+import type { Btf, BtfExt, BtfType, TypeId } from "../btf/types.ts";
 import { SHF_EXECINSTR, readElf } from "../elf/index.ts";
 import type { ElfObject, ElfSection, ElfSymbol } from "../elf/object.ts";
 import { syntheticBtf } from "./signature.ts";

@@ -10,8 +10,8 @@ import {
   type Program,
 } from "../../chain/chain.ts";
 import { type MapHome, mapHomes } from "../../chain/map-home.ts";
-import { nearest } from "../../nearest.ts";
 import { type ErrorCode, XdpgenError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import { shortHash } from "../hash.ts";
 import { setGlobals } from "./globals.ts";
 import { chooseLinkage } from "./linkage.ts";

@@ -5,6 +5,7 @@
 import { ACTIONS } from "../../chain/chain.ts";
 import { laneOf } from "./layout.ts";
 import { outcomeWords, type Picture, type PictureOptions, pictureOfPlan, type Way } from "./picture.ts";
+import type { Plan } from "./plan.ts";
 import {
   type Card,
   cardDetail,
@@ -23,7 +24,6 @@ import { drawLegend, legend, legendHeight, legendWidth } from "./svg-legend.ts";
 import { styleSheet } from "./svg-style.ts";
 import { escapeXml } from "./svg-text.ts";
 import { wayText } from "./text.ts";
-import type { Plan } from "./plan.ts";
 
 /** An SVG document in UTF-8, the same for the same plan. Its size is in pixels at 100 %. */
 export function planToSvg(plan: Plan, options: PictureOptions = {}): string {

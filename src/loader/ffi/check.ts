@@ -3,8 +3,8 @@ import koffi from "koffi";
 import { KernelError, type Fd } from "../machine/kernel.ts";
 import type { Pointer } from "./declare.ts";
 import { errnoName } from "./errno.ts";
-import { close } from "./libc.ts";
 import { takePrinted } from "./libbpf.ts";
+import { close } from "./libc.ts";
 
 /**
  * `returned` unless it says failure: NULL, or below 0. libbpf 1.x returns `-errno`, libc -1; both set errno.

@@ -5,9 +5,9 @@
 import { existsSync, renameSync } from "node:fs";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { modeOf, openLink } from "./live.ts";
 import { type LockOptions, withLock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
+import { modeOf, openLink } from "./live.ts";
 import { clearAll } from "./recovery.ts";
 import { attachmentDir, type AttachmentName, linkPin, listAttachments, removeIfEmpty } from "./store.ts";
 

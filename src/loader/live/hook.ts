@@ -1,9 +1,9 @@
 /** The XDP hook of an interface: what sits on it, creating our link, taking it over from somebody else. */
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { explain, refusal } from "./explain.ts";
 import { NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel } from "../machine/kernel.ts";
+import { explain, refusal } from "./explain.ts";
 import { findXdpLink, readManifest } from "./live.ts";
 
 const MODES: readonly Mode[] = ["native", "generic"];

@@ -1,9 +1,9 @@
 /** What keeps a chain from an interface, whatever is to run there. A swap asks, and so does who only looks. */
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { requireFree } from "./hook.ts";
 import { interfaceGone } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
+import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
 import type { Place } from "./store.ts";
 

@@ -3,14 +3,14 @@
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
 import { isLinked } from "../../chain/chain.ts";
-import { isSame, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
-import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { Place } from "./store.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
+import { isSame, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
+import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
+import type { Place } from "./store.ts";
 import {
   type AttachmentName,
   generationDir,

@@ -1,9 +1,9 @@
+import type { Machine } from "../machine/machine.ts";
 /**
  * Which interfaces run one dispatcher. The links are asked, of the whole kernel: folders are named by where an interface was,
  * and an interface whose pins are in another bpffs has none here.
  */
 import { findXdpLink, modeOf, readPinned } from "./live.ts";
-import type { Machine } from "../machine/machine.ts";
 import type { Place } from "./store.ts";
 
 /** Indexes of the other interfaces of this network namespace that run the dispatcher with this program id, in their order. */

@@ -3,8 +3,8 @@ import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
 import { publicPath, reachablePath } from "../machine/bpffs.ts";
-import { declaredPins } from "./declared-maps.ts";
 import type { Kernel, MapInfo, ProgramInfo } from "../machine/kernel.ts";
+import { declaredPins } from "./declared-maps.ts";
 import type { Identity } from "./live.ts";
 import { dispatcherPin, linkPin, programPin, slotPin } from "./store.ts";
 

@@ -4,9 +4,9 @@
  */
 import type { Mode } from "../../chain/chain.ts";
 import type { LinkInfo } from "../machine/kernel.ts";
-import { modeOf } from "./live.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
+import { modeOf } from "./live.ts";
 
 export type Whereabouts =
   | {

@@ -12,8 +12,8 @@ import { type BpfObject, type Kernel, KernelError, type ObjectMap } from "../mac
 import { loadMeasured, type LoadedObject } from "./load.ts";
 import type { LoadedPrograms } from "./loaded.ts";
 import type { BoundMap, MapBinder } from "./maps.ts";
-import { loadAlone, type LoadedProgram, select } from "./program.ts";
 import { fillProgramArray } from "./program-array.ts";
+import { loadAlone, type LoadedProgram, select } from "./program.ts";
 import { refusedInstruction } from "./verifier-log.ts";
 
 export interface LoadedDispatcher extends LoadedProgram {

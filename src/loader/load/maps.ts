@@ -13,9 +13,9 @@ import { XdpgenError } from "../../errors.ts";
 import { candidatesFor, type DeclaredMap, declaredMap, openOwn, withoutPins } from "../live/declared-maps.ts";
 import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
 import { sameDefinition } from "../live/map-definition.ts";
+import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 import { openUserPin } from "../live/user-pin.ts";
 import type { Kernel, ObjectMap } from "../machine/kernel.ts";
-import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 
 export const isReadOnlyData = (map: string): boolean => map === ".rodata" || map.startsWith(".rodata.");
 const isSection = (map: string): boolean => map.startsWith(".");

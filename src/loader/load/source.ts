@@ -14,8 +14,8 @@ import {
   writtenAt,
 } from "../../chain/index.ts";
 import { resolvePrograms } from "../../codegen/index.ts";
-import { nearest } from "../../nearest.ts";
 import { XdpgenError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import { isErrno } from "../machine/kernel.ts";
 
 /**

@@ -3,12 +3,12 @@
  * the other and let go again. Nothing is attached, pinned or kept, and maps are as large as declared while it lasts.
  */
 import { type DispatcherImage, isTailCalled, type ResolvedObject } from "../../codegen/index.ts";
-import { loadDispatcher } from "./dispatcher.ts";
-import { freplaceSupport } from "../machine/features.ts";
 import { openKernel } from "../ffi/index.ts";
+import { freplaceSupport } from "../machine/features.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { freshMaps, type MapBinder } from "./maps.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
+import { loadDispatcher } from "./dispatcher.ts";
+import { freshMaps, type MapBinder } from "./maps.ts";
 import { loadAlone, loadExtension } from "./program.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "./verified.ts";
 

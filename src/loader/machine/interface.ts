@@ -1,7 +1,7 @@
 /** Interfaces of this process's network namespace, by name. */
 import { readFileSync, statSync } from "node:fs";
-import { nearest } from "../../nearest.ts";
 import { XdpgenError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import type { Kernel } from "./kernel.ts";
 
 /** That of the calling thread: threads may differ. */

@@ -1,6 +1,6 @@
+import { openKernel } from "../ffi/index.ts";
 /** What the impure part works on: a kernel, a bpffs and a network namespace. Tests give their own. */
 import { findBpffs, requireBpffs } from "./bpffs.ts";
-import { openKernel } from "../ffi/index.ts";
 import { networkNamespace } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Namespaces } from "./namespaces.ts";

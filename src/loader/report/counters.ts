@@ -9,8 +9,8 @@ import {
   countersSize,
   readCounters,
 } from "../../codegen/index.ts";
-import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 import { mapHandle } from "../load/map-handle.ts";
+import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 
 /**
  * By the place of the program in the manifest; undefined where nothing is counted. Each CPU's counters are read at an instant

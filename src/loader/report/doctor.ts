@@ -3,9 +3,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import type { ObjectLinkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
+import { openKernel } from "../ffi/index.ts";
 import { findBpffs } from "../machine/bpffs.ts";
 import { freplaceSupport, tailObstacle, testRunSupport, type FreplaceSupport } from "../machine/features.ts";
-import { openKernel } from "../ffi/index.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { effectiveCapabilities, type Capability } from "../machine/privilege.ts";
 

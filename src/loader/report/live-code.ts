@@ -16,8 +16,8 @@ import {
   slotOffsets,
 } from "../../codegen/asm/index.ts";
 import type { Btf } from "../../codegen/btf/index.ts";
-import { calledFunctions } from "./kallsyms.ts";
 import type { Kernel, ProgramCode } from "../machine/kernel.ts";
+import { calledFunctions } from "./kallsyms.ts";
 
 /** The name of each function by its first slot. */
 export type Functions = ReadonlyMap<number, string>;

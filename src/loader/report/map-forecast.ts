@@ -5,14 +5,14 @@
 import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject } from "../../codegen/index.ts";
-import type { MapForecast } from "../swap/difference.ts";
 import { openOwn } from "../live/declared-maps.ts";
-import { fixedMaps, requireOne } from "../live/one-map.ts";
 import { isSame, type Past, programsOf } from "../live/history.ts";
-import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
+import { fixedMaps, requireOne } from "../live/one-map.ts";
+import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
 import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
-import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
+import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
+import type { MapForecast } from "../swap/difference.ts";
 
 /**
  * @param dir the attachment's folder; its pins are read

@@ -1,8 +1,8 @@
 /** Where an attachment's interface is, in the words of a report. */
 import type { Mode } from "../../chain/chain.ts";
+import type { Whereabouts } from "../live/whereabouts.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
-import type { Whereabouts } from "../live/whereabouts.ts";
 
 /** The network namespace of an attachment's interface. */
 export interface NamespaceStatus {

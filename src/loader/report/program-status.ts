@@ -1,9 +1,9 @@
 /** A program of a live chain, as a report shows it: what its manifest says, and what the kernel and bpffs have of it. */
 import type { Counts, ManifestProgram } from "../../codegen/index.ts";
+import { list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Fd, isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import { programInSlot } from "../swap/replacement.ts";
-import { list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "../live/store.ts";
 
 export interface MapStatus {
   /** As pinned: a C name, or `section-bss`. */

@@ -7,23 +7,23 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
-import { publicPath } from "../machine/bpffs.ts";
-import { countsOf } from "./counters.ts";
 import { canRun, type Kept, keptGenerations } from "../live/history.ts";
-import { requireInterface } from "../machine/interface.ts";
-import type { Kernel } from "../machine/kernel.ts";
 import { findXdpLink, openLink, readManifest, readPinned } from "../live/live.ts";
-import { readLockIfFree } from "../machine/lock.ts";
-import { type Machine, readableMachine } from "../machine/machine.ts";
-import { type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
-import { type PlaceStatus, placeStatus } from "./place-status.ts";
-import { type LiveFigures, liveFigures, type ProgramStatus, programStatus } from "./program-status.ts";
 import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
-import { CHANGED, untilSettled } from "../machine/settle.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { removedPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import { isSame, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
+import { publicPath } from "../machine/bpffs.ts";
+import { requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { readLockIfFree } from "../machine/lock.ts";
+import { type Machine, readableMachine } from "../machine/machine.ts";
+import { type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
+import { CHANGED, untilSettled } from "../machine/settle.ts";
+import { countsOf } from "./counters.ts";
+import { type PlaceStatus, placeStatus } from "./place-status.ts";
+import { type LiveFigures, liveFigures, type ProgramStatus, programStatus } from "./program-status.ts";
 
 /** A generation that `rollback` can take. */
 export interface KeptStatus {

@@ -7,21 +7,21 @@ import { type Chain, type Check, framesOfCheck, type Linkage } from "../../chain
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
+import { openKernel } from "../ffi/index.ts";
 import { folderOf } from "../live/adopt.ts";
+import { pastOf } from "../live/history.ts";
+import { notAttached, readPinned } from "../live/live.ts";
+import { inheritance } from "../live/recovery.ts";
+import { firstThatFits, imagesOf } from "../load/fit.ts";
+import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
+import { type MapBinder, mapBinder } from "../load/maps.ts";
+import { resolveChain } from "../load/source.ts";
+import { requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { readableMachine } from "../machine/machine.ts";
+import { requirePrivilege } from "../machine/privilege.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
-import { firstThatFits, imagesOf } from "../load/fit.ts";
-import { openKernel } from "../ffi/index.ts";
-import { requireInterface } from "../machine/interface.ts";
-import { pastOf } from "../live/history.ts";
-import type { Kernel } from "../machine/kernel.ts";
-import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
-import { notAttached, readPinned } from "../live/live.ts";
-import { readableMachine } from "../machine/machine.ts";
-import { type MapBinder, mapBinder } from "../load/maps.ts";
-import { requirePrivilege } from "../machine/privilege.ts";
-import { inheritance } from "../live/recovery.ts";
-import { resolveChain } from "../load/source.ts";
 import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
 
 export interface TestOptions {

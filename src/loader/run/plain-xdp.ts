@@ -3,12 +3,12 @@
  * see what a program has counted. Nothing here is pinned or attached.
  */
 import { XdpgenError } from "../../errors.ts";
-import { reachablePath } from "../machine/bpffs.ts";
 import { openKernel } from "../ffi/index.ts";
-import type { Kernel, TestRunOptions, TestRunResult } from "../machine/kernel.ts";
 import { loadObject, openObject } from "../load/load.ts";
 import { type MapHandle, mapHandle } from "../load/map-handle.ts";
 import { select } from "../load/program.ts";
+import { reachablePath } from "../machine/bpffs.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "../machine/kernel.ts";
 
 export interface PlainXdp extends Disposable {
   /** Valid until disposed. */

@@ -12,13 +12,13 @@ import {
   traceSize,
 } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
+import { openKernel } from "../ffi/index.ts";
 import { loadDispatcher } from "../load/dispatcher.ts";
 import { openLoaded } from "../load/loaded.ts";
-import { openKernel } from "../ffi/index.ts";
-import { isErrno, type Kernel, type KernelError, type TestRunResult } from "../machine/kernel.ts";
 import { freshMaps } from "../load/maps.ts";
-import { requirePrivilege } from "../machine/privilege.ts";
 import { resolveChain } from "../load/source.ts";
+import { isErrno, type Kernel, type KernelError, type TestRunResult } from "../machine/kernel.ts";
+import { requirePrivilege } from "../machine/privilege.ts";
 
 /** Where a packet is said to come from. */
 export interface PacketContext {

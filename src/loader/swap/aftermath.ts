@@ -1,14 +1,14 @@
 /** What comes after a commit: what the old generation has left is cleared, or everything is taken back. */
 import { type Chain, isLinked } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import type { Steps } from "./events.ts";
 import { explain } from "../live/explain.ts";
 import { keptBeside, markLive, stillKept } from "../live/history.ts";
-import type { Kernel } from "../machine/kernel.ts";
 import { type Identity, movedAway } from "../live/live.ts";
-import { type Done, type Member, takeBack, type Target } from "./member.ts";
-import { Unhealthy } from "./health.ts";
 import { clearLeftovers } from "../live/recovery.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import type { Steps } from "./events.ts";
+import { Unhealthy } from "./health.ts";
+import { type Done, type Member, takeBack, type Target } from "./member.ts";
 
 /** Takes everything back, the last step first. Returns the error to end with: it says what could not be put back. */
 export async function undo(

@@ -5,13 +5,13 @@
 import type { Mode } from "../../chain/chain.ts";
 import { explain } from "../live/explain.ts";
 import { createLink, takeOver } from "../live/hook.ts";
-import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
-import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { PinnedLink } from "../live/live.ts";
+import { type Journal, linkPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
+import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { replaceProgram } from "./replacement.ts";
-import { type Journal, linkPin } from "../live/store.ts";
 
 /** One interface, as it was read under the lock. */
 export interface Hook {

@@ -10,15 +10,8 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../../codegen/index.ts";
-import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
-import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
-import type { Steps } from "./events.ts";
 import { isSame, type Past, programsOf } from "../live/history.ts";
-import type { Kernel } from "../machine/kernel.ts";
-import type { LoadedPrograms } from "../load/loaded.ts";
-import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
-import { type Owned, owned } from "../load/owned.ts";
-import { loadExtension } from "../load/program.ts";
+import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
   generationDir,
@@ -34,7 +27,14 @@ import {
   programPin,
   slotPin,
 } from "../live/store.ts";
+import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
+import type { LoadedPrograms } from "../load/loaded.ts";
+import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
+import { type Owned, owned } from "../load/owned.ts";
+import { loadExtension } from "../load/program.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "../load/verified.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import type { Steps } from "./events.ts";
 
 /** The attachment whose next generation it is. */
 export interface BuildPlace {

@@ -1,22 +1,22 @@
 /** One interface of a swap: what was found on it, and what it comes to run. */
 import type { DispatcherImage } from "../../codegen/index.ts";
+import { explain } from "../live/explain.ts";
+import { highestOf } from "../live/history.ts";
+import type { Wanted } from "../live/obstacle.ts";
+import { isWhole, type Predecessor, recover } from "../live/recovery.ts";
+import { runsOnlyOn } from "../live/sharing.ts";
+import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
+import { type Images, imageThat } from "../load/fit.ts";
+import type { LoadedPrograms } from "../load/loaded.ts";
+import type { Owned } from "../load/owned.ts";
+import type { VerifiedImage } from "../load/verified.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { Committed, Hook } from "./commit.ts";
 import { difference, isNone } from "./difference.ts";
 import type { Steps } from "./events.ts";
-import { explain } from "../live/explain.ts";
-import { type Images, imageThat } from "../load/fit.ts";
 import { heldBy } from "./generation.ts";
 import type { Candidate } from "./groups.ts";
-import { highestOf } from "../live/history.ts";
-import type { LoadedPrograms } from "../load/loaded.ts";
-import type { Machine } from "../machine/machine.ts";
-import type { Wanted } from "../live/obstacle.ts";
-import type { Owned } from "../load/owned.ts";
-import { isWhole, type Predecessor, recover } from "../live/recovery.ts";
 import { replacedPrograms } from "./replacement.ts";
-import { runsOnlyOn } from "../live/sharing.ts";
-import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
-import type { VerifiedImage } from "../load/verified.ts";
 
 /** What a swap is about, for all of its parts. */
 export interface Target extends Wanted {

@@ -3,20 +3,20 @@
  * them, whole and checked. No packet meets it yet.
  */
 import type { DispatcherImage } from "../../codegen/index.ts";
-import { requireChecks } from "../run/checks.ts";
-import type { Steps } from "./events.ts";
-import { firstThatFits } from "../load/fit.ts";
-import { buildGeneration, shareGeneration } from "./generation.ts";
-import { LostRace } from "./commit.ts";
-import { type Course, courseOf } from "./groups.ts";
-import type { Builder } from "../live/one-map.ts";
-import { pinDeclared } from "../live/user-pin.ts";
 import { pastOf } from "../live/history.ts";
-import type { Kernel } from "../machine/kernel.ts";
-import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
-import type { Owned } from "../load/owned.ts";
-import { checkReplacement } from "./replacement.ts";
+import type { Builder } from "../live/one-map.ts";
 import type { ProgramKey } from "../live/store.ts";
+import { pinDeclared } from "../live/user-pin.ts";
+import { firstThatFits } from "../load/fit.ts";
+import type { Owned } from "../load/owned.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { requireChecks } from "../run/checks.ts";
+import { LostRace } from "./commit.ts";
+import type { Steps } from "./events.ts";
+import { buildGeneration, shareGeneration } from "./generation.ts";
+import { type Course, courseOf } from "./groups.ts";
+import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
+import { checkReplacement } from "./replacement.ts";
 
 /** What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more. */
 export async function nextOf(

@@ -3,16 +3,16 @@
  * and each packet meets the old program or the new one. Which program is in a slot, the slot's map alone says.
  */
 import type { DispatcherImage } from "../../codegen/index.ts";
-import { requireChecks } from "../run/checks.ts";
-import { loadCopy } from "../run/copy.ts";
-import type { Change } from "./difference.ts";
-import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { Identity } from "../live/live.ts";
+import { slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import { mapBinder } from "../load/maps.ts";
 import type { Owned } from "../load/owned.ts";
 import { fillProgramArray, programInArray } from "../load/program-array.ts";
-import { slotPin } from "../live/store.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { requireChecks } from "../run/checks.ts";
+import { loadCopy } from "../run/copy.ts";
+import type { Change } from "./difference.ts";
 
 /** The id of the program in a slot of linkage `tail`; undefined where the slot is empty or its pin is gone. */
 export function programInSlot(kernel: Kernel, dir: string, generation: number, name: string): number | undefined {

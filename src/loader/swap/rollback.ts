@@ -6,18 +6,18 @@ import type { Mode } from "../../chain/chain.ts";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { adopt } from "../live/adopt.ts";
-import { publicPath } from "../machine/bpffs.ts";
-import { LostRace, updateLink } from "./commit.ts";
-import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
 import { explain } from "../live/explain.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
-import { requireInterface } from "../machine/interface.ts";
-import type { Kernel } from "../machine/kernel.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
-import { type Holder, withLock } from "../machine/lock.ts";
-import { type Machine, thisMachine } from "../machine/machine.ts";
 import { pinAgain, sweep } from "../live/recovery.ts";
 import { attachmentDir, dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
+import { publicPath } from "../machine/bpffs.ts";
+import { requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import { type Holder, withLock } from "../machine/lock.ts";
+import { type Machine, thisMachine } from "../machine/machine.ts";
+import { LostRace, updateLink } from "./commit.ts";
+import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
 
 export interface RollbackOptions {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */

@@ -6,8 +6,8 @@ import { readFile } from "node:fs/promises";
 import { capturesOf, type Chain, type EditableChain, parseChain } from "../../chain/index.ts";
 import { planChain } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
 import { loadChain } from "../load/source.ts";
+import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
 
 export interface WatchOptions extends FileWatchOptions {
   /** Milliseconds in which a bad version may be followed by a better one and is then not told; default 1000. */

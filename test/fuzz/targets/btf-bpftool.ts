@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { type Btf, encodeBtf, formatBtf } from "../../../src/codegen/btf/index.ts";
-import { anyType } from "../../support/btf.ts";
 import { bpftoolDump } from "../../support/bpftool.ts";
+import { anyType } from "../../support/btf.ts";
 import { random } from "../../support/random.ts";
 import type { FuzzTarget } from "../target.ts";
 

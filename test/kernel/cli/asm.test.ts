@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../../src/loader/index.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { json, run } from "./command.ts";
 import { BPFFS, type Folder, folder } from "./world.ts";
 

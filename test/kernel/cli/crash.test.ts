@@ -3,8 +3,8 @@
  * move. Whatever it is, one generation runs whole, and the next command clears what is left.
  */
 import { execFileSync, spawn as start } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
 import { once } from "node:events";
+import { existsSync, mkdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, open, openKernel } from "../../../src/loader/index.ts";

@@ -1,8 +1,8 @@
 /** Objects that are damaged: each is refused in words, or loads; no input makes xdpgen, libbpf or what runs fall over. */
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest";
-import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { damaged } from "../../support/damage.ts";
 import { commandLinkages } from "../../support/linkages.ts";

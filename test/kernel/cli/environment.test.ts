@@ -4,8 +4,8 @@
  */
 import { chmodSync, existsSync, statSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../../src/loader/index.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn, spawnAll } from "./command.ts";
 import { expectUnchanged, type Folder, folder, hostOnly, numberedChain, snapshot } from "./world.ts";

@@ -2,8 +2,8 @@
 import { execFileSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { openKernel } from "../../../src/loader/index.ts";
+import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, icmpEcho, ipv4, payload, udp } from "../../../src/packets/index.ts";
 import { pcap } from "../../support/captures.ts";
 import { page } from "../../support/published.ts";

@@ -1,6 +1,5 @@
 /** The classifier alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import { ethernet, frame, ipv4, ipv6, tcp, udp, vlan, type Layer } from "../../../src/packets/index.ts";
 import { kernelMissing, loadSample, u32 } from "../../support/samples.ts";
 import { DROP, PASS, ping, TX } from "./frames.ts";

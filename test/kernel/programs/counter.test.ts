@@ -1,6 +1,5 @@
 /** The counter alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import {
   arp,
   ethernet,

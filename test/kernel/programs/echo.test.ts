@@ -1,6 +1,5 @@
 /** The echo responder alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import {
   describeFrame,
   ethernet,

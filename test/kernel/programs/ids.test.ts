@@ -1,6 +1,5 @@
 /** The intrusion detection alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import {
   ethernet,
   fragment6,

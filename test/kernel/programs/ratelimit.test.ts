@@ -1,6 +1,5 @@
 /** The rate limit alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import { arp, ethernet, frame, ipv4, ipv6Bytes, udp, type Layer } from "../../../src/packets/index.ts";
 import { kernelMissing, loadSample, type Sample, u64 } from "../../support/samples.ts";
 import { PASS, ping, ping6 } from "./frames.ts";

@@ -1,6 +1,5 @@
 /** The sampling tap alone, by BPF_PROG_TEST_RUN. What is in a sample, test/kernel/templates.test.ts reads. */
 import { describe, expect, test } from "vitest";
-
 import { ethernet, frame, ipv4, payload, udp } from "../../../src/packets/index.ts";
 import { kernelMissing, loadSample, type Sample, u32 } from "../../support/samples.ts";
 import { PASS, ping } from "./frames.ts";

@@ -1,6 +1,5 @@
 /** The traffic source against the counter: frames sent are frames counted, so later tests may count losses with it. */
 import { describe, expect, test } from "vitest";
-
 import { openKernel } from "../../../src/loader/ffi/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { kernelMissing, Sample, u32 } from "../../support/samples.ts";

@@ -1,6 +1,5 @@
 /** The VLAN tag remover alone, on frames of every shape, by BPF_PROG_TEST_RUN. */
 import { describe, expect, test } from "vitest";
-
 import { ethernet, frame, ipv4, ipv6, udp, vlan, type Layer } from "../../../src/packets/index.ts";
 import { kernelMissing, loadSample } from "../../support/samples.ts";
 import { PASS, ping } from "./frames.ts";

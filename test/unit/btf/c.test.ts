@@ -3,8 +3,8 @@ import { describe, expect, test } from "vitest";
 import { type Btf, type BtfType, type Member, decodeBtf, formatBtf } from "../../../src/codegen/btf/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
-import { ALL_KINDS } from "../../support/btf.ts";
 import { throughClang } from "../../support/btf-clang.ts";
+import { ALL_KINDS } from "../../support/btf.ts";
 import { MANY_FEATURES, compile, distributionObjects } from "../../support/objects.ts";
 
 const c = (types: readonly BtfType[]): string => formatBtf({ types }, { style: "c" });

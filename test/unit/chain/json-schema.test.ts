@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseDocument } from "yaml";
-import { chainSchema, parseChain } from "../../../src/chain/index.ts";
 import { plainDocument } from "../../../src/chain/document.ts";
+import { chainSchema, parseChain } from "../../../src/chain/index.ts";
 import { noValidator, validity } from "../../support/json-schema.ts";
 
 const missing = noValidator();

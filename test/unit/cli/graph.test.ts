@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { planChain, planToDot, planToSvg, planToText, groupsOf } from "../../../src/codegen/index.ts";
-import { readCase } from "../../support/chains.ts";
 import type { ProgramStatus } from "../../../src/loader/index.ts";
+import { readCase } from "../../support/chains.ts";
 import { page } from "../../support/published.ts";
 import { attachment, run, type World } from "./fake.ts";
 

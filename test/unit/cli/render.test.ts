@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { pictureOfPrograms } from "../../../src/codegen/index.ts";
-import type { AttachmentStatus } from "../../../src/loader/index.ts";
 import { formatAge } from "../../../src/cli/render/age.ts";
 import { renderDoctor } from "../../../src/cli/render/doctor.ts";
 import { renderFlow } from "../../../src/cli/render/flow.ts";
 import { renderStatus } from "../../../src/cli/render/status.ts";
 import { style } from "../../../src/cli/render/style.ts";
 import { renderTable, wrap } from "../../../src/cli/render/table.ts";
+import { pictureOfPrograms } from "../../../src/codegen/index.ts";
+import type { AttachmentStatus } from "../../../src/loader/index.ts";
 import { attachment } from "./fake.ts";
 
 const plain = style(false);

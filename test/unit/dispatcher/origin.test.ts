@@ -1,8 +1,8 @@
 /** Whose code an instruction of a loaded dispatcher is, against what the linker put where. */
 import { describe, expect, it } from "vitest";
-import { openObject } from "../../../src/codegen/object/open.ts";
-import { type DispatcherImage, originOf, synthesise } from "../../../src/codegen/index.ts";
 import type { Linkage } from "../../../src/chain/index.ts";
+import { type DispatcherImage, originOf, synthesise } from "../../../src/codegen/index.ts";
+import { openObject } from "../../../src/codegen/object/open.ts";
 import { chainOf, sampleProgram, testProgram } from "../../support/chains.ts";
 
 const PROGRAMS = ["globals", "callback", "hidden"].map((name) => testProgram(name));

@@ -2,12 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { random } from "../../support/random.ts";
 import type { Result } from "../../fuzz/campaign.ts";
 import { UsageError, readCommandLine } from "../../fuzz/command-line.ts";
 import { guided } from "../../fuzz/guided.ts";
 import { shrinkList } from "../../fuzz/shrink.ts";
 import { targetNames } from "../../fuzz/targets.ts";
+import { random } from "../../support/random.ts";
 
 const MAIN = fileURLToPath(new URL("../../fuzz/main.ts", import.meta.url));
 const FIXTURES = fileURLToPath(new URL("../../fuzz/fixtures", import.meta.url));

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Allow, type Chain, type Edge, type Program, requireChain } from "../../../src/chain/index.ts";
-import { lintChain, planChain } from "../../../src/codegen/index.ts";
+import { BPF_FUNC_redirect } from "../../../src/codegen/asm/constants.ts";
 import {
   add64Imm,
   callHelper,
@@ -15,7 +15,7 @@ import {
   R2,
   withLabel,
 } from "../../../src/codegen/asm/index.ts";
-import { BPF_FUNC_redirect } from "../../../src/codegen/asm/constants.ts";
+import { lintChain, planChain } from "../../../src/codegen/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
 import { caseNames, chainOf, readCase } from "../../support/chains.ts";
 import { chainOfGraph, graphs } from "../../support/graphs.ts";

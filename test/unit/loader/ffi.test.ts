@@ -1,10 +1,10 @@
 /** The border to C: struct layouts against the headers' own offsets, errno names. */
 import { describe, expect, it } from "vitest";
+import { readElf } from "../../../src/codegen/elf/index.ts";
 import { errnoName } from "../../../src/loader/ffi/errno.ts";
 import { mapName } from "../../../src/loader/ffi/object.ts";
 import * as structs from "../../../src/loader/ffi/structs.ts";
 import { compile } from "../../support/objects.ts";
-import { readElf } from "../../../src/codegen/elf/index.ts";
 
 /** Offsets and sizes as clang sees them in the installed headers: 64-bit numbers in section `offsets`. */
 function offsetsFromHeaders(expressions: readonly string[]): readonly number[] {

@@ -4,9 +4,9 @@ import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { attach } from "../../../src/loader/attachment.ts";
-import type { BpfObject, Kernel } from "../../../src/loader/machine/kernel.ts";
 import { readStatistics } from "../../../src/loader/load/verifier-log.ts";
 import { verifyImage } from "../../../src/loader/load/verify.ts";
+import type { BpfObject, Kernel } from "../../../src/loader/machine/kernel.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, world } from "./world.ts";
 

@@ -4,8 +4,8 @@ import * as asm from "../../../src/codegen/asm/index.ts";
 import { R0, R1, R2 } from "../../../src/codegen/asm/index.ts";
 import { encodeBtf, type Btf } from "../../../src/codegen/btf/index.ts";
 import { XdpgenError } from "../../../src/errors.ts";
-import { calledFunctions } from "../../../src/loader/report/kallsyms.ts";
 import { KernelError, type ProgramCode } from "../../../src/loader/machine/kernel.ts";
+import { calledFunctions } from "../../../src/loader/report/kallsyms.ts";
 import { readLiveProgram } from "../../../src/loader/report/live-program.ts";
 import { FakeKernel, failure } from "./fake-kernel.ts";
 

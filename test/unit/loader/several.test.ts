@@ -2,13 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, attachAll, type Attachments, detach, open, openAll } from "../../../src/loader/attachment.ts";
-import { groupsOf } from "../../../src/loader/swap/groups.ts";
+import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { type Preview, previewAll } from "../../../src/loader/report/preview.ts";
+import { status } from "../../../src/loader/report/status.ts";
+import { groupsOf } from "../../../src/loader/swap/groups.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
-import { status } from "../../../src/loader/report/status.ts";
 import type { SwapResult } from "../../../src/loader/swap/swap.ts";
-import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, world, type World } from "./world.ts";

@@ -6,8 +6,8 @@ import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
 import { openKernel } from "../../../src/loader/ffi/index.ts";
 import type { Fd, Kernel } from "../../../src/loader/machine/kernel.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
-import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { status, type StatusReport } from "../../../src/loader/report/status.ts";
+import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { chain, numbered, world, type World } from "./world.ts";
 
 const OTHER = 2_000_000;

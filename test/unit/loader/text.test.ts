@@ -1,7 +1,8 @@
 /** What users read: verifier logs, the doctor's findings, names of pins. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/report/doctor.ts";
 import { listPrograms, mapPin, pinName } from "../../../src/loader/live/store.ts";
 import {
   lastLines,
@@ -10,9 +11,8 @@ import {
   saveLog,
   verifierLog,
 } from "../../../src/loader/load/verifier-log.ts";
+import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/report/doctor.ts";
 import { FakeKernel } from "./fake-kernel.ts";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 
 const PRINTED = `libbpf: prog 'bad': BPF program load failed: Permission denied
 libbpf: prog 'bad': -- BEGIN PROG LOAD LOG --

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/chain/index.ts";
-import { synthesise } from "../../../src/codegen/index.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
+import { synthesise } from "../../../src/codegen/index.ts";
 import { imageToTrace } from "../../../src/loader/run/trace.ts";
 import { chainOf, sampleProgram } from "../../support/chains.ts";
 import { verdictObject } from "../../support/verdict-program.ts";

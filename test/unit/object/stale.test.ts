@@ -1,5 +1,6 @@
 /** What a function can see of the stack before it ran, as the verifier counts: by slots of eight bytes. */
 import { describe, expect, it } from "vitest";
+import type { Program } from "../../../src/chain/index.ts";
 import {
   add64Imm,
   callHelper,
@@ -18,7 +19,6 @@ import {
   stxDw,
   withLabel,
 } from "../../../src/codegen/asm/index.ts";
-import type { Program } from "../../../src/chain/index.ts";
 import { synthesise } from "../../../src/codegen/index.ts";
 import { openObject, xdpFunctions } from "../../../src/codegen/object/open.ts";
 import { staleSlots } from "../../../src/codegen/object/stale.ts";

@@ -1,9 +1,7 @@
 /** Frames against RFC examples, against tcpdump, and against their own reader. */
 import { spawnSync } from "node:child_process";
-
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-
 import {
   arp,
   checksum,

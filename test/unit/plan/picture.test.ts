@@ -21,8 +21,8 @@ import {
 } from "../../../src/codegen/index.ts";
 import { outcomeWords } from "../../../src/codegen/plan/picture.ts";
 import { GROUP_SIDE, layoutSvg } from "../../../src/codegen/plan/svg-layout.ts";
-import { textWidth } from "../../../src/codegen/plan/svg-text.ts";
 import { DARK, LIGHT } from "../../../src/codegen/plan/svg-style.ts";
+import { textWidth } from "../../../src/codegen/plan/svg-text.ts";
 import { readCase } from "../../support/chains.ts";
 import { chainOfGraph, graphs } from "../../support/graphs.ts";
 import { readTemplate, TEMPLATES } from "../../support/templates.ts";

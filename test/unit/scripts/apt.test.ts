@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-
 import { pickMirror } from "../../../scripts/debian/apt.ts";
 
 describe("the Debian mirror", () => {

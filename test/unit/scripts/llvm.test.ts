@@ -4,11 +4,9 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-
-import { cachedLlvm, libraryPaths, llvmCommand, newestVersion } from "../../../scripts/llvm/llvm.ts";
 import { findCommand } from "../../../scripts/debian/run.ts";
+import { cachedLlvm, libraryPaths, llvmCommand, newestVersion } from "../../../scripts/llvm/llvm.ts";
 import { INCOMPLETE, LLVMS } from "../../support/llvm-tools.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));

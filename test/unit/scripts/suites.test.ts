@@ -1,7 +1,5 @@
 import { setTimeout } from "node:timers/promises";
-
 import { describe, expect, test } from "vitest";
-
 import { ScriptFailure } from "../../../scripts/debian/failure.ts";
 import { inLanes } from "../../../scripts/test/lanes.ts";
 import { parseMatrixLine } from "../../../scripts/test/matrix-line.ts";

@@ -1,9 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-
 import { readReport } from "../../../scripts/test/report.ts";
 import type { ReportLine, TestOutcome } from "../../../scripts/test/report.ts";
 import { formatSummary, total } from "../../../scripts/test/summary.ts";

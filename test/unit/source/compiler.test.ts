@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { type ElfObject, readElf } from "../../../src/codegen/elf/index.ts";
 import { parseObject } from "../../../src/codegen/source/index.ts";
+import { LLVMS } from "../../support/llvm-tools.ts";
 import { tryAssemble } from "../../support/llvm.ts";
 import { INCLUDES } from "../../support/objects.ts";
-import { LLVMS } from "../../support/llvm-tools.ts";
 import { meaning } from "./same.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));

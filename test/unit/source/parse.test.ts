@@ -1,11 +1,11 @@
 /** Directives one by one, what is refused, and where. LLVM's assembler is the witness for the bytes: see the fuzz target too. */
 import { describe, expect, it } from "vitest";
-import { Mistakes } from "../../../src/diagnostic.ts";
-import { XdpgenError } from "../../../src/errors.ts";
 import { type ElfObject, readElf, writeElf } from "../../../src/codegen/elf/index.ts";
 import { parseObject, type ParseObjectOptions } from "../../../src/codegen/source/index.ts";
-import { assembleObject } from "../../support/llvm.ts";
+import { Mistakes } from "../../../src/diagnostic.ts";
+import { XdpgenError } from "../../../src/errors.ts";
 import { LLVMS } from "../../support/llvm-tools.ts";
+import { assembleObject } from "../../support/llvm.ts";
 import { meaning } from "./same.ts";
 
 describe("the same as LLVM", () => {

@@ -21,8 +21,8 @@ import {
   readElf,
 } from "../../../src/codegen/elf/index.ts";
 import { formatObject, parseObject } from "../../../src/codegen/source/index.ts";
-import { assembleObject } from "../../support/llvm.ts";
 import { LLVMS } from "../../support/llvm-tools.ts";
+import { assembleObject } from "../../support/llvm.ts";
 import {
   clangVariations,
   compile,

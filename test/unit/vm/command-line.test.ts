@@ -1,8 +1,6 @@
 import { spawnSync } from "node:child_process";
-
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-
 import { parseCommandLine } from "../../../scripts/vm/command-line.ts";
 import { jobScript, shellQuote } from "../../../scripts/vm/job.ts";
 import { qemuArguments } from "../../../scripts/vm/qemu.ts";

@@ -2,13 +2,11 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-
+import { findCommand } from "../../../scripts/debian/run.ts";
 import { writeCpio } from "../../../scripts/vm/cpio.ts";
 import type { CpioEntry } from "../../../scripts/vm/cpio.ts";
-import { findCommand } from "../../../scripts/debian/run.ts";
 
 const busybox = findCommand("busybox") ?? "busybox";
 

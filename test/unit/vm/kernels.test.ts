@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-
 import { kernelPackages } from "../../../scripts/vm/kernels.ts";
 
 describe("the packages of a kernel", () => {

@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-
 import { ScriptFailure } from "../../../scripts/debian/failure.ts";
 import { insertionOrder, moduleName, parseModulesDep } from "../../../scripts/vm/modules.ts";
 

@@ -25,8 +25,8 @@ import { readInstruction } from "./instruction.ts";
 import { agreeing, bytesAt, fields, isHexDigit, opcodeAt } from "./listing.ts";
 import { MistakeList, Places, Refusal, lineEnd } from "./mistakes.ts";
 import { annotates, readName } from "./operands.ts";
-import { takeAnnotation, takeArguments, takeComment } from "./trailing.ts";
 import { END, Scanner, code, isDigit, isWordPart, isWordStart } from "./scanner.ts";
+import { takeAnnotation, takeArguments, takeComment } from "./trailing.ts";
 
 export type Statement =
   /** A name; `numeric`: the digits of a label that `1b` and `1f` refer to. In quotes digits are a name. */
