@@ -115,6 +115,7 @@ export {
   type Frame,
   type FreplaceSupport,
   freplaceSupport,
+  describeHolder,
   type Holder,
   isErrno,
   type KeptStatus,
