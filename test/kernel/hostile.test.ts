@@ -166,8 +166,8 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       );
       const planned = await preview(counting(linkage, 1, 2), pair.far);
       // An extension that stays keeps its maps by itself.
-      const contents = linkage === "freplace" ? "kept" : "empty";
-      expect(planned.difference.programs[0]!.maps).toContainEqual({ program: "counter", name: "totals", contents });
+      const forecast = linkage === "freplace" ? { contents: "kept", id } : { contents: "empty" };
+      expect(planned.difference.programs[0]!.maps).toContainEqual({ program: "counter", name: "totals", ...forecast });
       execFileSync("bpftool", ["map", "pin", "id", `${id}`, pin]);
       await attach(counting(linkage, 1, 2), pair.far);
       expect(counted()).toBe(before);
