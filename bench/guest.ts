@@ -1,8 +1,8 @@
-import { release } from "node:os";
 /**
  * What section `instructions` runs in the virtual machine, whose clock counts instructions: the contestants on all works, or on
  * those of `--quick`. Prints one line of JSON.
  */
+import { release } from "node:os";
 import { contestantsOf } from "./contest/contestants/index.ts";
 import { measure, type Row } from "./contest/measure.ts";
 import { works } from "./contest/work.ts";

@@ -1,8 +1,8 @@
-import { OBJECT_LINKAGES } from "../src/chain/index.ts";
 /**
  * Whether making dispatchers leaves anything behind: the heap in use after a forced collection, and the process's resident
  * memory, before and after each tenth of a million builds of a chain of two. Wants `node --expose-gc`.
  */
+import { OBJECT_LINKAGES } from "../src/chain/index.ts";
 import { buildDispatcher } from "../src/codegen/dispatcher/build.ts";
 import { planChain } from "../src/codegen/dispatcher/synthesise.ts";
 import { chainOf } from "../test/support/chains.ts";

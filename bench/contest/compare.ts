@@ -1,8 +1,8 @@
-import type { Estimate } from "./figures.ts";
 /**
  * Two results of a section side by side. Instructions agree when they are equal. Nanoseconds of two runs differ with the
  * machine's speed, and what is told from them are ratios: they agree when their intervals overlap.
  */
+import type { Estimate } from "./figures.ts";
 import { isMeasured } from "./measure.ts";
 import { readResult, type Result, type ResultRow } from "./result.ts";
 import { showEstimate } from "./table.ts";

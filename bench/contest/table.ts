@@ -1,5 +1,5 @@
-import { EMPTY } from "./contestants/index.ts";
 /** Rows as tables, in the order of the contestants. */
+import { EMPTY } from "./contestants/index.ts";
 import { type Estimate, quartiles, ratio } from "./figures.ts";
 import { isMeasured, type Measured, type Row } from "./measure.ts";
 import { baseLength, isBase, nameOf, type Work } from "./work.ts";

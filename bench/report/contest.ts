@@ -1,5 +1,5 @@
-import { EMPTY, slowedCall } from "../contest/contestants/index.ts";
 /** What a packet pays for a chain: sections `instructions` and `dispatcher`. */
+import { EMPTY, slowedCall } from "../contest/contestants/index.ts";
 import { quartiles } from "../contest/figures.ts";
 import { isMeasured } from "../contest/measure.ts";
 import type { Result, ResultRow } from "../contest/result.ts";

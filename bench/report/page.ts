@@ -1,5 +1,5 @@
-import type { Result } from "../contest/result.ts";
 /** bench/results/README.md: all figures with where they come from, and the charts beside it. */
+import type { Result } from "../contest/result.ts";
 import type { Kept } from "../kept.ts";
 import type { Spread } from "../statistics.ts";
 import {

@@ -1,5 +1,5 @@
-import { nearest } from "../nearest.ts";
 /** What is wrong with the maps of a chain's programs: whose map a `from` names, and what is pinned where. What objects have is not known here. */
+import { nearest } from "../nearest.ts";
 import type { Mistake, Path } from "./mistake.ts";
 import type { Parts } from "./parts.ts";
 

@@ -1,8 +1,8 @@
-import { nearest } from "../nearest.ts";
 /**
  * What a chain's parts say of each other: edges, groups and constraints of order that name programs. Whether the graph
  * that they make is sound is the plan's affair, since objects have a say in the order.
  */
+import { nearest } from "../nearest.ts";
 import { ACTIONS } from "./chain.ts";
 import { type EdgeMeaning, edgeMeaning, normalEdge, type LooseEdge } from "./edge.ts";
 import type { Mistake, Path } from "./mistake.ts";

@@ -1,8 +1,8 @@
-import type { Linkage } from "../../src/chain/index.ts";
 /**
  * One swap in a process of its own, which kills itself before its `at`-th call of the kernel, or, where `at` is `swapped`, when
  * the link has been updated. Prints the calls made.
  */
+import type { Linkage } from "../../src/chain/index.ts";
 import { openKernel } from "../../src/loader/ffi/index.ts";
 import { attach } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";

@@ -1,5 +1,5 @@
-import fc from "fast-check";
 /** A chain that is traced decides as one that is not, and what is told of the way is the way of the model. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openTracer } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";

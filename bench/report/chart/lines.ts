@@ -1,5 +1,5 @@
-import { drawPage, drawText, type Heading, MARGIN, round, shortFigure, tickText, TOP, WIDTH } from "./frame.ts";
 /** Figures that depend on another: a line for each thing that is compared, named on the right in the order of their ends. */
+import { drawPage, drawText, type Heading, MARGIN, round, shortFigure, tickText, TOP, WIDTH } from "./frame.ts";
 import { dashOf, drawMarker, type Look } from "./look.ts";
 import { linear, logarithmic, type Scale } from "./scale.ts";
 

@@ -1,7 +1,7 @@
+/** An object as JSON, and its sections by name. */
 import type { ElfObject, ElfSymbol } from "../../codegen/elf/index.ts";
 import { relocationName } from "../../codegen/source/index.ts";
 import { XdpgenError } from "../../errors.ts";
-/** An object as JSON, and its sections by name. */
 import { nearest } from "../../nearest.ts";
 
 /** Sections, symbols and functions, with sizes in bytes. */

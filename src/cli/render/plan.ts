@@ -1,8 +1,8 @@
-import { ACTIONS, type Linkage } from "../../chain/index.ts";
 /**
  * What `apply` would do on one interface, as a person wants to read it: what is there, what comes (+), goes (-) and changes
  * (~), in the order in which programs would run.
  */
+import { ACTIONS, type Linkage } from "../../chain/index.ts";
 import { formatEdge } from "../../codegen/index.ts";
 import type { Change, MapForecast, Preview, ProgramDifference } from "../../loader/index.ts";
 import { homeChanges, homeTexts } from "./home.ts";

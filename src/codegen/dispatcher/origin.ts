@@ -1,4 +1,3 @@
-import type { LineInfo } from "../btf/types.ts";
 /**
  * Whose code an instruction of a loaded dispatcher is. In: an image and the number of an instruction, as the verifier counts
  * them. Out: the program of the chain, the function and the line of its source.
@@ -6,6 +5,7 @@ import type { LineInfo } from "../btf/types.ts";
  * The kernel knows one program: its main function first, and behind it every function where libbpf meets it first, which is
  * depth first in the order of the references (libbpf.c, bpf_object__reloc_code).
  */
+import type { LineInfo } from "../btf/types.ts";
 import { readCode } from "../object/code.ts";
 import { type ObjectFunction, openObject, type XdpObject } from "../object/open.ts";
 import type { DispatcherImage } from "./image.ts";

@@ -1,5 +1,5 @@
-import { XdpgenError } from "../../errors.ts";
 /** Whether the objects have the maps that a chain says something of, and define alike those that are to be one map. */
+import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { definitionText, mapDefinition } from "../object/map-definition.ts";
 import { isTailCalled, type ResolvedObject, type ResolvedProgram } from "../object/program.ts";

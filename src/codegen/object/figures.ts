@@ -1,8 +1,8 @@
-import { slots } from "../asm/index.ts";
 /**
  * The figures of a program, read from its object: what it takes of the kernel's limits, and its stack. In: an object and a
  * function of it. Out: numbers, the same on every machine. What the verifier says of it is known when it is loaded.
  */
+import { slots } from "../asm/index.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
 import { type Needs, needs } from "./needs.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";

@@ -1,5 +1,5 @@
-import { sizeOf } from "../btf/layout.ts";
 /** The definition of a map in an object: what the kernel is asked for when it is made. */
+import { sizeOf } from "../btf/layout.ts";
 import type { Btf, TypeId } from "../btf/types.ts";
 import { resolveType } from "./signature.ts";
 

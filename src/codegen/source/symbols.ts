@@ -1,8 +1,8 @@
-import type { Span } from "../../diagnostic.ts";
 /**
  * The symbols of an object: those that the text defines or speaks of, and the sections' own where a relocation needs them.
  * Temporary names are left out unless a relocation is to them.
  */
+import type { Span } from "../../diagnostic.ts";
 import { nearest } from "../../nearest.ts";
 import type { ElfSymbol } from "../elf/index.ts";
 import type { Assembly, Section, Symbol } from "./assembly.ts";

@@ -1,8 +1,8 @@
-import type { Machine } from "../machine/machine.ts";
 /**
  * Which interfaces run one dispatcher. The links are asked, of the whole kernel: folders are named by where an interface was,
  * and an interface whose pins are in another bpffs has none here.
  */
+import type { Machine } from "../machine/machine.ts";
 import { findXdpLink, modeOf, readPinned } from "./live.ts";
 import type { Place } from "./store.ts";
 

@@ -1,5 +1,5 @@
-import { openKernel } from "../ffi/index.ts";
 /** What the impure part works on: a kernel, a bpffs and a network namespace. Tests give their own. */
+import { openKernel } from "../ffi/index.ts";
 import { findBpffs, requireBpffs } from "./bpffs.ts";
 import { networkNamespace } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
