@@ -31,7 +31,7 @@ export type { Warning } from "./lint/warning.ts";
 export { LIMITS } from "./link/limits.ts";
 export { programsInMaps } from "./link/program-maps.ts";
 export type { Figures } from "./object/figures.ts";
-export { definitionText } from "./object/map-definition.ts";
+export { definitionText, type MapDefinition } from "./object/map-definition.ts";
 export {
   isExtension,
   isLinkedProgram,

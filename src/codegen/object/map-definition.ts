@@ -3,13 +3,14 @@ import { sizeOf } from "../btf/layout.ts";
 import type { Btf, TypeId } from "../btf/types.ts";
 import { resolveType } from "./signature.ts";
 
-/** Sizes in bytes. */
+/** What makes two maps interchangeable. Sizes in bytes. */
 export interface MapDefinition {
   /** As in include/uapi/linux/bpf.h, enum bpf_map_type. */
   readonly type: number;
   readonly keySize: number;
   readonly valueSize: number;
   readonly maxEntries: number;
+  /** `BPF_F_*` of map creation. */
   readonly flags: number;
 }
 

@@ -1,5 +1,5 @@
 /** Whether a map that is there can be the one that an object wants. */
-import type { MapDefinition } from "../machine/kernel.ts";
+import type { MapDefinition } from "../../codegen/index.ts";
 
 const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 const BPF_MAP_TYPE_DEVMAP = 14;

@@ -4,10 +4,10 @@
  */
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { definitionText, type Manifest } from "../../codegen/index.ts";
+import { definitionText, type Manifest, type MapDefinition } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isBpffs, reachablePath } from "../machine/bpffs.ts";
-import { type Fd, isErrno, type Kernel, type MapDefinition } from "../machine/kernel.ts";
+import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps } from "./declared-maps.ts";
 import { sameDefinition } from "./map-definition.ts";
 import { mapPin, openIfPinned, removeIfEmpty } from "./store.ts";

@@ -5,6 +5,7 @@
  * All methods throw `KernelError` when the call fails; nothing here knows what a chain is.
  */
 import type { Mode } from "../../chain/chain.ts";
+import type { MapDefinition } from "../../codegen/index.ts";
 
 /** A failed call: which, its errno, and what libbpf had to say. Becomes the `cause` of an `XdpgenError`. */
 export class KernelError extends Error {
@@ -77,19 +78,6 @@ export interface ProgramCode {
     readonly line: number;
     readonly column: number;
   }[];
-}
-
-/** What makes two maps interchangeable. */
-export interface MapDefinition {
-  /** `enum bpf_map_type`. */
-  readonly type: number;
-  /** Bytes. */
-  readonly keySize: number;
-  /** Bytes. */
-  readonly valueSize: number;
-  readonly maxEntries: number;
-  /** `BPF_F_*` of map creation. */
-  readonly flags: number;
 }
 
 export interface MapInfo extends MapDefinition {
