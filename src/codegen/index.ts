@@ -25,7 +25,7 @@ export {
 } from "./dispatcher/counters.ts";
 export { readTrace, type Trace, type TraceRecord, TRACE_SECTION, traceSize } from "./dispatcher/trace.ts";
 export { planChain, synthesise, type SynthesiseOptions } from "./dispatcher/synthesise.ts";
-export { programArray } from "./dispatcher/tail.ts";
+export { BPF_MAP_TYPE_PROG_ARRAY, programArray } from "./dispatcher/tail.ts";
 export { lintChain } from "./lint/lint.ts";
 export type { Warning } from "./lint/warning.ts";
 export { LIMITS } from "./link/limits.ts";

@@ -40,7 +40,7 @@ export function tailFunction({ name, path }: ResolvedLoaded, symbol: string, arr
 }
 
 /** include/uapi/linux/bpf.h, enum bpf_map_type. */
-const BPF_MAP_TYPE_PROG_ARRAY = 3;
+export const BPF_MAP_TYPE_PROG_ARRAY = 3;
 
 /** The unit with one map of programs more. */
 export function withProgramArray(unit: Unit, symbol: string): Unit {

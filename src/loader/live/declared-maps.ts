@@ -1,7 +1,7 @@
 /** Maps that a chain says something of: one map for several programs (`from`), or one that is pinned where the user says (`pin`). */
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import type { Fd, Kernel } from "../machine/kernel.ts";
-import { isSame, type Past, programsOf } from "./history.ts";
+import { isSameProgram, type Past, programsOf } from "./history.ts";
 import { mapPin, openIfPinned, type ProgramKey, programPin } from "./store.ts";
 
 /** Of its name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
@@ -65,7 +65,7 @@ export function openOwn(kernel: Kernel, dir: string, program: ProgramKey, name: 
 /** The programs whose map it can be, those that run on first: their map cannot be changed any more. */
 export function candidatesFor({ members }: DeclaredMap, past: Past): readonly ProgramKey[] {
   return [
-    ...programsOf(past).filter((p) => members.some((member) => isSame(p, member))),
+    ...programsOf(past).filter((p) => members.some((member) => isSameProgram(p, member))),
     ...members.flatMap((member) => past.live?.programs.find((p) => p.name === member.name) ?? []),
   ];
 }

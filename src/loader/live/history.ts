@@ -61,7 +61,7 @@ export function programsOf({ live, kept }: Past): readonly ManifestProgram[] {
   return [live, ...kept].flatMap((manifest) => manifest?.programs ?? []);
 }
 
-export function isSame(a: ProgramKey, b: ProgramKey): boolean {
+export function isSameProgram(a: ProgramKey, b: ProgramKey): boolean {
   return a.name === b.name && a.hash === b.hash;
 }
 
@@ -97,7 +97,7 @@ export function keptBeside(
   if (!live) return [];
   const earlier = kept.filter(({ generation }) => generation < live.generation);
   const whole = ({ manifest }: Identity): boolean =>
-    !manifest.programs.some((program) => displaced.some((other) => isSame(program, other)));
+    !manifest.programs.some((program) => displaced.some((other) => isSameProgram(program, other)));
   const able = [...(canRun(dir, live) ? [live] : []), ...earlier].filter(whole);
   return able.slice(0, chain.history ?? DEFAULT_HISTORY);
 }

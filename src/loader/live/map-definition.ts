@@ -4,7 +4,8 @@ import type { MapDefinition } from "../../codegen/index.ts";
 const BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4;
 const BPF_MAP_TYPE_DEVMAP = 14;
 const BPF_MAP_TYPE_DEVMAP_HASH = 25;
-const BPF_F_RDONLY_PROG = 0x80;
+/** On maps that are part of the code: read-only data, the manifest, kconfig; the kernel puts it on device maps too. */
+export const BPF_F_RDONLY_PROG = 0x80;
 
 /** Whether a map of the kernel is what an object's definition would make. */
 export function sameDefinition(wanted: MapDefinition, have: MapDefinition): boolean {

@@ -6,7 +6,7 @@ import { XdpgenError } from "../../errors.ts";
 import { reachablePath } from "../machine/bpffs.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { candidatesFor, declaredMaps, openOwn } from "./declared-maps.ts";
-import { isSame, type Past, programsOf } from "./history.ts";
+import { isSameProgram, type Past, programsOf } from "./history.ts";
 import { type Journal, mapPin, openIfPinned, type ProgramKey, programPin } from "./store.ts";
 import { openMap, whatOf } from "./user-pin.ts";
 
@@ -53,7 +53,7 @@ export type IsFixed = (program: ProgramKey, name: string) => boolean;
 export function fixedMaps(dir: string, past: Past, manifest: Manifest): IsFixed {
   const before = programsOf(past);
   const isThere = (key: ProgramKey, name: string): boolean =>
-    before.some((p) => isSame(p, key)) &&
+    before.some((p) => isSameProgram(p, key)) &&
     (existsSync(mapPin(dir, key, { name, shared: false })) || existsSync(programPin(dir, key)));
   const fixed = new Set(
     declaredMaps(manifest).flatMap(({ name, members }) =>

@@ -7,7 +7,7 @@ import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
-import { isSame, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
+import { isSameProgram, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
 import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
@@ -31,7 +31,7 @@ export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
   for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
   const programs = stay.flatMap(({ manifest }) => manifest.programs);
   for (const key of listPrograms(dir)) {
-    const uses = programs.filter((p) => isSame(p, key));
+    const uses = programs.filter((p) => isSameProgram(p, key));
     if (uses.length === 0) removeTree(programDir(dir, key));
     else if (uses.every(({ linkage }) => isLinked(linkage))) unpin(programPin(dir, key));
   }

@@ -1,11 +1,12 @@
 /** What is not as xdpgen left it: pins that somebody removed, programs of somebody else. */
 import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
-import { COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
+import { BPF_MAP_TYPE_PROG_ARRAY, COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
 import { publicPath, reachablePath } from "../machine/bpffs.ts";
 import type { Kernel, MapInfo, ProgramInfo } from "../machine/kernel.ts";
 import { declaredPins } from "./declared-maps.ts";
 import type { Identity } from "./live.ts";
+import { BPF_F_RDONLY_PROG } from "./map-definition.ts";
 import { dispatcherPin, linkPin, programPin, slotPin } from "./store.ts";
 
 export type Trouble =
@@ -43,9 +44,6 @@ export function removedPins(dir: string, identity: Identity): readonly Trouble[]
   ];
 }
 
-/** A flag of all maps that are part of the code: read-only data, the manifest, kconfig. */
-const BPF_F_RDONLY_PROG = 0x80;
-const BPF_MAP_TYPE_PROG_ARRAY = 3;
 /** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
 const NAME_LENGTH = 15;
 

@@ -45,10 +45,10 @@ export function whereabouts(machine: Machine, link: number, home: number): Where
     if (found) return { kind: "on", netns: inode, ifindex, ...found };
   }
   const again = kernel.linkInfo(link);
-  return isSame(again, { ifindex, programId }) ? { kind: "unseen", ifindex } : undefined;
+  return isSameLink(again, { ifindex, programId }) ? { kind: "unseen", ifindex } : undefined;
 }
 
-export function isSame(
+export function isSameLink(
   a: Pick<LinkInfo, "ifindex" | "programId">,
   b: Pick<LinkInfo, "ifindex" | "programId">,
 ): boolean {

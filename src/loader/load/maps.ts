@@ -11,7 +11,7 @@ import { existsSync } from "node:fs";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { candidatesFor, type DeclaredMap, declaredMap, openOwn, withoutPins } from "../live/declared-maps.ts";
-import { isSame, NO_PAST, type Past, programsOf } from "../live/history.ts";
+import { isSameProgram, NO_PAST, type Past, programsOf } from "../live/history.ts";
 import { sameDefinition } from "../live/map-definition.ts";
 import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 import { openUserPin } from "../live/user-pin.ts";
@@ -83,7 +83,7 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
   const bindDeclared = (program: ProgramKey, own: BoundMap, one: DeclaredMap): BoundMap => {
     const bound = { ...own, declared: one };
     const { map } = bound;
-    const isThere = before.some((p) => isSame(p, program)) && existsSync(mapPin(dir, program, bound));
+    const isThere = before.some((p) => isSameProgram(p, program)) && existsSync(mapPin(dir, program, bound));
     const fate = isThere ? "unchanged" : "kept";
     const sibling = declared.get(keyOf(one));
     if (sibling) {
@@ -105,7 +105,7 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
       if (isReadOnlyData(name)) return bound;
       const one = declaredMap(next, program.name, name);
       if (one) return bindDeclared(program, bound, one);
-      const unchanged = before.some((p) => isSame(p, program));
+      const unchanged = before.some((p) => isSameProgram(p, program));
       if (unchanged && take(program, bound, false)) return { ...bound, fate: "unchanged" };
       if (bound.shared) return bindShared(program, bound);
       if (!previous || isSection(name) || filled) return bound;
@@ -129,13 +129,13 @@ export function freshMaps(kernel: Kernel, next: Manifest): MapBinder {
 
 /** Whether a program that is there goes on, unchanged and with the maps that it has. */
 function stays(program: ProgramKey, next: Manifest): boolean {
-  return next.programs.some((p) => isSame(p, program));
+  return next.programs.some((p) => isSameProgram(p, program));
 }
 
 /** Programs of different generations may each have a map of their own where a chain of both has one. */
 function requireOneOfEach(kernel: Kernel, dir: string, before: readonly ProgramKey[], next: Manifest): void {
   const found = new Map<string, number>();
-  for (const program of next.programs.filter((p) => before.some((q) => isSame(p, q)))) {
+  for (const program of next.programs.filter((p) => before.some((q) => isSameProgram(p, q)))) {
     const folder = mapsDir(dir, program, "shared");
     for (const name of list(folder)) {
       using map = openIfPinned(kernel, `${folder}/${name}`);

@@ -3,6 +3,7 @@
  * those that are loaded alike: same type, same `expected_attach_type`, all for packets of several buffers or none of them
  * (kernel/bpf/core.c, __bpf_prog_map_compatible).
  */
+import { BPF_MAP_TYPE_PROG_ARRAY } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel, type RawProgram } from "../machine/kernel.ts";
 
@@ -55,8 +56,8 @@ function isAlike(kernel: Kernel, array: number, { frags, attachType }: LoadedKin
   }
 }
 
-/** include/uapi/linux/bpf.h, BPF_MAP_TYPE_PROG_ARRAY; as `codegen/dispatcher/tail.ts` defines it. */
-const PROGRAM_ARRAY = { type: 3, keySize: 4, valueSize: 4, maxEntries: 1 } as const;
+/** As `codegen/dispatcher/tail.ts` defines it. */
+const PROGRAM_ARRAY = { type: BPF_MAP_TYPE_PROG_ARRAY, keySize: 4, valueSize: 4, maxEntries: 1 } as const;
 
 /**
  * Puts a program into a slot's map, in the place of the one that is in it: a packet meets the one or the other.

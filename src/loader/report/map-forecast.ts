@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject } from "../../codegen/index.ts";
 import { openOwn } from "../live/declared-maps.ts";
-import { isSame, type Past, programsOf } from "../live/history.ts";
+import { isSameProgram, type Past, programsOf } from "../live/history.ts";
 import { fixedMaps, requireOne } from "../live/one-map.ts";
 import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
@@ -97,7 +97,7 @@ export function requireOneForecast(
 
 /** Whether the extension that is loaded goes on, and its maps with it. */
 function runsOn(dir: string, past: Past, program: ProgramKey): boolean {
-  const isLoaded = programsOf(past).some((p) => isSame(p, program) && p.linkage === "freplace");
+  const isLoaded = programsOf(past).some((p) => isSameProgram(p, program) && p.linkage === "freplace");
   return isLoaded && existsSync(programPin(dir, program));
 }
 

@@ -13,7 +13,7 @@ import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { removedPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
-import { isSame, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
+import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
@@ -148,7 +148,7 @@ function readAttachment(machine: Machine, name: AttachmentName): Reading | undef
   const now = kernel.linkInfo(live.link.number);
   const same =
     (pin === undefined ? !live.pinned : live.pinned && kernel.linkInfo(pin.number).id === id) &&
-    isSame(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
+    isSameLink(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
   return same ? { link: id, status: read } : CHANGED;
 }
 

@@ -10,7 +10,7 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../../codegen/index.ts";
-import { isSame, type Past, programsOf } from "../live/history.ts";
+import { isSameProgram, type Past, programsOf } from "../live/history.ts";
 import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
@@ -114,7 +114,7 @@ export async function buildGeneration(
 
   /** fd of the extension: the one that is loaded already, when the program is unchanged, else a new one. */
   function extension(program: ResolvedObject): number {
-    const unchanged = programsOf(past).some((p) => isSame(p, program));
+    const unchanged = programsOf(past).some((p) => isSameProgram(p, program));
     const pin = programPin(dir, program);
     if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
     const made = resources.own(loadExtension(kernel, binder, program));

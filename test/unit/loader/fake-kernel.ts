@@ -7,8 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import type { Mode } from "../../../src/chain/chain.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import type { ElfObject } from "../../../src/codegen/elf/object.ts";
-import type { MapDefinition } from "../../../src/codegen/index.ts";
-import { decodeManifest, MANIFEST_SECTION } from "../../../src/codegen/index.ts";
+import { decodeManifest, MANIFEST_SECTION, type MapDefinition } from "../../../src/codegen/index.ts";
 import {
   type BpfObject,
   type Fd,
