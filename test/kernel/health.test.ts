@@ -8,7 +8,7 @@ import { attach, detach, openKernel, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
-import { counted } from "../support/counted.ts";
+import { countedAtEnds } from "../support/counted.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -52,10 +52,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    expect({ first: counted(live.status(), "first"), last: counted(live.status(), "last") }).toEqual({
-      first: frames,
-      last: frames,
-    });
+    expect(countedAtEnds(live.status())).toEqual({ first: frames, last: frames });
     const { id } = live.status().dispatcher;
     expect(openKernel().queryXdp(live.ifindex).native).toBe(id);
     console.log(`linkage ${linkage}: ${frames} frames, 3 swaps taken back, every frame counted once at both ends`);

@@ -10,7 +10,7 @@ import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
-import { counted } from "../support/counted.ts";
+import { counted, countedAtEnds } from "../support/counted.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { traffic } from "../support/traffic.ts";
@@ -86,10 +86,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    expect({ first: counted(live.status(), "first"), last: counted(live.status(), "last") }).toEqual({
-      first: frames,
-      last: frames,
-    });
+    expect(countedAtEnds(live.status())).toEqual({ first: frames, last: frames });
     console.log(`linkage ${linkage}: ${frames} frames, ${turns} rollbacks, every frame counted once at both ends`);
   });
 

@@ -6,7 +6,7 @@ import { MODES } from "../../src/chain/index.ts";
 import { attach, type Attachment, open, openKernel } from "../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
-import { counted } from "../support/counted.ts";
+import { counted, countedAtEnds } from "../support/counted.ts";
 import { runnableLinkages } from "../support/linkages.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -53,7 +53,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     done.abort();
     await sending;
     const frames = source.sent();
-    const both = { first: counted(live.status(), "first"), last: counted(live.status(), "last") };
+    const both = countedAtEnds(live.status());
     expect(both).toEqual({ first: frames, last: frames });
     console.log(
       `linkage ${linkage}: ${frames} frames, ${swaps} swaps, every frame counted once at both ends of the chain`,
