@@ -48,15 +48,8 @@ export { type LiveLine, type LiveProgram, readLiveProgram } from "./report/live-
 export { type Machine, thisMachine } from "./machine/machine.ts";
 export type { MapHandle } from "./load/map-handle.ts";
 export { loadXdp, openMap, type PlainXdp, testRun } from "./run/plain-xdp.ts";
-export {
-  type Forgotten,
-  type Occupant,
-  type Present,
-  preview,
-  previewAll,
-  type Preview,
-  type PreviewOptions,
-} from "./report/preview.ts";
+export { type Occupant, type Present } from "./report/present.ts";
+export { type Forgotten, preview, previewAll, type Preview, type PreviewOptions } from "./report/preview.ts";
 export { rollback, type RollbackOptions, type RollbackResult } from "./swap/rollback.ts";
 export { loadChain, resolveChain } from "./load/source.ts";
 export type { NamespaceStatus } from "./report/place-status.ts";

@@ -8,7 +8,7 @@ import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
 import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
-import { type Identity, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
+import { type Identity, type PinnedLink, readPinned } from "../live/live.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
 import { type Builder, requireOneSource } from "../live/one-map.ts";
 import { inheritance, isWhole } from "../live/recovery.ts";
@@ -27,31 +27,7 @@ import { type Candidate, type Course, courseOf, groupsOf } from "../swap/groups.
 import { replacedPrograms } from "../swap/replacement.ts";
 import { placesOf, type SwapOptions, type SwapResult } from "../swap/swap.ts";
 import { forecastMaps, lostMaps, requireOneForecast } from "./map-forecast.ts";
-
-/** An XDP program on the interface that is not the dispatcher of its attachment. */
-export interface Occupant {
-  readonly id: number;
-  readonly name: string;
-  readonly mode: Mode | "offloaded";
-  /** It is a dispatcher of xdpgen whose pins are out of reach. */
-  readonly chain?: string;
-}
-
-/** What is on an interface. */
-export interface Present {
-  /**
-   * Where the link is that xdpgen has pinned for it. `defunct`: the interface was removed, or somebody detached the link or
-   * removed its pin.
-   * `moved`: on an interface that once had this index and went to another network namespace.
-   */
-  readonly link: "none" | "here" | "defunct" | "moved";
-  /** The chain that the pins belong to. */
-  readonly chain?: string;
-  readonly generation?: number;
-  /** Where the link is here. */
-  readonly mode?: Mode;
-  readonly occupants: readonly Occupant[];
-}
+import { type Present, presentOf } from "./present.ts";
 
 /** A kept generation that the swap lets go, and the maps that go with it. */
 export interface Forgotten {
@@ -278,33 +254,6 @@ function comesTo(found: Found, course: Course<Found> | undefined): number {
       ? found
       : { pinned: course?.kind === "join" ? course.first.pinned : undefined };
   return pinned?.programInfo.id ?? 0;
-}
-
-function presentOf(
-  kernel: Kernel,
-  ifindex: number,
-  pinned: PinnedLink | undefined,
-  identity: Identity | undefined,
-): Present {
-  const hook = kernel.queryXdp(ifindex);
-  const own = pinned?.place.kind === "here" && pinned.identity ? pinned.programInfo.id : 0;
-  const occupants = (["native", "generic", "offloaded"] as const)
-    .filter((mode) => hook[mode] !== 0 && hook[mode] !== own)
-    .map((mode): Occupant => ({ ...describe(kernel, hook[mode]), mode }));
-  const links = { here: "here", nowhere: "defunct", elsewhere: "moved" } as const;
-  return {
-    link: pinned ? links[pinned.place.kind] : identity ? "defunct" : "none",
-    ...(identity && { chain: identity.manifest.chain, generation: identity.generation }),
-    ...(pinned?.place.kind === "here" && { mode: pinned.place.mode }),
-    occupants,
-  };
-}
-
-function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
-  using program = kernel.programById(id);
-  const info = kernel.programInfo(program.number);
-  const chain = readManifest(kernel, info)?.manifest.chain;
-  return { id, name: info.name, ...(chain !== undefined && { chain }) };
 }
 
 /** What a swap would refuse, in its words. */
