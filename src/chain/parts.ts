@@ -3,20 +3,10 @@
  * be judged all the same. What cannot be read is left out, and what depends on it is nobody's mistake.
  */
 import type { z } from "zod";
+import { checkSchema } from "./check-schema.ts";
 import type { LooseEdge } from "./edge.ts";
-import {
-  actionKeys,
-  CHAIN_KEYS,
-  type ChainDocument,
-  checkSchema,
-  edge,
-  mapPin,
-  name,
-  ON_KEYS,
-  ownName,
-  PROGRAM_KEYS,
-  programSchema,
-} from "./schema.ts";
+import { actionKeys, edge, name, ownName } from "./fields.ts";
+import { CHAIN_KEYS, type ChainDocument, mapPin, ON_KEYS, PROGRAM_KEYS, programSchema } from "./schema.ts";
 
 type Program = ChainDocument["programs"][number];
 type CheckPart = NonNullable<ChainDocument["checks"]>[number];

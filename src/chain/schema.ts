@@ -6,140 +6,38 @@
  */
 import { z } from "zod";
 import { type WarningCode, WARNINGS } from "./allow.ts";
-import { ACTIONS, type GlobalValue, LINKAGES, MAX_HISTORY, MODES, plainAction, PREFERENCES } from "./chain.ts";
-import { MAX_WITHIN_MS, WITHIN, withinMs } from "./health.ts";
+import { ACTIONS, type GlobalValue, LINKAGES, MAX_HISTORY, MODES, PREFERENCES } from "./chain.ts";
+import { checkContextSchema, checkSchema } from "./check-schema.ts";
 import {
-  ACTION_KEY,
-  ACTION_WORD,
-  alsoNumber,
-  alsoOne,
-  alsoPattern,
-  EDGE_OFFER,
-  EDGE_WORDS,
-  END_WORD,
-  keysAlso,
-  oneOfKeys,
-  spellings,
-  TARGET_WORDS,
-} from "./spelling.ts";
+  action,
+  actionKeys,
+  choice,
+  edge,
+  identifier,
+  interfaceName,
+  lowerCase,
+  name,
+  names,
+  ownName,
+} from "./fields.ts";
+import { MAX_WITHIN_MS, WITHIN, withinMs } from "./health.ts";
+import { ACTION_KEY, alsoPattern, END_WORD, keysAlso, oneOfKeys, spellings } from "./spelling.ts";
 
 /** The largest priority: 32 bits, as libxdp stores it. */
 export const MAX_PRIORITY = 0xffffffff;
 
-const NAME = "a name: small letters, digits and hyphens, a letter first";
-/** No edge could name what is called so. */
-const RESERVED = /^(?!(?:next|return)$)/;
-const UNRESERVED = "a name other than the edges `next` and `return`";
-const IDENTIFIER = "a C identifier";
-const INTERFACE = "an interface name: 1 to 15 characters, no space, `/` or `:`";
 const PATH = "a path";
 const ID = "the id of a loaded program, as `bpftool prog show` prints it";
 const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or none`;
-const EDGE = "`next`, a name, `return`, `return ACTION`, `return kept` or `{to: NAME, keep: verdict}`";
-const VERDICT = `an action or a return code`;
-const VERDICTS = "a verdict, or a list of at least one";
-const PACKET = "a packet: the path of a capture, layers that begin with `eth /`, or hex";
-const FRAMES = "a frame or a range of frames such as 2-5";
-const CHECK_NAME = "a name of one line";
 const HEALTH = "a map with the key `command`";
 const COMMAND = "a program and its arguments, `[PROGRAM, ARGUMENT]`, or a line for sh";
 const WITHIN_TIME = "a time such as 500ms, 10s or 2m, at most 10m";
-const INGRESS = "an interface's name or index";
-const QUEUE = "the number of a receive queue";
 const REASON = "the reason, in words";
 const COUNTERS = "true or false";
 const HISTORY = `an integer from 0 to ${MAX_HISTORY}`;
 const MAP_PLACE = "a map with one key, `pin` or `from`";
 const MAP_PIN = "an absolute path in a bpffs, with no dot in it and no slash at its end";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
-
-// A name is part of kernel names (127 characters in BTF before Linux 6.1) and of file names in bpffs.
-export const name = z
-  .string(NAME)
-  .regex(/^[a-z][a-z0-9-]*$/, NAME)
-  .max(64, "a name of at most 64 characters")
-  .meta({ id: "name" });
-/** What edges can name: a program or a group. */
-export const ownName = name.regex(RESERVED, UNRESERVED).meta({ id: "own-name" });
-const identifier = z.string(IDENTIFIER).regex(/^[A-Za-z_][A-Za-z0-9_]*$/, IDENTIFIER);
-// The kernel's rule: net/core/dev.c, dev_valid_name(); IFNAMSIZ counts the final zero.
-const interfaceName = z.string(INTERFACE).regex(/^(?!\.{1,2}$)[^\s/:]{1,15}$/, INTERFACE);
-
-function lowerCase(value: unknown): unknown {
-  return typeof value === "string" ? plainAction(value) : value;
-}
-
-/** `auto, native or generic` */
-function oneOf(values: readonly string[]): string {
-  return `${values.slice(0, -1).join(", ")} or ${values.at(-1)}`;
-}
-
-function choice<const T extends readonly [string, ...string[]]>(...values: T) {
-  return z.enum(values, oneOf(values));
-}
-
-const action = z
-  .preprocess(lowerCase, choice(...ACTIONS).register(spellings, alsoPattern(ACTION_WORD)))
-  .meta({ id: "action", description: "An XDP action, in any case, with or without XDP_ in front." });
-
-/** `Return XDP_DROP`: one spelling, `return drop`. Names are left as they are. */
-function edgeSpelling(value: unknown): unknown {
-  if (typeof value !== "string") return value;
-  const words = value.trim().split(/\s+/);
-  const [first, second] = words.map((word) => word.toLowerCase());
-  if (first === "next" && words.length === 1) return "next";
-  if (first !== "return" || words.length > 2) return value;
-  return second === undefined ? "return" : `return ${plainAction(second)}`;
-}
-
-const target = z.preprocess(
-  edgeSpelling,
-  z
-    .string(EDGE)
-    .regex(/^(?:next|[a-z][a-z0-9-]*)$/, "`next` or a name")
-    .register(spellings, alsoPattern(TARGET_WORDS)),
-);
-export const edge = z
-  .preprocess(
-    edgeSpelling,
-    z.union(
-      [
-        z
-          .string(EDGE)
-          .regex(new RegExp(`^(?:[a-z][a-z0-9-]*|return (?:kept|${ACTIONS.join("|")}))$`), EDGE)
-          .register(spellings, alsoPattern(EDGE_WORDS, EDGE_OFFER)),
-        z.strictObject(
-          {
-            to: target.describe("`next`, a program or a group."),
-            keep: choice("verdict")
-              .optional()
-              .describe("Remembers the action that takes this edge, for `return kept`."),
-          },
-          EDGE,
-        ),
-      ],
-      EDGE,
-    ),
-  )
-  .meta({
-    id: "edge",
-    description: "next, a program or a group, return, return ACTION, return kept, or {to: NAME, keep: verdict}.",
-  });
-
-/** `XDP_TX` and `tx` are one key. What is no action, or is one again, keeps its spelling, so that it is found under it. */
-export function actionKeys(value: unknown): unknown {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  const known: readonly string[] = [...ACTIONS, "default"];
-  const taken = new Set(Object.keys(value));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => {
-      const plain = plainAction(key);
-      if (!known.includes(plain) || taken.has(plain)) return [key, inner];
-      taken.add(plain);
-      return [plain, inner];
-    }),
-  );
-}
 
 const edges = z.preprocess(
   actionKeys,
@@ -159,13 +57,6 @@ const edges = z.preprocess(
     .register(spellings, keysAlso(ACTION_KEY)),
 );
 
-const names = z.preprocess(
-  (value) => (typeof value === "string" ? [value] : value),
-  z
-    .array(name, "a name or a list of names")
-    .min(1, "a name or a list of at least one name")
-    .register(spellings, alsoOne),
-);
 const reason = z.string(REASON).regex(/\S/, REASON);
 const allow = z
   .strictObject(
@@ -266,23 +157,6 @@ export const groupSchema = z.strictObject(
   "a map, empty or with the key `end`",
 );
 
-const oneVerdict = z.union([action, z.int(VERDICT).min(0, VERDICT).max(0xffffffff, VERDICT)], VERDICT);
-const packet = z
-  .string(PACKET)
-  .min(1, PACKET)
-  .meta({ id: "packet", description: "The path of a pcap or pcapng file, layers that begin with `eth /`, or hex." });
-
-export const checkContextSchema = z.strictObject(
-  {
-    interface: z
-      .union([interfaceName, z.int(INGRESS).min(1, INGRESS).max(0x7fffffff, INGRESS)], INGRESS)
-      .optional()
-      .describe("The interface that the frame comes in at, by name or index. Default: the loopback."),
-    queue: z.int(QUEUE).min(0, QUEUE).max(0xffff, QUEUE).optional().describe("Its receive queue. Default 0."),
-  },
-  "a map with the keys `interface` and `queue`",
-);
-
 export const healthSchema = z.strictObject(
   {
     command: z
@@ -297,43 +171,6 @@ export const healthSchema = z.strictObject(
       .describe("The time that it has, such as 500ms, 10s or 2m. Default: 10s."),
   },
   HEALTH,
-);
-
-export const checkSchema = z.strictObject(
-  {
-    name: z
-      .string(CHECK_NAME)
-      .regex(/^\S(?:.*\S)?$/, CHECK_NAME)
-      .describe("Unique among the checks."),
-    packet: packet.describe("The path of a pcap or pcapng file, layers that begin with `eth /`, or hex."),
-    frames: z
-      .preprocess(
-        (value) => (typeof value === "number" ? String(value) : value),
-        z
-          .string(FRAMES)
-          .regex(/^\d{1,9}(?:-\d{1,9})?$/, FRAMES)
-          .register(spellings, alsoNumber),
-      )
-      .optional()
-      .describe("Of a capture: the frames to run, such as 3 or 2-5, counted from 1. Default: all."),
-    expect: z
-      .preprocess(
-        (value) => (Array.isArray(value) ? value : [value]),
-        z.array(oneVerdict, VERDICTS).min(1, VERDICTS).register(spellings, alsoOne),
-      )
-      .describe("The verdict: an action or a return code, or a list of one for each frame."),
-    "packet-after": packet.optional().describe("How the frame must be afterwards: as for packet, or `unchanged`."),
-    path: z
-      .array(name, "a list of programs")
-      .min(1, "a list of at least one program")
-      .optional()
-      .describe("The programs that must run, in order."),
-    context: checkContextSchema.optional().describe("Where the frame is said to come from."),
-    maps: choice("fresh", "live")
-      .optional()
-      .describe("fresh: a copy with maps of its own; live: the maps that will be live, which the check changes."),
-  },
-  "a map with the keys `name`, `packet` and `expect`",
 );
 
 export const chainSchema = z.strictObject(
