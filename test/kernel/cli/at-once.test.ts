@@ -14,16 +14,15 @@ import { commandLinkages } from "../../support/linkages.ts";
 import { wordsToStart } from "../../support/processes.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { type Ended, json, run } from "./command.ts";
 import {
   attachmentFolder,
   EMULATED,
   expectUnchanged,
   type Folder,
-  folder,
+  freshWorld,
   hostOnly,
-  snapshot,
   type Snapshot,
   tree,
 } from "./world.ts";
@@ -55,11 +54,7 @@ beforeAll(async () => {
   await Promise.all(writers.map(({ lines }) => once(lines, "line")));
 }, 600_000);
 afterAll(() => writers.forEach(({ process: child }) => void child.kill()));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   await run(["detach", pair.far]);
   pair[Symbol.dispose]();

@@ -15,7 +15,7 @@ import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { Made } from "../../support/made.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
-import { type Veth, veth } from "../../support/veth.ts";
+import type { Veth } from "../../support/veth.ts";
 import { run, XDPGEN } from "./command.ts";
 import {
   attachmentFolder,
@@ -23,8 +23,7 @@ import {
   EMULATED,
   expectUnchanged,
   type Folder,
-  folder,
-  snapshot,
+  freshWorld,
   type Snapshot,
   tree,
 } from "./world.ts";
@@ -52,11 +51,7 @@ beforeAll(() => {
   }
 });
 afterAll(() => PROGRAMS.map(pinOf).forEach((pin) => unlinkSync(pin)));
-beforeEach(() => {
-  pair = veth("xe");
-  here = folder();
-  before = snapshot();
-});
+beforeEach(() => void ({ pair, here, before } = freshWorld()));
 afterEach(async () => {
   await run(["detach", pair.far]);
   pair[Symbol.dispose]();
