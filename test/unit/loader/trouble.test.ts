@@ -1,0 +1,40 @@
+/** Which maps without a pin are somebody's to lose. */
+import { expect, it } from "vitest";
+import type { Linkage } from "../../../src/chain/index.ts";
+import type { Manifest } from "../../../src/codegen/index.ts";
+import { unpinnedMaps } from "../../../src/loader/live/trouble.ts";
+import type { Kernel, MapInfo, ProgramInfo } from "../../../src/loader/machine/kernel.ts";
+
+const PROG_ARRAY = 3;
+const HASH = 1;
+const RDONLY_PROG = 0x80;
+
+/** Maps by id, from 1; all are used by one program. */
+function unpinned(linkage: Linkage, ...maps: readonly Pick<MapInfo, "name" | "type" | "flags">[]): readonly string[] {
+  const kernel = {
+    mapById: (id: number) => ({ number: id, close() {}, [Symbol.dispose]() {} }),
+    mapInfo: (fd: number) => maps[fd - 1],
+  } as unknown as Kernel;
+  const manifest = { programs: [{ name: "a-rather-long-name", linkage }] } as unknown as Manifest;
+  const program = { mapIds: maps.map((_, index) => index + 1) } as unknown as ProgramInfo;
+  const troubles = unpinnedMaps(kernel, manifest, [program], new Set());
+  return troubles.flatMap((trouble) => (trouble.kind === "map-unpinned" ? [trouble.name] : []));
+}
+
+it("the map of a slot is the dispatcher's own, under the fifteen characters that the kernel keeps of its name", () => {
+  expect(unpinned("tail", { name: "tail_a_rather_l", type: PROG_ARRAY, flags: 0 })).toEqual([]);
+});
+
+it("a map of programs that a user calls alike is not", () => {
+  expect(unpinned("tail", { name: "tail_jumps", type: PROG_ARRAY, flags: 0 })).toEqual(["tail_jumps"]);
+  expect(unpinned("call", { name: "tail_a_rather_l", type: PROG_ARRAY, flags: 0 })).toEqual(["tail_a_rather_l"]);
+  expect(unpinned("tail", { name: "tail_a_rather_l", type: HASH, flags: 0 })).toEqual(["tail_a_rather_l"]);
+});
+
+it("counters and what is part of the code are nobody's to lose", () => {
+  const own = [
+    { name: "xdpgen__counts", type: 6, flags: 0 },
+    { name: "edge.rodata", type: 2, flags: RDONLY_PROG },
+  ];
+  expect(unpinned("call", ...own)).toEqual([]);
+});
