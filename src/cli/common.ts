@@ -29,7 +29,7 @@ export function command(name: string, description: string, examples: readonly (r
   const lines = examples.map(([line, what]) => `  # ${what}\n  $ ${line}`);
   return new Command(name)
     .description(description)
-    .option("--json", "print one JSON value for programs to read")
+    .option("--json", "print JSON for programs to read")
     .addOption(choice("--color <when>", "colours: auto, always or never", COLOR_CHOICES).default("auto"))
     .allowExcessArguments(false)
     .helpOption("-h, --help", "show help")
