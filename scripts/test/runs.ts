@@ -17,6 +17,8 @@ export const root = fileURLToPath(new URL("../..", import.meta.url));
 export type RunSettings = {
   readonly folder: string;
   readonly words: readonly string[];
+  /** Test files of a run that is not to run all, where the command line names none. */
+  readonly files?: readonly string[];
   /** Milliseconds of `performance.now()`. */
   readonly deadline: number;
 };
@@ -31,7 +33,7 @@ const vitestWords = (project: string, settings: RunSettings): string[] => [
   "--passWithNoTests",
   "--reporter=default",
   "--reporter=scripts/test/reporter.ts",
-  ...settings.words,
+  ...(settings.words.length > 0 ? settings.words : (settings.files ?? [])),
 ];
 
 const secondsLeft = (settings: RunSettings): number =>
@@ -44,12 +46,17 @@ const secondsLeft = (settings: RunSettings): number =>
 function judge(name: string, started: number, reportFile: string, settings: RunSettings, ended: Ended): Run {
   const seconds = (performance.now() - started) / 1000;
   const report = readReport(reportFile);
-  const fault = ended.fault ?? findFault(report, ended.status, settings.words.length > 0);
+  const fault = ended.fault ?? findFault(report, ended.status, settings);
   const where = report?.running === undefined || report.ended ? "" : `; it was at ${report.running}`;
   return { name, seconds, report, ...(fault === undefined ? {} : { fault: `${fault}${where}` }) };
 }
 
-function findFault(report: RunReport | undefined, status: number | null, filtered: boolean): string | undefined {
+function findFault(
+  report: RunReport | undefined,
+  status: number | null,
+  { words, files = [] }: RunSettings,
+): string | undefined {
+  const filtered = words.length > 0;
   if (report === undefined && filtered && status === 0) return undefined;
   if (report === undefined) return `vitest ended with status ${status} and wrote no report`;
   if (!report.ended) return `vitest ended with status ${status} in the middle of its run`;
@@ -57,6 +64,8 @@ function findFault(report: RunReport | undefined, status: number | null, filtere
   if (status !== 0 && !failed) return `vitest ended with status ${status} and no failed test`;
   if (filtered) return undefined;
   if (!report.tests.some(({ state }) => state !== "skipped")) return "no test was executed";
+  const missing = files.find((wanted) => !report.tests.some(({ file }) => file === wanted));
+  if (missing !== undefined) return `no test of ${missing} was there`;
   const silent = report.tests.filter(({ state, reason }) => state === "skipped" && reason === undefined);
   const [first] = silent;
   return first && `${silent.length} tests are skipped without a reason, first: ${first.file} > ${first.name}`;

@@ -23,6 +23,7 @@ export type KernelVersion = keyof typeof kernels;
 
 /** The oldest that xdpgen supports. */
 export const oldestKernel = "5.10" satisfies KernelVersion;
+export const newestKernel = "7.2" satisfies KernelVersion;
 
 export const isKernelVersion = (text: string): text is KernelVersion => Object.hasOwn(kernels, text);
 

@@ -29,8 +29,14 @@ const [ERRNO, ENOMEM] = ["ENOMEM", 12];
 const FOLDER = "/sys/fs/bpf/xdpgen-faults";
 const PIN = `${FOLDER}/deep/totals`;
 
+/** The program of somebody else. */
+const FOREIGN = 7;
+
 /** Numbers of the programs that run, in their order. 9 is another object of program 2. */
 type Programs = readonly number[];
+
+/** What packets meet on an interface; undefined for nothing. */
+type Met = Programs | "somebody else's" | undefined;
 
 /** Where an operation is done, and on what. */
 interface Place {
@@ -44,8 +50,12 @@ interface Operation {
   /** What was applied before it, in turn. */
   readonly before: readonly Programs[];
   readonly act: (place: Place) => Promise<unknown>;
+  /** A program of somebody else is on the interface instead. */
+  readonly foreign?: boolean;
   /** What runs then; nothing where that is undefined. */
   readonly after: Programs | undefined;
+  /** What may run where it could not be taken back. */
+  readonly meanwhile?: Programs;
   /** What comes next where it was done; default the same again. */
   readonly next?: Operation["act"];
 }
@@ -55,8 +65,23 @@ const apply =
   ({ devices, machine, chain }) =>
     attachAll(chain(programs), devices, { machine });
 
-const applyHealthy: Operation["act"] = ({ devices, machine, chain }) =>
-  attachAll({ ...chain([1, 9]), health: { command: ["true"] } }, devices, { machine });
+const applyAsked =
+  (health: string): Operation["act"] =>
+  ({ devices, machine, chain }) =>
+    attachAll({ ...chain([1, 9]), health: { command: [health] } }, devices, { machine });
+
+/** That it is taken back is what is to happen; that it could not be is an error. */
+const applyUnhealthy: Operation["act"] = async (place) => {
+  try {
+    await applyAsked("false")(place);
+  } catch (error) {
+    if (!(error instanceof XdpgenError) || error.code !== "health-failed" || /Not all is as before/.test(error.message))
+      throw error;
+  }
+};
+
+const replaceForeign: Operation["act"] = ({ devices, machine, chain }) =>
+  attachAll(chain([1, 2]), devices, { machine, replace: true });
 
 const detachEach: Operation["act"] = async ({ devices, machine }) => {
   for (const device of devices) await detach(device, { machine });
@@ -85,9 +110,17 @@ const OPERATIONS: readonly Operation[] = [
   {
     name: "apply with a health command",
     before: [[1, 2]],
-    act: applyHealthy,
+    act: applyAsked("true"),
     after: [1, 9],
   },
+  {
+    name: "apply whose health command fails",
+    before: [[1, 2]],
+    act: applyUnhealthy,
+    after: [1, 2],
+    meanwhile: [1, 9],
+  },
+  { name: "apply over a program of somebody else", before: [], foreign: true, act: replaceForeign, after: [1, 2] },
   { name: "detach", before: [[1, 2]], act: detachEach, after: undefined },
 ];
 
@@ -137,9 +170,18 @@ function chainBy(linkage: Linkage): (programs: Programs) => Chain {
 
 const machineOf = (kernel: Kernel): Machine => ({ kernel, root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() });
 
-/** What packets meet on an interface; undefined for nothing. */
-async function metOn(device: string): Promise<Programs | undefined> {
+/** Gives an interface a program that is not ours, by netlink as `ip link` does. */
+function occupy(device: string): void {
+  const kernel = openKernel();
+  const ifindex = kernel.interfaceIndex(device);
+  if (kernel.queryXdp(ifindex).native === 0) kernel.attachXdp(ifindex, fdOf(FOREIGN), "native");
+}
+
+const isForeign = (program: number): boolean => program === openKernel().programInfo(fdOf(FOREIGN)).id;
+
+async function metOn(device: string): Promise<Met> {
   const hook = openKernel().queryXdp(openKernel().interfaceIndex(device));
+  if (isForeign(hook.native)) return "somebody else's";
   const [found] = status(device);
   const expected = { native: 0, generic: 0, offloaded: 0 };
   expect(hook).toEqual(found?.mode === undefined ? expected : { ...expected, [found.mode]: found.dispatcher.id });
@@ -174,13 +216,15 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
     ...(EMULATED ? [] : SHARED.map((operation) => ({ ...operation, interfaces: 2 }))),
   ])(
     "of $name on $interfaces interfaces",
-    async ({ before, act, after, next = act, interfaces }) => {
+    async ({ before, foreign = false, act, after, meanwhile, next = act, interfaces }) => {
       const kernel = made.noting(openKernel());
       const devices = pairs.slice(0, interfaces).map(({ far }) => far);
       const place = (through: Kernel): Place => ({ devices, machine: machineOf(through), chain: chainBy(linkage) });
-      const old = before.at(-1);
+      const ran = before.at(-1);
+      const old: Met = foreign ? "somebody else's" : ran;
       const reset = async (): Promise<void> => {
-        if (old === undefined) await detachEach(place(kernel));
+        if (ran === undefined) await detachEach(place(kernel));
+        if (foreign) devices.forEach(occupy);
         for (const programs of before) await apply(programs)(place(kernel));
         removeTree(FOLDER);
       };
@@ -203,7 +247,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
       for (const at of telling(calls)) {
         await reset();
         const what = `call ${at} of ${calls.length}, ${calls[at - 1]}`;
-        const counts = old && countedOn(devices[0]!);
+        const counts = ran && countedOn(devices[0]!);
         let failed: KernelError | undefined;
         const failing = watched(kernel, (count, call) => {
           if (count === at) throw (failed = new KernelError(call, ENOMEM, ERRNO));
@@ -219,7 +263,9 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
           // Of an object it is said which one could not be loaded.
           expect(ended.message, `after ${what}`).toMatch(new RegExp(`${failed.message}|cannot be loaded: ${ERRNO}`));
           // What is to be taken off may be off already, and its pins wait for the next command.
-          if (after)
+          if (after && meanwhile && /could not be put back/.test(ended.message))
+            expect(now, `after ${what}`).toEqual(each(meanwhile));
+          else if (after)
             expect({ now, pins: devices.map(pinsOf) }, `after ${what}`).toEqual({ now: each(old), pins: start.pins });
           else for (const one of now as unknown[]) expect([old, undefined], `after ${what}`).toContainEqual(one);
         } else expect(now, `after ${what}`).toEqual(each(after));
@@ -231,7 +277,7 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
         if (!after) continue;
         expect(new Set(devices.map((device) => status(device)[0]!.dispatcher.id)).size, `after ${what}`).toBe(1);
         // The packets that `met` has sent since.
-        if (old) expect(countedOn(devices[0]!), `after ${what}`).toBe(counts! + 2 * interfaces);
+        if (ran) expect(countedOn(devices[0]!), `after ${what}`).toBe(counts! + 2 * interfaces);
       }
       expect(reached, "calls that were made again").toBeGreaterThanOrEqual(telling(calls).length - 5);
       expect(refused).toBeGreaterThan(telling(calls).length / 2);
