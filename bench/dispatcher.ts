@@ -47,7 +47,6 @@ export const dispatcher: Section<Row> = {
       method: METHOD,
       caveats: CAVEATS,
       environment: thisEnvironment(),
-      claims: hostClaims(rows),
     };
     writeKept(resultPath("dispatcher", scope), head, resultRows(rows));
     return rows;

@@ -28,13 +28,15 @@ export function thisEnvironment(): Environment {
     versions: {
       node: process.versions.node,
       libbpf: openKernel().libbpfVersion,
-      clang: firstLine("clang", "--version"),
+      clang: clangVersion(),
       "xdp-tools": firstLine("dpkg-query", "--show", "--showformat", "${Version}", "xdp-tools"),
       xdpgen: sources(),
     },
     load: Math.round(10 * loadavg()[0]!) / 10,
   };
 }
+
+export const clangVersion = (): string => firstLine("clang", "--version");
 
 /** The virtual machine: no processor's name would say what it is. */
 export const guestMachine = (): string => `${firstLine("qemu-system-x86_64", "--version")}, TCG, 1 processor`;

@@ -5,7 +5,7 @@
  *     environment                          of where it was measured: environment.ts
  *     rows                                 as the section describes them
  *
- * Files of the contest have a unit, claims and figures of their own beside: contest/result.ts.
+ * Files of the contest have a unit and figures of their own beside: contest/result.ts.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";

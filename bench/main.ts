@@ -13,7 +13,9 @@ import { asm } from "./asm.ts";
 import { btf } from "./btf.ts";
 import { codegen } from "./codegen.ts";
 import { compareResults } from "./contest/compare.ts";
+import { keepOnlyOf } from "./contest/compiled.ts";
 import { dispatcher } from "./dispatcher.ts";
+import { clangVersion } from "./environment.ts";
 import { instructions } from "./instructions.ts";
 import { lowering } from "./lowering.ts";
 import { memory } from "./memory.ts";
@@ -150,6 +152,7 @@ function runAll(names: readonly string[]): number {
     return 2;
   }
   if (!compile()) return 1;
+  keepOnlyOf(clangVersion());
   const results: Record<string, unknown> = {};
   let failed = false;
   for (const name of names) {

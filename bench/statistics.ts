@@ -1,4 +1,5 @@
 /** Medians of several rounds. One figure alone says little on a shared machine. */
+import { quartiles } from "./contest/figures.ts";
 
 export interface Spread {
   readonly min: number;
@@ -8,13 +9,7 @@ export interface Spread {
 
 /** @throws RangeError without a value */
 export function spread(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (index: number): number => {
-    const value = sorted[index];
-    if (value === undefined) throw new RangeError("no value to take the median of");
-    return value;
-  };
-  return { min: at(0), median: at(sorted.length >> 1), max: at(sorted.length - 1) };
+  return { min: Math.min(...values), median: quartiles(values).median, max: Math.max(...values) };
 }
 
 /** `median  (minimum to maximum)`. */

@@ -50,8 +50,15 @@ export function ratio(samples: Samples, other: Samples, empty: Samples): Estimat
   });
 }
 
-/** @param figure of medians; it is taken of the samples, and of many draws of as many rounds from them */
-export function estimate(lists: readonly Samples[], figure: (lists: readonly Samples[]) => number): Estimate {
+/**
+ * @param figure of medians; it is taken of the samples, and of many draws of as many rounds from them
+ * @param together how many lists, one after the other, were taken in the same rounds: their draws are the same; default all
+ */
+export function estimate(
+  lists: readonly Samples[],
+  figure: (lists: readonly Samples[]) => number,
+  together = lists.length,
+): Estimate {
   const value = figure(lists);
   const constant = lists.every((list) => list.every((sample) => sample === list[0]));
   if (constant) return { value, low: value, high: value };
@@ -59,8 +66,13 @@ export function estimate(lists: readonly Samples[], figure: (lists: readonly Sam
   // The same draws each time: the same samples give the same interval.
   const choice = random(1);
   const drawn = Array.from({ length: RESAMPLES }, () => {
-    const indexes = Array.from({ length: rounds }, () => choice.int(rounds));
-    return figure(lists.map((list) => indexes.map((index) => list[index]!)));
+    let indexes: readonly number[] = [];
+    return figure(
+      lists.map((list, k) => {
+        if (k % together === 0) indexes = Array.from({ length: rounds }, () => choice.int(rounds));
+        return indexes.map((index) => list[index]!);
+      }),
+    );
   }).toSorted((a, b) => a - b);
   return { value, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) };
 }

@@ -1,11 +1,12 @@
 /**
  * Contestants side by side: all that do a work are loaded together and run in turn, round after round, so that a change of the
- * machine's speed meets all of them. Each is run once before, and must give the packet the verdict that the work prescribes.
+ * machine's speed meets all of them. Each is run once before, and must give the packet the verdict that the work prescribes, and
+ * another packet that of the last program.
  */
 import { openKernel } from "../../src/loader/index.ts";
 import { compiled } from "./compiled.ts";
 import { type Contestant, type Loaded, Refused } from "./contestant.ts";
-import { nameOf, PACKET, verdictOf, type Work } from "./work.ts";
+import { nameOf, PACKET, PASS, proofOf, verdictOf, type Work } from "./work.ts";
 
 /** One contestant on one work. */
 export type Row = Measured | Absent;
@@ -109,7 +110,7 @@ async function load(work: Work, { contestants, progress, repeat }: Plan): Promis
         continue;
       }
       loaded.push({ name: contestant.name, it, repeat: 1 });
-      await expectVerdict(contestant, work, it);
+      await expectWork(contestant, work, it);
     }
     for (const each of loaded) {
       // The least of some: one that was interrupted would say that next to no runs are enough.
@@ -143,9 +144,15 @@ async function loadOrSay(contestant: Contestant, work: Work): Promise<Loaded | s
   }
 }
 
-async function expectVerdict(contestant: Contestant, work: Work, { program }: Loaded): Promise<void> {
-  const expected = contestant.idle === true ? 2 : verdictOf(work);
-  const { retval } = await openKernel().testRun(program, { data: PACKET });
-  if (retval === expected) return;
-  throw new Error(`${contestant.name} returns ${retval} and not ${expected} for: ${nameOf(work)}`);
+/** @throws Error where it does another work, or none */
+async function expectWork(contestant: Contestant, work: Work, it: Loaded): Promise<void> {
+  const expect = async (what: string, packet: Uint8Array, verdict: number): Promise<void> => {
+    const { retval } = await openKernel().testRun(it.program, { data: packet });
+    if (retval === verdict) return;
+    throw new Error(`${contestant.name} gives ${what} the verdict ${retval} and not ${verdict}: ${nameOf(work)}`);
+  };
+  if (contestant.idle === true) return expect("the packet", PACKET, PASS);
+  await expect("the packet", PACKET, verdictOf(work));
+  const proof = proofOf(work);
+  if (proof) await expect("a packet that only the last program does not pass", proof.packet, proof.verdict);
 }

@@ -2,7 +2,6 @@
  * What the result files of the contest have beside what all have (kept.ts):
  *
  *     unit          `ns` or `instructions`, of samples and of what is made of them
- *     claims        see claims.ts
  *     rows          contestant, work (see work.ts), and either
  *                     samples        one figure for each round, the run's own cost included
  *                     median, q1, q3
@@ -12,7 +11,7 @@
  *                     absent         why the contestant has no figure here
  */
 import { type Kept, readKept } from "../kept.ts";
-import type { Claim } from "./claims.ts";
+import { type Claim, exactClaims, hostClaims } from "./claims.ts";
 import { EMPTY } from "./contestants/index.ts";
 import { above, type Estimate, type Quartiles, quartiles, ratio } from "./figures.ts";
 import { type Absent, isMeasured, type Measured, type Row } from "./measure.ts";
@@ -20,7 +19,12 @@ import { byWork, find, LIMIT, type Unit } from "./table.ts";
 
 export interface Result extends Kept<ResultRow> {
   readonly unit: Unit["name"];
-  readonly claims: readonly Claim[];
+}
+
+/** What a result shows of what it must. */
+export function claimsOf({ unit, rows }: Result): readonly Claim[] {
+  if (unit === "ns") return hostClaims(rows);
+  return exactClaims(rows.map((row) => (isMeasured(row) ? { ...row, samples: [row.median] } : row)));
 }
 
 export type ResultRow =

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import type { GlobalValue } from "../../src/chain/index.ts";
-import { decider, type Work } from "./work.ts";
+import { decider, LASTS, type Work } from "./work.ts";
 
 export interface Source {
   /** Told apart within a work: `p0`, `p1`, … */
@@ -30,7 +30,7 @@ const REAL: Readonly<Record<string, Readonly<Record<string, GlobalValue>>>> = {
   echo: {},
 };
 
-/** Lengths of a frame that trivial programs ask for: the packet of `work.ts` has the one, and not the other. */
+/** Lengths of a frame that trivial programs ask for: the packets of `work.ts` have the first, and none the last. */
 const HAS = 14;
 const HAS_NOT = 1514;
 
@@ -38,8 +38,9 @@ const HAS_NOT = 1514;
 export function sourcesOf(work: Work, slowed = 0): readonly Source[] {
   if (work.kind === "real") return Object.entries(REAL).map(([program, globals], k) => real(program, globals, k));
   return Array.from({ length: work.programs }, (_, k): Source => {
-    const drops = work.decides !== "last" && k === decider(work);
-    return { name: `p${k}`, main: "xdp_trivial", text: trivial(drops ? HAS_NOT : HAS, slowed), globals: {} };
+    const decides = work.decides === "last" ? LASTS : HAS_NOT;
+    const shortest = k === decider(work) ? decides : HAS;
+    return { name: `p${k}`, main: "xdp_trivial", text: trivial(shortest, slowed), globals: {} };
   });
 }
 

@@ -3,7 +3,7 @@
  * say why they cannot. Each axis varies one thing around a base, so that a difference has one cause.
  */
 import type { Action, Edges } from "../../src/chain/index.ts";
-import { ethernet, frame, ipv4, payload, tcp } from "../../src/packets/index.ts";
+import { ethernet, frame, icmpEcho, ipv4, payload, tcp } from "../../src/packets/index.ts";
 
 export interface Work {
   readonly programs: number;
@@ -58,16 +58,36 @@ export function nameOf({ programs, kind, proceedOn, shape, counters, decides }: 
   return [...parts, ...(counters ? ["counters"] : [])].join(", ");
 }
 
+export const [DROP, PASS, TX] = [1, 2, 3] as const;
+
 /** The index of the program that ends the chain. */
 export function decider({ programs, decides }: Work): number {
   return { first: 0, middle: programs >> 1, last: programs - 1 }[decides];
 }
 
 /** The verdict that the packet must get: DROP or PASS. */
-export const verdictOf = ({ decides }: Work): number => (decides === "last" ? 2 : 1);
+export const verdictOf = ({ decides }: Work): number => (decides === "last" ? PASS : DROP);
 
 /** A segment of a TCP connection, which every real program passes with empty maps. */
 export const PACKET: Uint8Array = frame(ethernet(), ipv4(), tcp({ dst: 443, flags: ["ack"] }), payload(40));
+
+/** Bytes of a frame that the last trivial program asks for, where it decides: the packet has them. */
+export const LASTS = 60;
+
+/**
+ * A packet that the last program alone does not pass, and the verdict that it must get: who does without that program would pass
+ * the packet of the work too. Undefined where another program decides.
+ */
+export function proofOf({
+  kind,
+  decides,
+}: Work): { readonly packet: Uint8Array; readonly verdict: number } | undefined {
+  if (decides !== "last") return undefined;
+  return kind === "trivial" ? { packet: PACKET.subarray(0, LASTS - 1), verdict: DROP } : { packet: PING, verdict: TX };
+}
+
+/** What the last of the real programs answers, and the others pass. */
+const PING = frame(ethernet(), ipv4(), icmpEcho(), payload(40));
 
 /** The edges of a program of a graph; undefined in a line, which has proceed-on. */
 export function edgesOf({ shape, programs }: Work, index: number): Edges | undefined {

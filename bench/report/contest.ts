@@ -1,8 +1,9 @@
+import type { Claim } from "../contest/claims.ts";
 /** What a packet pays for a chain: sections `instructions` and `dispatcher`. */
 import { EMPTY, slowedCall } from "../contest/contestants/index.ts";
 import { quartiles } from "../contest/figures.ts";
 import { isMeasured } from "../contest/measure.ts";
-import type { Result, ResultRow } from "../contest/result.ts";
+import { claimsOf, type Result, type ResultRow } from "../contest/result.ts";
 import { LIMIT, showEstimate } from "../contest/table.ts";
 import { baseLength, isBase, type Work, WORKS } from "../contest/work.ts";
 import { drawBars } from "./chart/bars.ts";
@@ -151,18 +152,24 @@ export function contestSpread(result: Result): string {
   );
 }
 
-/** All claims, with what each run found. */
-export function claimsTable(results: readonly Result[]): Lines {
-  const rows = results.flatMap((result) =>
-    result.claims.map(({ says, found, holds }) => [
+/** All claims, with what each run found. @param others and as what they were measured */
+export function claimsTable(
+  results: readonly Result[],
+  others: readonly { readonly as: string; readonly claims: readonly Claim[] }[] = [],
+): Lines {
+  const all = [...results.map((result) => ({ as: measuredAs(result), claims: claimsOf(result) })), ...others];
+  const rows = all.flatMap(({ as, claims }) =>
+    claims.map(({ says, found, holds, undecided }) => [
       says,
-      `${result.unit}, ${kernelOf(result)}`,
+      as,
       found,
-      holds ? "yes" : "**no**",
+      holds ? "yes" : undecided ? "not decided" : "**no**",
     ]),
   );
   return ["| | measured as | found | holds |", "|---|---|---|---|", ...rows.map((cells) => `| ${cells.join(" | ")} |`)];
 }
+
+const measuredAs = (result: Result): string => `${result.unit}, ${kernelOf(result)}`;
 
 /** Ten trivial programs by each contestant: instructions on each kernel, and nanoseconds. */
 export function tenTable(

@@ -7,7 +7,7 @@ import { codegenTable } from "./codegen.ts";
 import { claimsTable, slopeTable, tenTable, changedTable, kernelOf } from "./contest.ts";
 import { type Lines, picture } from "./markdown.ts";
 import { orMissing, type Results } from "./results.ts";
-import { framesTable, latencyTable, severalTable, startTable, swapTable, trafficTable } from "./wires.ts";
+import { addingTable, framesTable, latencyTable, severalTable, startTable, swapTable, trafficTable } from "./wires.ts";
 
 export const DOCUMENTS = ["README.md", "docs/performance.md"] as const;
 
@@ -59,13 +59,21 @@ const BLOCKS: Readonly<Record<string, Block>> = {
   latency: ({ latency }) => from(latencyTable(latency), latency),
   swap: ({ swap }) => [picture("swap", "Time of a swap by its steps", CHARTS), "", ...from(swapTable(swap), swap)],
   several: ({ swap }) => from(severalTable(swap), swap),
-  traffic: ({ swap }) => from(trafficTable(swap), swap),
+  traffic: ({ swap, swapOfAll }) => [
+    "On this machine:",
+    "",
+    ...trafficTable(swap),
+    "",
+    "In the virtual machine, whose kernel takes extensions:",
+    "",
+    ...from(trafficTable(swapOfAll), swap, swapOfAll),
+  ],
   change: ({ changeOfBoth }) => [
     picture("change-calls", "System calls of one change", CHARTS),
     "",
     picture("change-time", "Time of one change", CHARTS),
     "",
-    ...madeBy(changeOfBoth),
+    ...from(addingTable(changeOfBoth), changeOfBoth),
   ],
   start: ({ start }) => from(startTable(start), start),
   codegen: ({ codegen }) => from(codegenTable(codegen), codegen),

@@ -27,6 +27,7 @@ import { ifThere, orMissing, type Results } from "./results.ts";
 import {
   allFramesTable,
   changeCallsChart,
+  changeClaims,
   changeTable,
   changeTimeChart,
   framesChart,
@@ -90,7 +91,11 @@ export function page(results: Results): string {
 type Chapter = readonly [title: string, tell: (results: Results) => Lines];
 
 const CHAPTERS: readonly Chapter[] = [
-  ["What was to be shown", ({ instructions, dispatcher }) => claimsTable([...instructions, dispatcher])],
+  [
+    "What was to be shown",
+    ({ instructions, dispatcher, changeOfBoth }) =>
+      claimsTable([...instructions, dispatcher], [{ as: "calls, 6.1", claims: changeClaims(changeOfBoth) }]),
+  ],
   [
     "What a packet pays, in instructions",
     ({ instructions }) =>
@@ -135,6 +140,17 @@ const CHAPTERS: readonly Chapter[] = [
       ...severalTable(swap),
       "",
       ...trafficTable(swap),
+    ],
+  ],
+  [
+    "Swaps where the kernel takes extensions",
+    ({ swapOfAll }) => [
+      ...measured(swapOfAll, (row) => (row.kind === "traffic" ? [] : [row.milliseconds]), "swaps"),
+      ...swapTable(swapOfAll),
+      "",
+      ...severalTable(swapOfAll),
+      "",
+      ...trafficTable(swapOfAll),
     ],
   ],
   [

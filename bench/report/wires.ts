@@ -1,5 +1,6 @@
 /** What a chain costs on interfaces, and what it costs to change one: sections `veth`, `latency`, `swap`, `change` and `start`. */
 import { type Mode, MODES } from "../../src/chain/index.ts";
+import type { Claim } from "../contest/claims.ts";
 import type { Kept } from "../kept.ts";
 import type { Spread } from "../statistics.ts";
 import type { ChangeRow } from "../wires/change.ts";
@@ -178,18 +179,25 @@ export function severalTable(result: Kept<SwapRow>): Lines {
   return tableOf(["", "ms, all of them", "swaps per second"], rows);
 }
 
+/** The changes that are made wrong on purpose last. */
+const CHANGES: Readonly<Record<Of<"traffic">["change"], string>> = {
+  swap: "swapped",
+  detach: "detached, and attached again",
+  "two swaps": "one swap for each of two programs",
+};
+
 export function trafficTable(result: Kept<SwapRow>): Lines {
-  const rows = ofKind(result, "traffic").map(({ linkage, mode, swaps, milliseconds, frames, lost, between, mixed }) => [
-    `${linkage}, ${mode}`,
-    `${swaps}`,
-    (frames / 1e6).toFixed(1),
-    (frames / milliseconds / 1000).toFixed(2),
-    `${lost}`,
-    `${between}`,
-    `${mixed}`,
+  const rows = ofKind(result, "traffic").map((row) => [
+    `${row.linkage}, ${row.mode}: ${CHANGES[row.change]}`,
+    `${row.swaps}`,
+    (row.frames / 1e6).toFixed(2),
+    (row.frames / row.milliseconds / 1000).toFixed(2),
+    `${row.lost}`,
+    `${row.between}`,
+    `${row.mixed}`,
   ]);
   return tableOf(
-    ["", "swaps", "million frames", "million a second", "lost", "lost between programs", "mixed generations"],
+    ["", "times", "million frames", "million a second", "lost", "lost between programs", "mixed generations"],
     rows,
   );
 }
@@ -233,7 +241,35 @@ export function changeTimeChart(result: Kept<ChangeRow>): string {
   });
 }
 
-export function changeTable({ rows }: Kept<ChangeRow>): Lines {
+/** Whether calls are as few as wanted, for each way to add a program and all lengths of the chain. */
+export function changeClaims({ rows }: Kept<ChangeRow>): readonly Claim[] {
+  const ofAdd = rows.filter((row) => row.change === "add" && row.kind === "lean" && row.contestant !== "xdp-loader");
+  const ways = new Map(ofAdd.map(({ contestant, process }) => [`${contestant}, ${process}`, { contestant, process }]));
+  return [...ways.values()].map(({ contestant, process }) => {
+    const own = ofAdd.filter((row) => row.contestant === contestant && row.process === process);
+    const wanted = process === "running" ? "8+3n" : "25+4n";
+    return {
+      says: `one program more by ${contestant} takes at most ${wanted} calls of bpf(2), ${PROCESSES[process]}`,
+      found: own.map(({ programs, calls, allowed }) => `${calls.bpf} of ${allowed} (n = ${programs})`).join(", "),
+      holds: own.every(({ calls, allowed }) => calls.bpf <= allowed),
+    };
+  });
+}
+
+const PROCESSES: Readonly<Record<ChangeRow["process"], string>> = {
+  command: "a command",
+  first: "the first call of a process",
+  running: "a call of a process that has made others",
+};
+
+/** What adds a program to a chain, in calls, time and memory. */
+export const addingTable = (result: Kept<ChangeRow>): Lines =>
+  changeTable({
+    ...result,
+    rows: result.rows.filter((row) => row.change === "add" && row.kind === "lean" && row.process !== "first"),
+  });
+
+export function changeTable({ rows }: Pick<Kept<ChangeRow>, "rows">): Lines {
   const cells = rows.map(({ contestant, kind, programs, change, process, calls, allowed, milliseconds, memory }) => [
     `${change}, ${programs} ${kind}: ${contestant}, ${process}`,
     `${calls.bpf}`,

@@ -2,7 +2,8 @@
  * One change, made by a call of the library: between two looks at files that do not exist, by which a trace of system calls is cut.
  *
  *     node change-child.js first DEVICE CHAIN             the first call of the process
- *     node change-child.js running DEVICE BEFORE AFTER    after others; files with chains as JSON
+ *     node change-child.js running DEVICE BEFORE AFTER OTHER
+ *                                                         after others, from BEFORE to OTHER; files with chains as JSON
  */
 import { existsSync, readFileSync } from "node:fs";
 import type { Chain } from "../../src/chain/index.ts";
@@ -11,7 +12,7 @@ import { BEGIN, END } from "./trace.ts";
 
 const [kind, device, ...files] = process.argv.slice(2);
 const chains = files.map((path) => resolveChain(JSON.parse(readFileSync(path, "utf8")) as Chain));
-const [from, to] = await Promise.all(chains);
+const [from, to, other] = await Promise.all(chains);
 if (kind === "first") {
   existsSync(BEGIN);
   await attach(from!, device!);
@@ -21,6 +22,6 @@ if (kind === "first") {
   await live.update(to!);
   await live.update(from!);
   existsSync(BEGIN);
-  await live.update(to!);
+  await live.update(other!);
 }
 existsSync(END);

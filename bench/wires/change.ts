@@ -77,7 +77,7 @@ export const change: Experiment<ChangeRow> = {
     "A command of xdpgen starts Node, most of its time and memory; xdp-loader is a C program.",
   ],
   prepare() {
-    for (const kind of ["lean", "mapped"] as const) for (const version of [0, 1]) objectOf(kind, version);
+    for (const kind of ["lean", "mapped"] as const) for (const version of [0, ...NEW]) objectOf(kind, version);
   },
   async measure(options) {
     const scope = scopeOf(options);
@@ -119,13 +119,13 @@ async function measured(
       for (const what of plan.changes[kind]) {
         for (const linkage of linkages) {
           progress(`${what}, ${programs} ${kind} programs by ${linkage}`);
-          const [before, after] = chains(linkage, kind, programs, what);
+          const { before, afters } = chains(linkage, kind, programs, what);
           const about = { contestant: linkage, kind, programs, change: what };
           const row = (process: ChangeRow["process"], figures: Figures): void =>
             void rows.push({ ...about, process, allowed: allowed(process, programs), ...figures });
-          row("command", await command(plan, folder, device, before, after));
-          if (after) row("first", await firstCall(folder, device, before, after));
-          if (before && after) row("running", await call(plan, folder, device, before, after));
+          row("command", await command(plan, folder, device, before, afters));
+          if (afters) row("first", await firstCall(folder, device, before, afters));
+          if (before && afters) row("running", await call(plan, folder, device, before, afters));
           await detach(device);
         }
         if (freplace && what !== "replace") {
@@ -143,14 +143,25 @@ async function measured(
 const allowed = (process: ChangeRow["process"], programs: number): number =>
   process === "running" ? 8 + 3 * programs : 25 + 4 * programs;
 
-/** Before and after; undefined for no chain at all. */
-function chains(linkage: Linkage, kind: Kind, programs: number, what: Change): readonly (Chain | undefined)[] {
-  const of = (versions: readonly number[]): Chain | undefined =>
-    versions.length === 0 ? undefined : passing(linkage, versions, {}, kind);
-  const all = same(programs);
-  const fewer = of(all.slice(1));
-  if (what === "add") return [fewer, of(all)];
-  return [of(all), what === "remove" ? fewer : of([...all.slice(1), 1])];
+/** Versions of a program that is new. Each other time one of them: the generation that is kept has not this one loaded. */
+const NEW = [1, 2] as const;
+
+/** Chains that differ in the version of what is new; where nothing is, the same one. */
+type Afters = readonly [Chain, Chain];
+
+/** Undefined for no chain at all. */
+interface Chains {
+  readonly before: Chain | undefined;
+  readonly afters: Afters | undefined;
+}
+
+function chains(linkage: Linkage, kind: Kind, programs: number, what: Change): Chains {
+  const of = (versions: readonly number[]): Chain => passing(linkage, versions, {}, kind);
+  const others = same(programs - 1);
+  const fewer = others.length === 0 ? undefined : of(others);
+  if (what === "remove") return { before: of([...others, 0]), afters: fewer && [fewer, fewer] };
+  const afters: Afters = [of([...others, NEW[0]]), of([...others, NEW[1]])];
+  return { before: what === "add" ? fewer : of([...others, 0]), afters };
 }
 
 type Figures = Pick<ChangeRow, "calls" | "milliseconds" | "memory">;
@@ -160,16 +171,20 @@ async function command(
   folder: string,
   device: string,
   before: Chain | undefined,
-  after: Chain | undefined,
+  afters: Afters | undefined,
 ): Promise<Figures> {
   const file = join(folder, "chain.yaml");
-  if (after) writeFileSync(file, yaml(after));
-  const words: readonly string[] = after ? [CLI, "apply", file, "--dev", device] : [CLI, "detach", device];
+  let turn = 0;
+  const words = (): readonly string[] => {
+    if (!afters) return [CLI, "detach", device];
+    writeFileSync(file, yaml(afters[turn++ % 2]!));
+    return [CLI, "apply", file, "--dev", device];
+  };
   const reset = async (): Promise<void> => {
     if (before) await attach(before, device);
     else await detach(device);
   };
-  return await timed(rounds, reset, process.execPath, () => words);
+  return await timed(rounds, reset, process.execPath, words);
 }
 
 /** chain.yaml is YAML, and JSON is too. */
@@ -203,21 +218,27 @@ async function timed(
   return { calls, milliseconds: spread(times), memory: resident(program, words()) };
 }
 
-async function firstCall(folder: string, device: string, before: Chain | undefined, after: Chain): Promise<Figures> {
+async function firstCall(
+  folder: string,
+  device: string,
+  before: Chain | undefined,
+  [one, other]: Afters,
+): Promise<Figures> {
+  if (before) await attach(one, device);
   if (before) await attach(before, device);
   else await detach(device);
-  return { calls: traced(process.execPath, [CHILD, "first", device, chainFile(folder, after)]) };
+  return { calls: traced(process.execPath, [CHILD, "first", device, chainFile(folder, other)]) };
 }
 
-async function call({ rounds }: Plan, folder: string, device: string, before: Chain, after: Chain): Promise<Figures> {
-  const files = [before, after].map((chain) => chainFile(folder, chain));
+async function call({ rounds }: Plan, folder: string, device: string, before: Chain, afters: Afters): Promise<Figures> {
+  const files = [before, ...afters].map((chain) => chainFile(folder, chain));
   const calls = traced(process.execPath, [CHILD, "running", device, ...files]);
   const live = await attach(before, device);
   const times: number[] = [];
   for (let round = 0; round < 3 * rounds; round++) {
     await live.update(before);
     const start = performance.now();
-    await live.update(after);
+    await live.update(afters[round % 2]!);
     times.push(performance.now() - start);
   }
   return { calls, milliseconds: spread(times) };

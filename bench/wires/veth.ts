@@ -202,6 +202,6 @@ function summary(list: readonly Figure[]): Omit<VethRow, keyof Setting | "contes
     senderNanoseconds: spread(list.map(({ sender }) => sender)),
     ...(receiver.length > 0 && { receiverNanoseconds: spread(receiver) }),
     dropped: spread(list.map(({ dropped }) => dropped)).median,
-    lost: list.reduce((sum, { lost }) => sum + lost, 0),
+    lost: list.reduce((sum, { lost }) => sum + Math.abs(lost), 0),
   };
 }

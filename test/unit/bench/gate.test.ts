@@ -116,7 +116,7 @@ describe("two results", () => {
     const environment = { machine: "", architecture: "", kernel: "", mitigations: {}, versions: VERSIONS, load: 0 };
     const path = join(folder, name);
     const words = { section: "", command: "", method: "", caveats: [] };
-    writeKept(path, { ...words, unit, environment, claims: [] }, resultRows(rows));
+    writeKept(path, { ...words, unit, environment }, resultRows(rows));
     return path;
   }
 

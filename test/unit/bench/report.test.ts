@@ -55,7 +55,7 @@ it("says of a result that is missing what makes it, and draws nothing of it", ()
       },
     },
   ) as Results;
-  expect(page(without)).toMatch(/## Swaps\n\nNot measured yet: `npm run bench -- swap`\.\n\n## One change/);
+  expect(page(without)).toMatch(/## Swaps\n\nNot measured yet: `npm run bench -- swap`\.\n\n## Swaps where/);
   expect(page(without)).toContain("## Latency");
   expect(charts(without)).not.toHaveProperty("swap");
   expect(charts(without)).toHaveProperty("latency");
