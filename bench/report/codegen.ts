@@ -42,7 +42,7 @@ export function verifierTable({ rows }: Kept<VerifierRow>): Lines {
     LINKED.map((linkage) => {
       const result = loaded[linkage];
       const name = `${programs} of ${kinds}, ${linkage}`;
-      if ("refused" in result) return [name, "refused", `${sum}`, "", ""];
+      if ("refused" in result) return [name, `refused: ${result.refused}`, `${sum}`, "", ""];
       const { verified, milliseconds } = result;
       return [name, `${verified}`, `${sum}`, (verified / sum).toFixed(2), spreadText(milliseconds, 1)];
     }),
