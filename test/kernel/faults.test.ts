@@ -56,7 +56,7 @@ interface Operation {
   readonly after: Programs | undefined;
   /** What may run where it could not be taken back. */
   readonly meanwhile?: Programs;
-  /** What comes next where it was done; default the same again. */
+  /** What comes next where it was done, or could not be taken back; default the same again. */
   readonly next?: Operation["act"];
 }
 
@@ -119,6 +119,7 @@ const OPERATIONS: readonly Operation[] = [
     act: applyUnhealthy,
     after: [1, 2],
     meanwhile: [1, 9],
+    next: apply([1, 2]),
   },
   { name: "apply over a program of somebody else", before: [], foreign: true, act: replaceForeign, after: [1, 2] },
   { name: "detach", before: [[1, 2]], act: detachEach, after: undefined },
@@ -257,22 +258,27 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
         if (!failed) break;
         reached++;
         const now = await met();
+        const stays = meanwhile && ended instanceof Error && /could not be put back/.test(ended.message);
         if (ended instanceof Error) {
           refused++;
           expect(ended, `after ${what}`).toBeInstanceOf(XdpgenError);
           // Of an object it is said which one could not be loaded.
           expect(ended.message, `after ${what}`).toMatch(new RegExp(`${failed.message}|cannot be loaded: ${ERRNO}`));
           // What is to be taken off may be off already, and its pins wait for the next command.
-          if (after && meanwhile && /could not be put back/.test(ended.message))
-            expect(now, `after ${what}`).toEqual(each(meanwhile));
+          if (stays) expect(now, `after ${what}`).toEqual(each(meanwhile));
           else if (after)
             expect({ now, pins: devices.map(pinsOf) }, `after ${what}`).toEqual({ now: each(old), pins: start.pins });
           else for (const one of now as unknown[]) expect([old, undefined], `after ${what}`).toContainEqual(one);
         } else expect(now, `after ${what}`).toEqual(each(after));
         expect(bpfFds(), `after ${what}`).toEqual(start.fds);
 
-        await (ended instanceof Error ? act : next)(place(kernel));
+        await (ended instanceof Error && !stays ? act : next)(place(kernel));
         expect(await met(), `after ${what}`).toEqual(each(after));
+        if (stays) {
+          // What could not be taken back is kept now, as nothing is for the next call that fails.
+          await detachEach(place(kernel));
+          continue;
+        }
         expect(devices.map(pinsOf), `after ${what}`).toEqual(whole);
         if (!after) continue;
         expect(new Set(devices.map((device) => status(device)[0]!.dispatcher.id)).size, `after ${what}`).toBe(1);
