@@ -142,7 +142,7 @@ export function contestSpread(result: Result): string {
   if (result.unit === "instructions") {
     const agreeing = rows.filter(({ samples }) => samples.every((sample) => sample === samples[0])).length;
     const most = rows[0]!.samples.length;
-    return `all ${most} rounds agree in ${agreeing} of ${rows.length} rows, most of them in the others.`;
+    return `all ${most} rounds agree in ${agreeing} of ${rows.length} rows, at least two of them in the others.`;
   }
   const shares = rows.map(({ q1, median, q3 }) => (q3 - q1) / median);
   const { median, q3 } = quartiles(shares);

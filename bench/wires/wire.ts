@@ -23,8 +23,11 @@ export interface Wire extends Veth {
 }
 
 const PROCESSORS = availableParallelism();
-/** Of senders and receivers, as nice(1) has it: before all else that runs on the machine. */
-export const PRIORITY = -15;
+/**
+ * Of senders and receivers, as nice(1) has it: before all else that runs on the machine; but behind whoever changes chains, where there is one
+ * processor for all.
+ */
+export const PRIORITY = PROCESSORS > 1 ? -15 : 10;
 
 /** Of the sender of a flow, and of the receiver of a queue: never the same one, where there are two. */
 export const senderOf = (flow: number): number => flow % PROCESSORS;
