@@ -33,6 +33,11 @@ const checks: readonly Check[] = [
     command: ["node", "scripts/generate-constants.mjs", "--check"],
   },
   {
+    name: "commands",
+    guards: "docs/commands.md says what the command line takes",
+    command: ["node", "--import", "tsx", "scripts/generate-commands.ts", "--check"],
+  },
+  {
     name: "build",
     guards: "what is published compiles",
     command: [bin("tsc"), "-p", "tsconfig.build.json", "--noEmit"],

@@ -1,7 +1,8 @@
-/** What every command has: `--json`, `--color`, a result and options that know their values. */
+/** What every command has: `--json`, `--color`, exit statuses, a result and options that know their values. */
 import { Command, InvalidArgumentError, Option } from "commander";
 import { LINKAGES } from "../chain/index.ts";
 import { nearest } from "../nearest.ts";
+import { type CommandName, exitStatuses } from "./exit-status.ts";
 import type { Io, Stream } from "./io.ts";
 
 /** What a command leaves behind for whoever ends the process. */
@@ -25,15 +26,22 @@ const COLOR_CHOICES = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof COLOR_CHOICES)[number];
 
 /** A command with the options that all have; examples are `[command line, what it does]`. */
-export function command(name: string, description: string, examples: readonly (readonly [string, string])[]): Command {
+export function command(
+  name: CommandName,
+  description: string,
+  examples: readonly (readonly [string, string])[],
+): Command {
   const lines = examples.map(([line, what]) => `  # ${what}\n  $ ${line}`);
+  const statuses = exitStatuses(name);
+  const width = Math.max(...statuses.map(([status]) => status.length));
+  const means = statuses.map(([status, says]) => `  ${status.padEnd(width)}  ${says}`);
   return new Command(name)
     .description(description)
     .option("--json", "print JSON for programs to read")
     .addOption(choice("--color <when>", "colours: auto, always or never", COLOR_CHOICES).default("auto"))
     .allowExcessArguments(false)
     .helpOption("-h, --help", "show help")
-    .addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+    .addHelpText("after", `\nExit status:\n${means.join("\n")}\n\nExamples:\n${lines.join("\n")}`);
 }
 
 /** An option with a closed set of values; a wrong one is answered with the nearest right one. */
@@ -44,7 +52,7 @@ export function choice(flags: string, description: string, values: readonly stri
 /** `--linkage`, of the commands that make a dispatcher. */
 export function linkageOption(description: string): Option {
   const values = ["auto", ...LINKAGES];
-  return choice("--linkage <linkage>", `${description}: ${values.slice(0, -1).join(", ")} or ${values.at(-1)}`, values);
+  return choice("--linkage <linkage>", `${values.slice(0, -1).join(", ")} or ${values.at(-1)}, ${description}`, values);
 }
 
 /** @throws InvalidArgumentError with the nearest right value */

@@ -3,7 +3,10 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES, requireChain } from "../../src/chain/index.ts";
+import { renderError } from "../../src/cli/render/error.ts";
 import { synthesise } from "../../src/codegen/index.ts";
+import type { XdpgenError } from "../../src/errors.ts";
+import { blocksOf } from "../support/published.ts";
 import { docsOf, readTemplate, TEMPLATES, templateText } from "../support/templates.ts";
 import { verdictObject } from "../support/verdict-program.ts";
 
@@ -53,7 +56,24 @@ describe("docs/chain.md", () => {
     );
     const programs = chain.programs.map((program, slot) => ({ ...program, bytes: verdictObject(slot) }));
     const { plan } = synthesise({ ...chain, programs });
-    expect(plan.nodes.map((node) => node.program.name)).toEqual(["early", "middle", "late"]);
+    const order = plan.nodes.map((node) => node.program.name);
+    expect(order).toEqual(["early", "middle", "late"]);
+    expect(text).toContain(`This chain runs ${order.map((name) => `\`${name}\``).join(", ")}:`);
+  });
+
+  it("shows what is said of an order that contradicts itself", () => {
+    const yaml = examples.find((each) => each.includes("chain: ordered"))!;
+    const chain = requireChain(yaml.replace("a.bpf.o,", "a.bpf.o, priority: 10,"), "chain.yaml");
+    const programs = chain.programs.map((program, slot) => ({ ...program, bytes: verdictObject(slot) }));
+    const said = (): string => {
+      try {
+        synthesise({ ...chain, programs });
+      } catch (error) {
+        return renderError(error as XdpgenError, false);
+      }
+      return "";
+    };
+    expect(blocksOf(text, "text")).toContain(said());
   });
 
   it("describes each key of its example", () => {

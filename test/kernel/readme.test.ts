@@ -1,4 +1,4 @@
-/** What the README and docs/apply.md show is what happens: chain, assembly, and library examples on real interfaces. */
+/** What the README and docs/apply.md show is what happens: chain, session, assembly, and library examples on real interfaces. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { detach, status } from "../../src/loader/index.ts";
 import { withBytes } from "../support/chains.ts";
 import { blocksOf, page } from "../support/published.ts";
 import { type Veth, veth } from "../support/veth.ts";
+import { run as command } from "./cli/run.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const readme = readFileSync(`${root}README.md`, "utf8");
@@ -32,6 +33,62 @@ it("shows what a slot of an extension program compares", () => {
   const [, slot] = blocksOf(readme, "asm");
   expect(listing).toContain(slot);
   expect(slot).toContain("call denylist ");
+});
+
+/** What differs from machine to machine and from run to run. */
+const VARIES = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \(.+ ago\)|\bid \d+|\b[\da-f]{16}\b|\d{10}-\d+(?=\/)|auto is \w+/g;
+
+/** Commands of a session, each with the lines that are shown of its output; `…` begins a part behind lines that are left out. */
+function sessionOf(text: string): readonly { readonly line: string; readonly parts: readonly string[] }[] {
+  return text
+    .split(/^\$ /m)
+    .slice(1)
+    .map((step) => {
+      const [line, ...shown] = step.split("\n");
+      return {
+        line: line!,
+        parts: shown
+          .join("\n")
+          .split("…\n")
+          .filter((part) => part !== ""),
+      };
+    });
+}
+
+it("shows a session as it goes", async () => {
+  const ends = { veth0: "readme-s0", veth1: "readme-s1" };
+  // Named as in the session: plans show objects by their paths from here.
+  const file = "readme-session.yaml";
+  writeFileSync(`${root}${file}`, chain());
+  const session = sessionOf(block("```console"));
+  expect(session.map(({ line }) => line.split(" ")[1])).toEqual(
+    expect.arrayContaining(["doctor", "lint", "plan", "apply", "status", "detach"]),
+  );
+  try {
+    for (const { line, parts } of session) {
+      const [program, ...words] = line.replace("veth0", ends.veth0).replace("veth1", ends.veth1).split(" ");
+      if (program === "ip") {
+        execFileSync("ip", words);
+        continue;
+      }
+      const [argv, filter] = words.join(" ").split(" | ");
+      const {
+        status: exit,
+        out,
+        err,
+      } = await command(argv!.split(" ").map((word) => (word === "chain.yaml" ? file : word)));
+      expect({ line, exit, err: exit === 0 ? "" : err }).toEqual({ line, exit: 0, err: "" });
+      const printed = out.replaceAll(ends.veth0, "veth0").replaceAll(VARIES, "*");
+      let rest = filter === "tail -n 1" ? printed.slice(printed.lastIndexOf("\n", printed.length - 2) + 1) : printed;
+      for (const part of parts.map((each) => each.replaceAll(VARIES, "*"))) {
+        expect(rest).toContain(part);
+        rest = rest.slice(rest.indexOf(part) + part.length);
+      }
+    }
+  } finally {
+    rmSync(`${root}${file}`);
+    execFileSync("ip", ["link", "del", ends.veth0]);
+  }
 });
 
 describe("the library examples", () => {

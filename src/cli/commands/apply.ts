@@ -60,7 +60,7 @@ export function withApplyOptions(to: Command): Command {
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
     .addOption(linkageOption("instead of the chain's"))
-    .addOption(choice("--mode <mode>", "instead of the chain's: auto, native or generic", ["auto", ...MODES]))
+    .addOption(choice("--mode <mode>", "auto, native or generic, instead of the chain's", ["auto", ...MODES]))
     .option("--replace", "take the interface over from a program that is not xdpgen's");
 }
 

@@ -37,7 +37,9 @@ export const asmCommand: MakeCommand = (io) =>
   ])
     .argument("[file]", "the text; - or nothing is standard input")
     .option("-o, --output <path>", "the file to write; - or nothing is standard output")
-    .addOption(choice("--format <format>", "an object, or the bytes of one section's code", FORMATS).default("object"))
+    .addOption(
+      choice("--format <format>", "object, or bytes: the code of one section alone", FORMATS).default("object"),
+    )
     .option("--section <name>", "with --format bytes: which section, where several have code")
     .option("--long-jumps", "write jumps that are too far with gotol, which the kernel knows since Linux 6.6")
     .option(

@@ -14,7 +14,7 @@ export const detachCommand: MakeCommand = (io) =>
     ["xdpgen detach --all", "from every interface of this network namespace"],
   ])
     .argument("[interface]", "the interface")
-    .option("--all", "every chain of this network namespace")
+    .option("--all", "every chain of this network namespace, and what removed interfaces have left")
     .action(async (device: string | undefined, options: Options) => {
       if ((device === undefined) === (options.all === undefined)) {
         const what =

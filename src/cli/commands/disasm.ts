@@ -42,7 +42,7 @@ export const disasmCommand: MakeCommand = (io) =>
     )
     .addOption(choice("--btf <style>", "with --section .BTF: how to show it, raw or c (default: raw)", BTF_STYLES))
     .option("--source", "show the source lines that the code comes from, as comments")
-    .option("--slots", "number the instructions by slot")
+    .option("--slots", "number the instructions as verifier logs do, by slots of 8 bytes")
     .action(async (path: string | undefined, options: Options) => {
       const { id, section, json, btf } = options;
       if (btf !== undefined && section !== ".BTF")

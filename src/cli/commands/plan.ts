@@ -37,8 +37,8 @@ export const planCommand: MakeCommand = (io, result) =>
     .argument("<chain>", "path of a chain.yaml")
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
     .addOption(linkageOption("as for apply"))
-    .addOption(choice("--mode <mode>", "as for apply: auto, native or generic", ["auto", ...MODES]))
-    .option("--replace", "as for apply: take the interface over from a program that is not xdpgen's")
+    .addOption(choice("--mode <mode>", "auto, native or generic, as for apply", ["auto", ...MODES]))
+    .option("--replace", "take the interface over from a program that is not xdpgen's, as for apply")
     .option(
       "--exit-code",
       "exit with 3 where something would change, 0 where nothing; 1 is where apply would refuse, 2 for wrong input",

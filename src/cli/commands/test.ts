@@ -23,7 +23,6 @@ export const testCommand: MakeCommand = (io, result) =>
     .option("-d, --dev <interface>", "run checks with `maps: live` on the live maps of this interface")
     .option("--only <check>", "only the check of this name")
     .addOption(linkageOption("instead of the chain's"))
-    .addHelpText("after", "\nThe exit status is 1 where a check fails.")
     .action(async (path: string, { dev, only, linkage, json, color }: Options) => {
       const chain = await io.library.loadChain(path);
       using shown = progress(io.err);

@@ -46,7 +46,7 @@ export const traceCommand: MakeCommand = (io) =>
     .addHelpText(
       "after",
       "\nThe chain is loaded beside what runs, with maps of its own that start empty, and its programs are linked into it.\n" +
-        "Times are nanoseconds of this machine, the tracing included: some tens for each program.",
+        "Times are nanoseconds of this machine, the tracing included.",
     )
     .action(async (path: string, capture: string, options: Options) => {
       const format = options.graph === undefined ? undefined : formatOf(options.graph);

@@ -7,6 +7,7 @@ const COMMANDS = [
   "build",
   "graph",
   "plan",
+  "test",
   "apply",
   "watch",
   "status",
@@ -29,12 +30,16 @@ describe("help", () => {
     for (const command of COMMANDS) expect(out).toContain(`\n  ${command} `);
   });
 
-  it.each(COMMANDS)("%s --help has examples at the end and no line over 80 characters", async (command) => {
-    const { status, out } = await run(`${command} --help`);
-    expect(status).toBe(0);
-    expect(out).toMatch(new RegExp(`Examples:\\n(?:  # .+\\n  \\$ .*xdpgen ${command}.*\\n)+$`));
-    expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
-  });
+  it.each(COMMANDS)(
+    "%s --help has exit statuses, examples at the end and no line over 80 characters",
+    async (command) => {
+      const { status, out } = await run(`${command} --help`);
+      expect(status).toBe(0);
+      expect(out).toMatch(/\nExit status:\n {2}0 +\S.*\n(?: {2}\d.*\n)+\nExamples:\n/);
+      expect(out).toMatch(new RegExp(`Examples:\\n(?:  # .+\\n  \\$ .*xdpgen ${command}.*\\n)+$`));
+      expect(out.split("\n").filter((line) => line.length > 80)).toEqual([]);
+    },
+  );
 
   it("is shown on stderr when no command is given", async () => {
     const { status, out, err } = await run("");
