@@ -14,6 +14,7 @@
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
 import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import type { Interface } from "../machine/interface.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
@@ -21,9 +22,7 @@ export const attachmentDir = (at: { readonly root: string; readonly netns: numbe
   `${at.root}/${at.netns}-${ifindex}`;
 
 /** An interface of this network namespace, and the folder of its attachment. */
-export interface Place {
-  readonly device: string;
-  readonly ifindex: number;
+export interface Place extends Interface {
   readonly dir: string;
 }
 

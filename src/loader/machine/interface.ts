@@ -40,6 +40,23 @@ export function requireInterface(kernel: Kernel, device: string): number {
 /** What a failure before the swap has done. */
 export const NOTHING_CHANGED = "nothing was changed";
 
+/** An interface that was looked up: it keeps its index, while its name may change and be given to another. */
+export interface Interface {
+  readonly device: string;
+  readonly ifindex: number;
+}
+
+/**
+ * The same interface, by the name that it has now.
+ * @param after what the attempt has done, in a clause
+ * @throws XdpgenError `interface-missing` where it is gone
+ */
+export function interfaceNow(kernel: Kernel, { device, ifindex }: Interface, after?: string): Interface {
+  const name = kernel.interfaceName(ifindex);
+  if (name === undefined) throw interfaceGone(device, undefined, after);
+  return { device: name, ifindex };
+}
+
 /** An interface that was there when the command began. */
 export function interfaceGone(device: string, cause?: unknown, after: string = NOTHING_CHANGED): XdpgenError {
   return new XdpgenError("interface-missing", `interface ${device} went away; ${after}`, { cause });

@@ -12,7 +12,7 @@ import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, 
 import { pinAgain, sweep } from "../live/recovery.ts";
 import { attachmentDir, dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
-import { requireInterface } from "../machine/interface.ts";
+import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, withLock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
@@ -49,13 +49,21 @@ export interface RollbackResult {
  *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
+  const machine = options.machine ?? thisMachine(`roll ${device} back`, noticesTo(options.events));
+  return await rollBack(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
+}
+
+/** The same, of an interface that was looked up. */
+export async function rollBack(
+  machine: Machine,
+  { device, ifindex }: Interface,
+  options: RollbackOptions,
+): Promise<RollbackResult> {
   const what = `roll ${device} back`;
   const { lockTimeout: timeout, signal } = options;
+  const { kernel } = machine;
   const emit = listener(options.events);
   const report = noticesTo(options.events);
-  const machine = options.machine ?? thisMachine(what, report);
-  const { kernel } = machine;
-  const ifindex = requireInterface(kernel, device);
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);
