@@ -6,6 +6,7 @@ import {
   findXdpLink,
   movedAway,
   notAttached,
+  type PinnedLink,
   readLive,
   readManifest,
   readPinned,
@@ -281,29 +282,38 @@ export function clearDefunct(options: AttachOptions = {}): number {
   return sweep(machineFor("clear what removed interfaces have left", options), noticesTo(options.events));
 }
 
-/** Whether there was a link to detach; a sentence where it is on another interface, and stays. */
+/** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */
 async function detachLink(
   { kernel }: Machine,
   dir: string,
   ifindex: number,
 ): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
   using pinned = readPinned(kernel, dir, ifindex);
-  if (!pinned) return { detached: lastGeneration(kernel, dir) !== undefined || detachUnpinned(kernel, ifindex) };
-  if (pinned.place.kind === "elsewhere") {
+  const moved = pinned?.place.kind === "elsewhere";
+  if (pinned && !moved) kernel.detachLink(pinned.link.number);
+  // Whatever became of what is pinned here, packets may meet another chain.
+  const other = pinned?.place.kind !== "here" && detachUnpinned(kernel, ifindex, moved ? pinned : undefined);
+  // Packets that are still in a dispatcher must find its slots bound.
+  if (other || (pinned && !moved)) await kernel.waitForPackets();
+  if (moved) {
     const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
-    return { detached: false, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
+    return { detached: other, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
   }
-  kernel.detachLink(pinned.link.number);
-  // Packets that are still in the dispatcher must find its slots bound.
-  await kernel.waitForPackets();
-  return { detached: true };
+  return { detached: other || pinned !== undefined || lastGeneration(kernel, dir) !== undefined };
 }
 
-/** Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one. */
-function detachUnpinned(kernel: Kernel, ifindex: number): boolean {
+/**
+ * Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one.
+ * @param not a link that stays: of an interface elsewhere, which may have the same index
+ */
+function detachUnpinned(kernel: Kernel, ifindex: number, not?: PinnedLink): boolean {
   const hook = kernel.queryXdp(ifindex);
   const chains = new Set([hook.native, hook.generic].filter((id) => id !== 0 && isDispatcher(kernel, id)));
-  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && chains.has(info.programId));
+  if (chains.size === 0) return false;
+  const stays = not && kernel.linkInfo(not.link.number).id;
+  using link = findXdpLink(kernel, (info) => {
+    return info.ifindex === ifindex && info.id !== stays && chains.has(info.programId);
+  });
   if (link) kernel.detachLink(link.number);
   return link !== undefined;
 }

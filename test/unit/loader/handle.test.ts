@@ -1,6 +1,7 @@
 /** A handle and its interface: whatever becomes of the name, what is acted upon is the interface that it was got for. */
 import { describe, expect, it } from "vitest";
 import { attach, attachAll, clearDefunct, detach } from "../../../src/loader/attachment.ts";
+import type { Machine } from "../../../src/loader/machine/machine.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { chain, notices, numbered, world, type World } from "./world.ts";
 
@@ -15,6 +16,9 @@ function rename({ kernel: { interfaces } }: World, from: string, to: string): vo
   interfaces.delete(from);
   interfaces.set(to, index);
 }
+
+/** The same kernel, with pins in another bpffs. */
+const otherBpffs = (w: World): Machine => ({ ...w.machine(), root: `${w.root}-other` });
 
 describe("an interface that goes away and leaves its name to another", () => {
   it.each(["one handle", "a handle of several"] as const)("%s acts on neither", async (which) => {
@@ -91,5 +95,30 @@ describe("detach", () => {
     expect(lines).toEqual([`cleared an attachment whose interface (index ${INDEX}) no longer exists`]);
     expect(w.kernel.running()).not.toBe(0);
     expect(clearDefunct({ machine: w.machine() })).toBe(0);
+  });
+
+  it("takes off what runs too where the pins at hand are of a chain that does not", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    using link = w.kernel.openPin(`${w.root}/42-1/link`);
+    w.kernel.detachLink(link.number);
+    await attach(two, "lo", { machine: otherBpffs(w) });
+    expect(w.kernel.running()).not.toBe(0);
+    expect(await detach("lo", { machine: w.machine() })).toEqual({ detached: true });
+    expect(w.kernel.running()).toBe(0);
+    expect(w.pins()).toEqual([]);
+  });
+
+  it("takes off what runs here, and leaves the link alone that moved away", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    using link = w.kernel.openPin(`${w.root}/42-1/link`);
+    w.kernel.moveInterface("lo");
+    await attach(two, "lo", { machine: otherBpffs(w) });
+    const { lines, events } = notices();
+    expect(await detach("lo", { machine: w.machine(), events })).toEqual({ detached: true });
+    expect(w.kernel.running()).toBe(0);
+    expect(w.kernel.linkInfo(link.number).ifindex).toBe(1);
+    expect(lines.join()).toMatch(/detached the chain from lo.*runs on an interface that once had the index 1 here/);
   });
 });
