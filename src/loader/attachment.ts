@@ -19,7 +19,7 @@ import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts"
 import { type Holder, withLock } from "./machine/lock.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
 import { attachmentStatus, type AttachmentStatus } from "./report/status.ts";
-import { explainAborted, listener, noticesTo } from "./swap/events.ts";
+import { explainAborted, listen } from "./swap/events.ts";
 import { rollBack, type RollbackResult } from "./swap/rollback.ts";
 import { placeOf, placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
 import { turns } from "./swap/turns.ts";
@@ -126,7 +126,8 @@ export async function openAll(devices: readonly string[], options: AttachOptions
 }
 
 function machineFor(what: string, { machine, events }: AttachOptions): Machine {
-  return machine ?? thisMachine(what, noticesTo(events));
+  using told = listen(events);
+  return machine ?? thisMachine(what, told.notice);
 }
 
 /** A handle is of an interface: that may be renamed, and its old name be given to another. */
@@ -247,8 +248,8 @@ async function detachFound(
 ): Promise<DetachResult> {
   const what = `detach the chain from ${called}`;
   const { lockTimeout: timeout, signal } = options;
-  const emit = listener(options.events);
-  const report = noticesTo(options.events);
+  using told = listen(options.events);
+  const { emit, notice: report } = told;
   const { kernel } = machine;
   try {
     const { device, ifindex } = find(sweep(machine, report));
@@ -279,7 +280,8 @@ async function detachFound(
  * @throws XdpgenError `environment`
  */
 export function clearDefunct(options: AttachOptions = {}): number {
-  return sweep(machineFor("clear what removed interfaces have left", options), noticesTo(options.events));
+  using told = listen(options.events);
+  return sweep(machineFor("clear what removed interfaces have left", options), told.notice);
 }
 
 /** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */

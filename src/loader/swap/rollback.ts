@@ -17,7 +17,7 @@ import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, withLock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
 import { LostRace, updateLink } from "./commit.ts";
-import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
+import { explainAborted, listen, type SwapListener } from "./events.ts";
 
 export interface RollbackOptions {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
@@ -49,7 +49,8 @@ export interface RollbackResult {
  *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
-  const machine = options.machine ?? thisMachine(`roll ${device} back`, noticesTo(options.events));
+  using told = listen(options.events);
+  const machine = options.machine ?? thisMachine(`roll ${device} back`, told.notice);
   return await rollBack(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
 }
 
@@ -62,8 +63,8 @@ export async function rollBack(
   const what = `roll ${device} back`;
   const { lockTimeout: timeout, signal } = options;
   const { kernel } = machine;
-  const emit = listener(options.events);
-  const report = noticesTo(options.events);
+  using told = listen(options.events);
+  const { emit, notice: report } = told;
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);

@@ -81,7 +81,7 @@ export async function swap(
   if (places.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
   const names = places.map(({ device }) => device);
   const what = `attach chain ${chain.name} to ${names.join(", ")}`;
-  const steps = openSteps(what, options);
+  using steps = openSteps(what, options);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using held = owned();
   try {
