@@ -94,11 +94,13 @@ function throughLibbpf(): Kernel {
 
     waitForPackets,
     testRun,
-    interfaceIndex: (name) => if_nametoindex(name),
-    interfaceName(index) {
-      const name = new Uint8Array(K.IFNAMSIZ);
-      return if_indextoname(index, name) === null ? undefined : S.text(name, 0, name.length);
-    },
+    interfaceIndex: (name) => unlessNone(() => check("if_nametoindex", if_nametoindex(name) || -1)) ?? 0,
+    interfaceName: (index) =>
+      unlessNone(() => {
+        const name = new Uint8Array(K.IFNAMSIZ);
+        check("if_indextoname", if_indextoname(index, name));
+        return S.text(name, 0, name.length);
+      }),
     enterNetwork: (namespace) => void check("setns", setns(namespace, K.CLONE_NEWNET)),
     tryLock(fd, kind) {
       try {
@@ -111,6 +113,16 @@ function throughLibbpf(): Kernel {
     },
     mountBpffs: (path) => void check("mount", mount("bpf", path, "bpf", 0, null)),
   };
+}
+
+/** libc asks through a socket, for which there may be no room: only these two errnos say that there is no such interface. */
+function unlessNone<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (isErrno(error, "ENODEV", "ENXIO")) return undefined;
+    throw error;
+  }
 }
 
 /** @param kind as the kernel names files of its own that are in no file system (`anon_inode:bpf-map`) */
