@@ -33,6 +33,8 @@ const ERRNOS = {
   ENOLINK: 67,
   EACCES: 13,
   E2BIG: 7,
+  EMFILE: 24,
+  ENOSPC: 28,
 } as const;
 
 export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
