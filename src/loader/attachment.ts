@@ -19,6 +19,7 @@ import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts"
 import { type Holder, withLock } from "./machine/lock.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
 import { attachmentStatus, type AttachmentStatus } from "./report/status.ts";
+import { testRun } from "./run/test-run.ts";
 import { explainAborted, listen } from "./swap/events.ts";
 import { rollBack, type RollbackResult } from "./swap/rollback.ts";
 import { placeOf, placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
@@ -48,9 +49,12 @@ export interface Attachment extends AsyncDisposable {
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`. @param to default the generation before */
   rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
-  /** @throws XdpgenError `not-attached` */
+  /** @throws XdpgenError `not-attached`, `kernel` */
   status(): AttachmentStatus;
-  /** Runs the live dispatcher on a frame, without the interface. @throws XdpgenError `not-attached` */
+  /**
+   * Runs the live dispatcher on a frame, without the interface.
+   * @throws XdpgenError `not-attached`, `interface-occupied` where something else is on the link, `packet-invalid`, `kernel`
+   */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
   /** Errors as of `detach`. */
   detach(options?: ChangeOptions): Promise<DetachResult>;
@@ -61,15 +65,16 @@ export interface Attachments extends AsyncDisposable {
   readonly devices: readonly string[];
   /** What `attachAll` did, one for each interface; undefined for `openAll`. */
   readonly results: readonly SwapResult[] | undefined;
+  /** Errors as of `attach`; then all old chains run on, but for those that the message names. */
   update(chain: Chain, options?: SwapOptions): Promise<readonly SwapResult[]>;
   /** @throws XdpgenError `not-attached` where one of them has nothing */
   status(): readonly AttachmentStatus[];
   /**
-   * One interface after the other: where one fails, those before it have been rolled back.
+   * One interface after the other. Errors as of `rollback`: where one fails, those before it have been rolled back.
    * @param to default the generation before, of each
    */
   rollback(to?: number, options?: ChangeOptions): Promise<readonly RollbackResult[]>;
-  /** One interface after the other. */
+  /** One interface after the other. Errors as of `detach`: where one fails, those before it have been detached. */
   detach(options?: ChangeOptions): Promise<readonly DetachResult[]>;
 }
 
@@ -155,9 +160,9 @@ function attachment(
     },
     async testRun(options) {
       queue.requireOpen();
-      using live = readLive(kernel, folderOf(machine, ifindex).dir, ifindex);
+      using live = reading(device, () => readLive(kernel, folderOf(machine, ifindex).dir, ifindex));
       if (!live || live.place.kind === "elsewhere") throw notAttached(device);
-      return await kernel.testRun(live.program.number, options);
+      return await testRun(kernel, live.program.number, options);
     },
     detach: (options) => queue.take(() => detachFrom(machine, { device, ifindex }, { ...told, ...options })),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
@@ -207,9 +212,17 @@ async function inTurn<T>(
 }
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
-  const found = attachmentStatus(machine, folderOf(machine, ifindex));
+  const found = reading(device, () => attachmentStatus(machine, folderOf(machine, ifindex)));
   if (found?.namespace.kind === "own") return found;
   throw notAttached(device);
+}
+
+function reading<T>(device: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw explain(error, `read what runs on ${device}`, device);
+  }
 }
 
 export interface DetachResult {
@@ -277,11 +290,16 @@ async function detachFound(
 
 /**
  * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
- * @throws XdpgenError `environment`
+ * @throws XdpgenError `environment`, `kernel`
  */
 export function clearDefunct(options: AttachOptions = {}): number {
   using told = listen(options.events);
-  return sweep(machineFor("clear what removed interfaces have left", options), told.notice);
+  const what = "clear what removed interfaces have left";
+  try {
+    return sweep(machineFor(what, options), told.notice);
+  } catch (error) {
+    throw explain(error, what, "", "the next command clears the rest");
+  }
 }
 
 /** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, KernelError } from "./kernel.ts";
 
 /** That of the calling thread: threads may differ. */
 export const OWN_NAMESPACE = "/proc/thread-self/ns/net";
@@ -23,10 +23,10 @@ export function interfaceNames(): readonly string[] {
 
 /**
  * The interface's index.
- * @throws XdpgenError `interface-missing` with the nearest right name
+ * @throws XdpgenError `interface-missing` with the nearest right name, `kernel`
  */
 export function requireInterface(kernel: Kernel, device: string): number {
-  const index = kernel.interfaceIndex(device);
+  const index = indexOf(kernel, device);
   if (index !== 0) return index;
   const names = interfaceNames();
   const hint = nearest(device, names);
@@ -35,6 +35,15 @@ export function requireInterface(kernel: Kernel, device: string): number {
     `there is no interface ${device} in this network namespace, which has ${names.join(", ")}` +
       (hint ? `; did you mean ${hint}?` : ""),
   );
+}
+
+function indexOf(kernel: Kernel, device: string): number {
+  try {
+    return kernel.interfaceIndex(device);
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    throw new XdpgenError("kernel", `cannot look for interface ${device}: ${cause.message}`, { cause });
+  }
 }
 
 /** What a failure before the swap has done. */

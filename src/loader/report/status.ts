@@ -7,6 +7,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
+import { explain } from "../live/explain.ts";
 import { canRun, type Kept, keptGenerations } from "../live/history.ts";
 import { findXdpLink, isReadable, openLink, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
 import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
@@ -70,14 +71,21 @@ export type StatusReport = readonly AttachmentStatus[];
 
 /**
  * @param device only this interface of this network namespace; the report is empty where xdpgen has nothing on it
- * @throws XdpgenError `environment` without privilege, `interface-missing`
+ * @throws XdpgenError `environment` without privilege, `interface-missing`, `conflict` where it does not stop changing, `kernel`
  */
 export function status(device?: string, machine: Machine = readableMachine("read what runs")): StatusReport {
   const only = device === undefined ? undefined : requireInterface(machine.kernel, device);
-  const found = untilSettled("the attachments", () => readAll(machine));
-  return found
+  return everything(machine)
     .filter(({ namespace, ifindex }) => only === undefined || (namespace.kind === "own" && ifindex === only))
     .toSorted((a, b) => rank(a) - rank(b) || a.ifindex - b.ifindex);
+}
+
+function everything(machine: Machine): StatusReport {
+  try {
+    return untilSettled("the attachments", () => readAll(machine));
+  } catch (error) {
+    throw explain(error, "read what runs", "");
+  }
 }
 
 /** Own namespace first. */
