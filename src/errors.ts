@@ -29,7 +29,7 @@ export type ErrorCode =
   | "health-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
-  /** A map cannot be the one, or be pinned, where the chain says. */
+  /** A map cannot be the one, or be pinned, where the chain says; or none is pinned where one is looked for. */
   | "map-pin"
   /** No program is loaded where a chain says that one is. */
   | "program-missing"

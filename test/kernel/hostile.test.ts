@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
+import { MANIFEST_SECTION } from "../../src/codegen/index.ts";
 import {
   attach,
   type AttachmentStatus,
@@ -19,10 +20,12 @@ import {
   openKernel,
   openMap,
   preview,
+  rollback,
   status,
 } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
+import type { Kernel, ObjectMap } from "../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
@@ -372,6 +375,45 @@ describe("an MTU that is larger than a chain without frags may see", () => {
   });
 });
 
+describe.each(commandLinkages)("a dispatcher of another xdpgen, linkage %s", (linkage) => {
+  beforeEach(async () => {
+    await attach(counting(linkage, 1), pair.far, { machine: { ...own(), kernel: another() } });
+  });
+
+  it("is shown, and left alone without a word", async () => {
+    const pins = tree(folder());
+    expect(ofFar()).toMatchObject({ chain: "", mode: "native", programs: [], troubles: [{ kind: "unreadable" }] });
+    expect(await shown()).toMatch(
+      /: a chain that cannot be read, native mode[^]*NOT READABLE: the manifest has version 9, this xdpgen reads version \d+/,
+    );
+    expect((await run(["graph", "--dev", pair.far])).err).toContain("cannot draw what runs");
+    for (const attempt of [() => attach(chain(linkage, 2), pair.far), () => rollback(pair.far)]) {
+      await expect(attempt()).rejects.toMatchObject({ code: "interface-occupied" });
+    }
+    expect(tree(folder())).toEqual(pins);
+  });
+
+  it("is detached with all its pins", async () => {
+    expect(await run(["detach", "--all"])).toMatchObject({ status: 0, out: `detached the chain from ${pair.far}\n` });
+    expect(hook()).toBe(0);
+    expect(tree(folder())).toEqual([]);
+  });
+
+  it("is replaced in one step by a chain with the same programs, or not at all", async () => {
+    const before = { hook: hook(), pins: tree(folder()) };
+    const checks = [{ name: "never", packet: "eth", expect: ["redirect"] }] as const;
+    const refused = attach({ ...counting(linkage, 1), checks }, pair.far, { replace: true });
+    await expect(refused).rejects.toMatchObject({ code: "check-failed" });
+    expect({ hook: hook(), pins: tree(folder()) }).toEqual(before);
+    const { result } = await attach(counting(linkage, 1), pair.far, { replace: true });
+    expect(result).toMatchObject({ outcome: "swapped", generation: 1 });
+    expect(ofFar()).toMatchObject({ troubles: [], kept: [] });
+    await count();
+    expect(counted()).toMatch(/[^0]/);
+    expect(tree(folder()).filter((path) => path.includes("/aside"))).toEqual([]);
+  });
+});
+
 describe("other network namespaces on the same bpffs", () => {
   beforeEach(() => void ip("netns", "add", NAMESPACE));
   afterEach(() => {
@@ -466,6 +508,28 @@ it("a handle follows its interface when it is renamed, and not the name", async 
 });
 
 const own = (): Machine => ({ kernel: openKernel(), root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() });
+
+/** The kernel as an xdpgen of another version uses it: its manifests have a version of their own. */
+function another(): Kernel {
+  const kernel = openKernel();
+  return {
+    ...kernel,
+    openObject(elf, name) {
+      const object = kernel.openObject(elf, name);
+      const versioned = (map: ObjectMap): ObjectMap => ({
+        ...map,
+        setInitialValue: (value) => map.setInitialValue(value.with(4, 9)),
+      });
+      return {
+        ...object,
+        map: (wanted) => {
+          const map = object.map(wanted);
+          return map && wanted === MANIFEST_SECTION ? versioned(map) : map;
+        },
+      };
+    },
+  };
+}
 
 /** Runs in another network namespace, which is made for it where there is none; the bpffs is the same. */
 function elsewhere<T>(work: () => T): T {

@@ -1,6 +1,11 @@
 /** What is wrong with an attachment and what mends it, a sentence each. */
 import type { AttachmentStatus, Trouble } from "../../loader/index.ts";
 
+/** Whether nothing is known of the chain but that it is there. */
+export function isUnreadable({ troubles }: Pick<AttachmentStatus, "troubles">): boolean {
+  return troubles.some(({ kind }) => kind === "unreadable");
+}
+
 /** The worst first: what packets notice. */
 export function troubleTexts(attachment: AttachmentStatus): readonly string[] {
   const { defunct, moved, namespace, troubles } = attachment;
@@ -31,6 +36,11 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
       return (
         `NOT RUNNING: program ${trouble.id} (${trouble.name}) of somebody else is on xdpgen's link: ` +
         `\`xdpgen apply --replace\` takes it off, \`xdpgen detach ${device}\` leaves the interface without one`
+      );
+    case "unreadable":
+      return (
+        `NOT READABLE: ${trouble.reason}; \`xdpgen detach ${device}\` takes it off, \`xdpgen apply --replace\` puts a chain in ` +
+        "its place, and its maps are given up either way"
       );
     case "pin-removed":
       return trouble.what === "link"

@@ -9,9 +9,8 @@
 import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
-import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
-import { type Identity, readManifest } from "./live.ts";
+import { type Identity, isReadable, readManifest } from "./live.ts";
 import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin } from "./store.ts";
 
 export interface Kept extends Identity {
@@ -43,11 +42,11 @@ function readGeneration(kernel: Kernel, dir: string, generation: number): Kept |
   try {
     using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
     const programInfo = kernel.programInfo(dispatcher.number);
-    const identity = readManifest(kernel, programInfo);
-    return identity && { ...identity, programInfo };
+    const found = readManifest(kernel, programInfo);
+    return found && isReadable(found) ? { ...found, programInfo } : undefined;
   } catch (error) {
     // Another process may be removing it.
-    if (isErrno(error, "ENOENT") || (error instanceof XdpgenError && error.code === "object-invalid")) return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }

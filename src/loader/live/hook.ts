@@ -37,7 +37,7 @@ export function requireFree(
 function chainOf(kernel: Kernel, id: number): string | undefined {
   try {
     using program = kernel.programById(id);
-    return readManifest(kernel, kernel.programInfo(program.number))?.manifest.chain;
+    return readManifest(kernel, kernel.programInfo(program.number))?.manifest?.chain;
   } catch {
     return undefined;
   }

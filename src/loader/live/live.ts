@@ -28,6 +28,13 @@ export interface Identity {
   readonly generation: number;
 }
 
+/** A dispatcher of xdpgen whose manifest this one cannot read: as a rule, one of another version made it. */
+export interface Unreadable {
+  /** Why, in a clause. */
+  readonly unreadable: string;
+  readonly manifest?: undefined;
+}
+
 /** The link that is pinned in an attachment's folder, and the program on it, whosever that is. */
 export interface PinnedLink extends Disposable {
   readonly link: Fd;
@@ -36,8 +43,10 @@ export interface PinnedLink extends Disposable {
   readonly place: LinkPlace;
   readonly program: Fd;
   readonly programInfo: ProgramInfo;
-  /** Undefined for a program that is not xdpgen's. */
+  /** Undefined for a program that is not xdpgen's, or is and cannot be read. */
   readonly identity: Identity | undefined;
+  /** Why a dispatcher cannot be read: what is pinned is its own, and nobody here can say what belongs. */
+  readonly unreadable: string | undefined;
 }
 
 export interface Live extends PinnedLink {
@@ -56,8 +65,12 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
     const program = kernel.programById(programId);
     owned.push(program);
     const programInfo = kernel.programInfo(program.number);
-    const identity = readManifest(kernel, programInfo);
-    return { link, pinned: pin !== undefined, place, program, programInfo, identity, [Symbol.dispose]: dispose };
+    const found = readManifest(kernel, programInfo);
+    const whose = {
+      identity: found && isReadable(found) ? found : undefined,
+      unreadable: found && !isReadable(found) ? found.unreadable : undefined,
+    };
+    return { link, pinned: pin !== undefined, place, program, programInfo, ...whose, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -66,7 +79,7 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
 
 /**
  * The attachment whose pins are in `dir`; undefined where there is none.
- * @throws XdpgenError `interface-occupied` when somebody put a program of their own on xdpgen's link
+ * @throws XdpgenError `interface-occupied` when somebody put a program of their own on xdpgen's link, or it cannot be read
  */
 export function readLive(kernel: Kernel, dir: string, ifindex: number): Live | undefined {
   const pinned = readPinned(kernel, dir, ifindex);
@@ -77,8 +90,15 @@ export function readLive(kernel: Kernel, dir: string, ifindex: number): Live | u
 
 const isLive = (pinned: PinnedLink): pinned is Live => pinned.identity !== undefined;
 
-/** Somebody put a program of their own on xdpgen's link. */
-export function foreignOnLink({ programInfo }: PinnedLink, dir: string): XdpgenError {
+/** Somebody put a program of their own on xdpgen's link, or another xdpgen a dispatcher. */
+export function foreignOnLink({ programInfo, unreadable }: PinnedLink, dir: string): XdpgenError {
+  if (unreadable !== undefined) {
+    return new XdpgenError(
+      "interface-occupied",
+      `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), a dispatcher that cannot be read: ` +
+        `${unreadable}; or detach it (\`xdpgen detach\`), or take over with --replace, which gives its maps up`,
+    );
+  }
   return new XdpgenError(
     "interface-occupied",
     `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), which has no manifest of ` +
@@ -188,17 +208,28 @@ export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean)
 }
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
-export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | undefined {
+export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
   // It is bound after all that the code uses, and so is the last.
   for (const id of program.mapIds.toReversed()) {
     const map = kernel.mapById(id);
     try {
       const info = kernel.mapInfo(map.number);
       if (info.name !== MANIFEST_SECTION) continue;
-      return decodeManifest(kernel.lookup(map.number, new Uint8Array(4), info.valueSize));
+      return decoded(kernel.lookup(map.number, new Uint8Array(4), info.valueSize));
     } finally {
       map.close();
     }
   }
   return undefined;
 }
+
+function decoded(bytes: Uint8Array): Identity | Unreadable {
+  try {
+    return decodeManifest(bytes);
+  } catch (error) {
+    if (error instanceof XdpgenError) return { unreadable: error.message };
+    throw error;
+  }
+}
+
+export const isReadable = (found: Identity | Unreadable): found is Identity => found.manifest !== undefined;

@@ -2,6 +2,7 @@
  * What a crash, a removed interface or a foreign hand left in an attachment's folder is cleared by the next command. The
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
+import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
@@ -12,6 +13,7 @@ import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLin
 import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
 import {
+  asideDir,
   type AttachmentName,
   generationDir,
   linkPin,
@@ -25,8 +27,13 @@ import {
 } from "./store.ts";
 import { removedPins } from "./trouble.ts";
 
-/** Removes every generation but these, and every program and pin that none of them names. */
+/** Removes every generation but these, every program and pin that none of them names, and what was set aside. */
 export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
+  removeTree(asideDir(dir));
+  clearGenerations(dir, stay);
+}
+
+function clearGenerations(dir: string, stay: readonly Identity[]): void {
   const numbers = new Set(stay.map(({ generation }) => generation));
   for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
   const programs = stay.flatMap(({ manifest }) => manifest.programs);
@@ -74,7 +81,9 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
     }
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
-    clearLeftovers(dir, identity ? [identity, ...kept] : []);
+    if (pinned?.unreadable === undefined) clearLeftovers(dir, identity ? [identity, ...kept] : []);
+    // Its own is aside since a swap that a crash has ended: the rest is of that one.
+    else if (existsSync(asideDir(dir))) clearGenerations(dir, []);
     if (pinned) pinAgain(kernel, dir, pinned, report);
     return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
@@ -118,6 +127,8 @@ export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefi
 }
 
 export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
+  // Nobody here can say what of the pins belongs to what runs.
+  if (pinned?.unreadable !== undefined) return { identity: undefined, dispatcher: undefined, kept: [] };
   const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
   if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
   const last = lastOf(dir, kept);

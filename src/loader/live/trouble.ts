@@ -18,6 +18,8 @@ export type Trouble =
   | { readonly kind: "map-unpinned"; readonly name: string; readonly id: number }
   /** Somebody put a program of their own on xdpgen's link. */
   | { readonly kind: "foreign-program"; readonly id: number; readonly name: string }
+  /** Another xdpgen made what runs, and this one cannot read it. `reason` is a clause. */
+  | { readonly kind: "unreadable"; readonly reason: string }
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 

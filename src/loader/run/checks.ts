@@ -22,7 +22,7 @@ import { readableMachine } from "../machine/machine.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
-import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
+import { openTracer, type PacketContext, testRunFrom, type Tracer } from "./trace.ts";
 
 export interface TestOptions {
   /** Overrides the chain's linkage. */
@@ -168,7 +168,7 @@ async function run(
   const from = contextOf(kernel, check);
   const failures: CheckFailure[] = [];
   for (const frame of frames) {
-    const { retval, dataOut } = await testRun(kernel, program, frame.data, from).catch((error: unknown) => {
+    const { retval, dataOut } = await testRunFrom(kernel, program, frame.data, from).catch((error: unknown) => {
       throw named(check, frame.index, error);
     });
     const path = await pathOf(frame.data, from);

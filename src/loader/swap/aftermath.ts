@@ -79,7 +79,9 @@ export function legaciesOf(members: readonly Member[], done: readonly Done[], ch
 export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: Steps): Promise<void> {
   const gone = legacies.flatMap((legacy) => legacy.gone);
   // An unbound slot would say "no verdict" to a packet that is still in an old dispatcher.
-  const slots = gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage)));
+  const slots =
+    gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage))) ||
+    legacies.some(({ member }) => member.pinned?.unreadable !== undefined);
   const failure = slots ? await packetsLeft(kernel) : undefined;
   for (const { member, live, kept } of legacies) {
     const { pinned, dir, ifindex } = member;

@@ -128,7 +128,9 @@ export function updateLink(
   } catch (cause) {
     // net/core/dev.c, bpf_xdp_link_update: no interface any more, or not the program that was expected.
     if (isErrno(cause, "ENOLINK")) {
-      throw kernel.interfaceIndex(device) === ifindex ? new LostRace(device, { cause }) : interfaceGone(device, cause);
+      throw kernel.interfaceName(ifindex) === undefined
+        ? interfaceGone(device, cause)
+        : new LostRace(device, { cause });
     }
     // Who may not update a link at all gets the same errno.
     if (isErrno(cause, "EPERM") && kernel.linkInfo(link).programId !== id) throw new LostRace(device, { cause });

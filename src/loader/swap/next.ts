@@ -5,7 +5,7 @@
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { pastOf } from "../live/history.ts";
 import type { Builder } from "../live/one-map.ts";
-import type { ProgramKey } from "../live/store.ts";
+import { type ProgramKey, setAside } from "../live/store.ts";
 import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
 import type { Owned } from "../load/owned.ts";
@@ -60,12 +60,18 @@ async function join(
   { steps }: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
+  makeRoom(change);
   const { image, generation, dispatcher } = running(first);
   const displaced = await share(kernel, first, change, image, generation, steps, resources);
   return change.map((member) => ({ member, image, generation, dispatcher, displaced: displaced.get(member) ?? [] }));
 }
 
 type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;
+
+/** Beside what cannot be read and is replaced. */
+function makeRoom(change: readonly Member[]): void {
+  for (const { dir, journal, pinned } of change) if (pinned?.unreadable !== undefined) setAside(dir, journal);
+}
 
 function eachCheck(members: readonly Member[], { steps }: Target): Parameters<typeof requireChecks>[5] {
   const interfaces = members.map(({ device }) => device);
@@ -85,6 +91,7 @@ async function build(
   const past = pastOf(first.before.identity, first.before.kept);
   return firstThatFits(images, async (image) => {
     try {
+      makeRoom(change);
       const place = { dir: first.dir, journal: first.journal, interfaces };
       const { dispatcher, verified } = resources.own(
         await buildGeneration(kernel, place, past, image, loaded, generation, steps),

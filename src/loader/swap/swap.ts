@@ -23,7 +23,7 @@ import { openLoaded } from "../load/loaded.ts";
 import { owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import type { VerifiedImage } from "../load/verified.ts";
-import { requireInterface } from "../machine/interface.ts";
+import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -70,19 +70,18 @@ export interface SwapResult {
 /** How often a swap begins, where others change the link in the middle of it. */
 const ATTEMPTS = 5;
 
-/** Makes `devices` run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
+/** Makes interfaces run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
 export async function swap(
   machine: Machine,
   chain: Chain,
-  devices: readonly string[],
+  places: readonly Place[],
   options: SwapOptions = {},
 ): Promise<readonly SwapResult[]> {
   const { kernel } = machine;
-  if (devices.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
-  const places = placesOf(machine, devices);
+  if (places.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
   const names = places.map(({ device }) => device);
   const what = `attach chain ${chain.name} to ${names.join(", ")}`;
-  const steps = openSteps(what, options);
+  using steps = openSteps(what, options);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using held = owned();
   try {
@@ -110,9 +109,13 @@ export function placesOf(machine: Machine, devices: readonly string[]): readonly
   const byIndex = new Map<number, Place>();
   for (const device of devices) {
     const ifindex = requireInterface(machine.kernel, device);
-    if (!byIndex.has(ifindex)) byIndex.set(ifindex, { device, ifindex, dir: attachmentDir(machine, ifindex) });
+    if (!byIndex.has(ifindex)) byIndex.set(ifindex, placeOf(machine, { device, ifindex }));
   }
   return [...byIndex.values()];
+}
+
+export function placeOf(machine: Machine, { device, ifindex }: Interface): Place {
+  return { device, ifindex, dir: attachmentDir(machine, ifindex) };
 }
 
 /** Two swaps that share interfaces take their locks in the same order, so neither waits for the other for ever. */

@@ -33,6 +33,8 @@ const ERRNOS = {
   ENOLINK: 67,
   EACCES: 13,
   E2BIG: 7,
+  EMFILE: 24,
+  ENOSPC: 28,
 } as const;
 
 export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
@@ -108,7 +110,7 @@ export class FakeKernel implements Kernel {
   readonly interfaces = new Map([["lo", 1]]);
   readonly #resources = new Map<number, Resource>();
   readonly #fds = new Map<number, number>();
-  readonly #pins = new Map<string, number>();
+  readonly #pins = new Set<string>();
   /** Programs that are attached by netlink, by interface. */
   readonly #netlink = new Map<number, { readonly mode: Mode; readonly programId: number }>();
   #next = 100;
@@ -362,7 +364,7 @@ export class FakeKernel implements Kernel {
     if (path.includes(".", path.indexOf("/xdpgen/"))) throw failure("bpf_obj_pin", "EPERM");
     if (existsSync(path)) throw failure("bpf_obj_pin", "EEXIST");
     writeFileSync(path, String(this.#fds.get(fd)!));
-    this.#pins.set(path, this.#fds.get(fd)!);
+    this.#pins.add(path);
   };
   openPin = (path: string): Fd => {
     if (!existsSync(path)) throw failure("bpf_obj_get", "ENOENT");
@@ -439,9 +441,7 @@ export class FakeKernel implements Kernel {
 
   #isAlive(id: number): boolean {
     if ([...this.#fds.values()].includes(id)) return true;
-    return [...this.#pins].some(
-      ([path, pinned]) => pinned === id && existsSync(path) && readFileSync(path, "utf8") === `${id}`,
-    );
+    return [...this.#pins].some((path) => existsSync(path) && readFileSync(path, "utf8") === `${id}`);
   }
 
   #alive(): readonly Resource[] {
