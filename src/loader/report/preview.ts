@@ -10,7 +10,7 @@ import { explain } from "../live/explain.ts";
 import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
 import { type Identity, type PinnedLink, readPinned } from "../live/live.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
-import { type Builder, requireOneSource } from "../live/one-map.ts";
+import { type MapSource, requireOneSource } from "../live/one-map.ts";
 import { inheritance, isWhole } from "../live/recovery.ts";
 import { runsOnlyOn } from "../live/sharing.ts";
 import type { Place, ProgramKey } from "../live/store.ts";
@@ -124,14 +124,14 @@ function lookAll(machine: Machine, images: Images, target: Target): readonly Pre
   const { places } = target;
   const found = places.map((place) => look(machine, images, place, target, resources));
   const groups = groupsOf(found, images.preferred.manifest.chain);
-  const builders = groups.flatMap((group): Builder[] => {
+  const sources = groups.flatMap((group): MapSource[] => {
     const course = courseOf(group);
     if (course?.kind !== "build") return [];
     const { dir, identity, kept } = course.first;
     return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(identity, kept) }];
   });
-  requireOneSource(machine.kernel, builders, images.preferred.manifest);
-  const previews = groups.flatMap((group) => foresee(machine.kernel, group, target));
+  requireOneSource(machine.kernel, sources, images.preferred.manifest);
+  const previews = groups.flatMap((group) => foresee(machine.kernel, group, sources, target));
   return places.map(({ device }) => previews.find((one) => one.interface === device)!);
 }
 
@@ -167,14 +167,20 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
 }
 
 /** What becomes of the interfaces of a group. */
-function foresee(kernel: Kernel, group: readonly Found[], target: Target): readonly Preview[] {
+function foresee(
+  kernel: Kernel,
+  group: readonly Found[],
+  sources: readonly MapSource[],
+  target: Target,
+): readonly Preview[] {
   const course = courseOf(group);
   return group.map((found): Preview => {
     const { device, dir, identity, kept, present, settled, pinned, replaced } = found;
     const first = settled || course?.kind === "replace" ? found : course!.first;
     const { image } = first;
     const past = pastOf(first.identity, first.kept);
-    const bound = forecastMaps(kernel, first.dir, past, image);
+    const elsewhere = sources.filter((source) => source.dir !== first.dir);
+    const bound = forecastMaps(kernel, first.dir, past, image, elsewhere);
     if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";

@@ -11,7 +11,7 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
-import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
+import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
   generationDir,
@@ -54,17 +54,19 @@ export interface Generation extends Disposable {
 /**
  * @param place and the interfaces that the generation is for, to tell
  * @param past what it builds upon
+ * @param others what is built beside it
  */
 export async function buildGeneration(
   kernel: Kernel,
   { dir, journal, interfaces }: BuildPlace & { readonly interfaces: readonly string[] },
   past: Past,
+  others: readonly MapSource[],
   image: DispatcherImage,
   loaded: LoadedPrograms,
   generation: number,
   steps: Steps,
 ): Promise<Generation> {
-  const binder = mapBinder(kernel, dir, past, image.manifest);
+  const binder = mapBinder(kernel, dir, past, image.manifest, others);
   const isFixed = fixedMaps(dir, past, image.manifest);
   const programs: VerifiedProgram[] = [];
   const resources = owned();

@@ -4,7 +4,7 @@
  */
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { pastOf } from "../live/history.ts";
-import type { Builder } from "../live/one-map.ts";
+import type { MapSource } from "../live/one-map.ts";
 import type { ProgramKey } from "../live/store.ts";
 import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
@@ -18,10 +18,14 @@ import { type Course, courseOf } from "./groups.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
 import { checkReplacement } from "./replacement.ts";
 
-/** What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more. */
+/**
+ * What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more.
+ * @param sources those of all groups
+ */
 export async function nextOf(
   kernel: Kernel,
   group: readonly Member[],
+  sources: readonly MapSource[],
   target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
@@ -34,12 +38,12 @@ export async function nextOf(
     case "join":
       return join(kernel, course, target, resources);
     case "build":
-      return build(kernel, course, target, resources);
+      return build(kernel, course, sources, target, resources);
   }
 }
 
 /** None where the members of a group get no new dispatcher. */
-export function builderOf(group: readonly Member[]): readonly Builder[] {
+export function sourceOf(group: readonly Member[]): readonly MapSource[] {
   const course = courseOf(group);
   if (course?.kind !== "build") return [];
   const { dir, before } = course.first;
@@ -76,6 +80,7 @@ function eachCheck(members: readonly Member[], { steps }: Target): Parameters<ty
 async function build(
   kernel: Kernel,
   { change, first, generation }: CourseOf<"build">,
+  sources: readonly MapSource[],
   target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
@@ -83,11 +88,12 @@ async function build(
   const interfaces = change.map(({ device }) => device);
   const others = change.filter((member) => member !== first);
   const past = pastOf(first.before.identity, first.before.kept);
+  const elsewhere = sources.filter(({ dir }) => dir !== first.dir);
   return firstThatFits(images, async (image) => {
     try {
       const place = { dir: first.dir, journal: first.journal, interfaces };
       const { dispatcher, verified } = resources.own(
-        await buildGeneration(kernel, place, past, image, loaded, generation, steps),
+        await buildGeneration(kernel, place, past, elsewhere, image, loaded, generation, steps),
       );
       const displaced = await share(kernel, first, others, image, generation, steps, resources);
       await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));

@@ -33,7 +33,7 @@ import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
-import { builderOf, nextOf } from "./next.ts";
+import { nextOf, sourceOf } from "./next.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -170,8 +170,9 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
   try {
     const nexts: Next[] = [];
     const groups = groupsOf(members, loaded.chain.name);
-    requireOneSource(kernel, groups.flatMap(builderOf), target.images.preferred.manifest);
-    for (const group of groups) nexts.push(...(await nextOf(kernel, group, target, resources)));
+    const sources = groups.flatMap(sourceOf);
+    requireOneSource(kernel, sources, target.images.preferred.manifest);
+    for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
       const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
