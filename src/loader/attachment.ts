@@ -2,10 +2,11 @@
 import type { Chain } from "../chain/chain.ts";
 import { adopt, folderOf } from "./live/adopt.ts";
 import { explain } from "./live/explain.ts";
-import { findXdpLink, movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
+import { movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
 import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
 import type { Place } from "./live/store.ts";
-import { attachmentDir, linkPin, removeTree } from "./live/store.ts";
+import { attachmentDir, linkPin, removeIfEmpty, removeTree } from "./live/store.ts";
+import { linkTo } from "./live/whereabouts.ts";
 import { publicPath } from "./machine/bpffs.ts";
 import { requireInterface } from "./machine/interface.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
@@ -229,7 +230,11 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
     const lock = { timeout, waiting, signal };
     await adopt(machine, device, ifindex, lock, report);
     const found = await withLock(kernel, dir, lock, async () => {
-      const there = await detachLink(machine, dir, ifindex);
+      const there = await detachLink(machine, dir, ifindex).catch((error: unknown) => {
+        // The lock may have made it.
+        removeIfEmpty(dir);
+        throw error;
+      });
       if (there.elsewhere !== undefined) return there;
       clearAll(dir);
       removeTree(dir);
@@ -256,12 +261,18 @@ export function clearDefunct(options: AttachOptions = {}): number {
 
 /** Whether there was a link to detach; a sentence where it is on another interface, and stays. */
 async function detachLink(
-  { kernel }: Machine,
+  machine: Machine,
   dir: string,
   ifindex: number,
 ): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
+  const { kernel } = machine;
   using pinned = readPinned(kernel, dir, ifindex);
-  if (!pinned) return { detached: lastGeneration(kernel, dir) !== undefined || detachUnpinned(kernel, ifindex) };
+  if (!pinned) {
+    const ran = detachUnpinned(machine, ifindex);
+    // Its dispatcher may be one that is pinned here.
+    if (ran) await kernel.waitForPackets();
+    return { detached: ran || lastGeneration(kernel, dir) !== undefined };
+  }
   if (pinned.place.kind === "elsewhere") {
     const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
     return { detached: false, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
@@ -273,10 +284,12 @@ async function detachLink(
 }
 
 /** Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one. */
-function detachUnpinned(kernel: Kernel, ifindex: number): boolean {
+function detachUnpinned(machine: Machine, ifindex: number): boolean {
+  const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
-  const chains = new Set([hook.native, hook.generic].filter((id) => id !== 0 && isDispatcher(kernel, id)));
-  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && chains.has(info.programId));
+  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
+  if (chain === undefined) return false;
+  using link = linkTo(machine, ifindex, chain);
   if (link) kernel.detachLink(link.number);
   return link !== undefined;
 }

@@ -3,8 +3,10 @@ import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel } from "../machine/kernel.ts";
+import type { Machine } from "../machine/machine.ts";
 import { explain, refusal } from "./explain.ts";
-import { findXdpLink, readManifest } from "./live.ts";
+import { readManifest } from "./live.ts";
+import { linkTo } from "./whereabouts.ts";
 
 const MODES: readonly Mode[] = ["native", "generic"];
 
@@ -81,7 +83,8 @@ interface Removed {
  *
  * @throws XdpgenError that says what was put back
  */
-export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken {
+export function takeOver(machine: Machine, device: string, ifindex: number): Taken {
+  const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
   const removed: Removed[] = [];
   const owned: Fd[] = [];
@@ -95,9 +98,7 @@ export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken
       const what = `XDP program ${id} (${programName(kernel, id)})`;
       const program = kernel.programById(id);
       owned.push(program);
-      const link = detachLinkOf(kernel, ifindex, id);
-      if (!link) kernel.detachXdp(ifindex, mode, program.number);
-      removed.push({ mode, program, what, link });
+      removed.push({ mode, program, what, link: takeOff(machine, ifindex, mode, program.number) });
     }
   } catch (error) {
     const after = restore();
@@ -129,11 +130,19 @@ function putBack(kernel: Kernel, device: string, ifindex: number, removed: reado
   return changed.join("; ") || NOTHING_CHANGED;
 }
 
-/** Whether a link held the program on the interface; then it is detached. */
-function detachLinkOf(kernel: Kernel, ifindex: number, programId: number): boolean {
-  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && info.programId === programId);
-  if (link) kernel.detachLink(link.number);
-  return link !== undefined;
+/** Whether a link held the program. Netlink takes off only what none holds, so it tells. */
+function takeOff(machine: Machine, ifindex: number, mode: Mode, program: number): boolean {
+  const { kernel } = machine;
+  try {
+    kernel.detachXdp(ifindex, mode, program);
+    return false;
+  } catch (error) {
+    if (!isErrno(error, "EBUSY")) throw error;
+    using link = linkTo(machine, ifindex, kernel.programInfo(program).id);
+    if (!link) throw error;
+    kernel.detachLink(link.number);
+    return true;
+  }
 }
 
 /** Errnos that are about the interface or us, not about the driver's XDP. */

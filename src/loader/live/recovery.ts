@@ -8,7 +8,15 @@ import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
 import { isSameProgram, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
-import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
+import {
+  findXdpLink,
+  type Identity,
+  openLink,
+  pinnedDispatchers,
+  type PinnedLink,
+  pinnedLinkId,
+  readPinned,
+} from "./live.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
 import {
@@ -138,15 +146,9 @@ function isAlive({ kernel, root }: Machine, dir: string): boolean {
   if (link && kernel.linkInfo(link.number).ifindex !== 0) return true;
   const dispatchers = pinnedDispatchers(kernel, dir);
   if (dispatchers.size === 0) return false;
-  const links = new Set(listAttachments(root).flatMap((other) => pinnedLink(kernel, other.dir) ?? []));
+  const links = new Set(listAttachments(root).flatMap((other) => pinnedLinkId(kernel, other.dir) ?? []));
   using unpinned = findXdpLink(kernel, ({ id, programId }) => dispatchers.has(programId) && !links.has(id));
   return unpinned !== undefined;
-}
-
-/** Its id. */
-function pinnedLink(kernel: Kernel, dir: string): number | undefined {
-  using link = openLink(kernel, dir);
-  return link && kernel.linkInfo(link.number).id;
 }
 
 /**

@@ -8,7 +8,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
 import { canRun, type Kept, keptGenerations } from "../live/history.ts";
-import { findXdpLink, openLink, readManifest, readPinned } from "../live/live.ts";
+import { findXdpLink, openLink, pinnedLinkId, readManifest, readPinned } from "../live/live.ts";
 import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
@@ -249,7 +249,7 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       // Between the call that makes a link and the one that pins it there is an instant, and a lock.
       using lock = readLockIfFree(kernel, dir);
       if (!lock && existsSync(dir)) continue;
-      if (isPinnedAs(kernel, dir, id)) return CHANGED;
+      if (pinnedLinkId(kernel, dir) === id) return CHANGED;
     }
     const programs = identity.manifest.programs.map((one, index) => ({ order: index + 1, ...one, maps: [] }));
     found.push({
@@ -259,11 +259,6 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       kept: [],
     });
   }
-}
-
-function isPinnedAs(kernel: Kernel, dir: string, id: number): boolean {
-  using pin = openLink(kernel, dir);
-  return pin !== undefined && kernel.linkInfo(pin.number).id === id;
 }
 
 /** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */

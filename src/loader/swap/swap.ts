@@ -176,7 +176,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
       const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
-        commit(kernel, next, { ...target, resources }),
+        commit(machine, next, { ...target, resources }),
       );
       done.push({ next, committed });
     }
