@@ -184,6 +184,7 @@ function newLink(machine: Machine, hook: Hook, dispatcher: number, options: Comm
     };
     return { mode: created.mode, said: [...said, ...(taken?.said ?? [])], putBack };
   } catch (error) {
-    throw explain(error, what, device, taken?.restore());
+    const after = taken?.restore();
+    throw explain(error, what, device, after);
   }
 }

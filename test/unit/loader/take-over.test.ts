@@ -253,6 +253,22 @@ describe("taking an interface over", () => {
     );
   });
 
+  it("puts nothing over what came when the new chain was taken off again", async () => {
+    using w = world();
+    const [theirs, late] = [w.kernel.foreign("theirs"), w.kernel.foreign("late")];
+    w.kernel.attachXdp(1, theirs.number, "native");
+    const [id, other] = [theirs, late].map(({ number }) => w.kernel.programInfo(number).id);
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "attachXdp") w.kernel.attachXdp(1, late.number, "native");
+    });
+    const unhealthy = { ...chain("call", numbered(1)), health: { command: ["false"] } };
+    await expect(attach(unhealthy, "lo", { machine: w.machine(kernel), replace: true })).rejects.toThrow(
+      `Not all is as before: XDP program ${id} (theirs) was taken off lo and could not be put back: XDP program ${other} ` +
+        "(late) has its place now",
+    );
+    expect(w.kernel.queryXdp(1).native).toBe(other);
+  });
+
   it("puts back what it took before it failed itself", async () => {
     using w = world();
     const theirs = w.kernel.foreign("theirs");
