@@ -12,7 +12,7 @@ import { type Identity, type PinnedLink, readPinned } from "../live/live.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
 import { type MapSource, requireOneSource } from "../live/one-map.ts";
 import { inheritance, isWhole } from "../live/recovery.ts";
-import { runsOnlyOn } from "../live/sharing.ts";
+import { isOnlyOn } from "../live/sharing.ts";
 import type { Place, ProgramKey } from "../live/store.ts";
 import { type Images, imagesOf, imageThat } from "../load/fit.ts";
 import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
@@ -162,7 +162,7 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
     highest: highestOf(identity, kept),
     inherits: identity !== undefined,
     settled: runs && replaced?.size === 0,
-    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, pinned.programInfo.id),
+    inPlace: runs && replaced?.size === 1 && isOnlyOn(machine, target.places, pinned.programInfo.id),
   };
 }
 

@@ -4,7 +4,7 @@ import { explain } from "../live/explain.ts";
 import { highestOf } from "../live/history.ts";
 import type { Wanted } from "../live/obstacle.ts";
 import { isWhole, type Predecessor, recover } from "../live/recovery.ts";
-import { runsOnlyOn } from "../live/sharing.ts";
+import { isOnlyOn } from "../live/sharing.ts";
 import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
 import { type Images, imageThat } from "../load/fit.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
@@ -75,7 +75,7 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
         : undefined;
     const replaced = live && runs ? [...replacedPrograms(kernel, dir, live, loaded).keys()] : [];
     // Of several at once a packet could meet one old and one new: they take a new dispatcher.
-    const inPlace = replaced.length === 1 && runsOnlyOn(machine, places, pinned!.programInfo.id);
+    const inPlace = replaced.length === 1 && isOnlyOn(machine, places, pinned!.programInfo.id);
     return {
       ...place,
       before,

@@ -337,6 +337,17 @@ describe("a loaded program in a slot of a shared dispatcher", () => {
     expect(inSlots(w)).toEqual([ids[1], ids[0]]);
   });
 
+  it("stays for one that keeps it: what that goes back to is what it ran", async () => {
+    const { w, two, ids } = await shared();
+    using _ = w;
+    const machine = w.machine();
+    await attach({ ...chain("auto", counting()), history: 1 }, "b", { machine });
+    const { results } = await foreseen(w, holding(two.number), ["lo"]);
+    expect(results).toMatchObject([{ outcome: "swapped", generation: 2 }]);
+    await rollback("b", { machine });
+    expect(inSlots(w)).toEqual([ids[1], ids[0]]);
+  });
+
   it("comes back when another interface refuses", async () => {
     const { w, two, ids } = await shared();
     using _ = w;
