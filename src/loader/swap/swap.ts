@@ -167,6 +167,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     places.map((place) => readMember(machine, place, target, resources)),
   );
   const done: Done[] = [];
+  let begun = false;
   try {
     const nexts: Next[] = [];
     const groups = groupsOf(members, loaded.chain.name);
@@ -175,14 +176,15 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
-      const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
-        commit(machine, next, { ...target, resources }),
-      );
+      const committed = await steps.run({ step: "commit", interfaces: [device] }, () => {
+        begun = true;
+        return commit(machine, next, { ...target, resources });
+      });
       done.push({ next, committed });
     }
     await requireHealthy(done, target);
   } catch (error) {
-    throw await undo(kernel, members, done, error, target);
+    throw await undo(kernel, members, done, begun, error, target);
   }
   for (const { committed } of done) committed.said.forEach(steps.notice);
   const legacies = legaciesOf(members, done, loaded.chain);

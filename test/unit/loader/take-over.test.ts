@@ -165,6 +165,21 @@ describe("an interface that moved away, whose index another has now", () => {
     expect(live.status()).toMatchObject({ interface: "lo", moved: false, programs: [{ name: "p2" }] });
   });
 
+  it("has no packets any more when its slots are unbound", async () => {
+    using w = world();
+    await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    const dispatcher = w.kernel.running();
+    w.kernel.moveInterface("lo");
+    const waits: unknown[] = [];
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call !== "waitForPackets") return;
+      waits.push({ on: w.kernel.linksTo(dispatcher), bound: w.kernel.boundSlots(dispatcher).length });
+    });
+    await attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(kernel), replace: true });
+    expect(waits).toEqual([{ on: [0], bound: 1 }]);
+    expect(w.kernel.boundSlots(dispatcher)).toEqual([]);
+  });
+
   it("is told from a swap by another process in the middle of a look", async () => {
     using w = world();
     const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
