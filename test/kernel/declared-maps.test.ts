@@ -235,6 +235,10 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     openKernel().pin(map.number, PIN);
     const { id } = openKernel().mapInfo(map.number);
     const next = chain(counter("counter", pinned), numbered(7, { priority: 99 }));
+    const { id: own } = totals(live, "counter");
+    expect(live.status().troubles).toEqual([{ kind: "pin-replaced", name: "totals", id: own, pin: PIN }]);
+    await expect(preview(chain(counter("counter", pinned)), pair.far)).rejects.toMatchObject({ code: "map-pin" });
+    await expect(live.update(chain(counter("counter", pinned)))).rejects.toMatchObject({ code: "map-pin" });
     await expect(preview(next, pair.far)).rejects.toMatchObject({ code: "map-pin" });
     await expect(live.update(next)).rejects.toMatchObject({
       code: "map-pin",

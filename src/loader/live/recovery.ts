@@ -31,7 +31,7 @@ import {
   removeTree,
   unpin,
 } from "./store.ts";
-import { removedPins } from "./trouble.ts";
+import { lostPins } from "./trouble.ts";
 
 /** Removes every generation but these, and every program and pin that none of them names. */
 export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
@@ -133,8 +133,8 @@ export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | un
 }
 
 /** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
-export function isWhole(dir: string, identity: Identity): boolean {
-  return removedPins(dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
+export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
+  return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
 }
 
 /**

@@ -144,7 +144,7 @@ function look(machine: Machine, images: Images, place: Place, target: Target, re
   const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
   const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
   const present = presentOf(kernel, ifindex, pinned, identity);
-  const repair = identity !== undefined && !isWhole(dir, identity);
+  const repair = identity !== undefined && !isWhole(kernel, dir, identity);
   const here = present.mode !== undefined && pinned?.identity !== undefined;
   const runs = here && same !== undefined && !repair;
   return {

@@ -12,7 +12,7 @@ import { findXdpLink, openLink, pinnedLinkId, readManifest, readPinned } from ".
 import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
-import { removedPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
+import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { requireInterface } from "../machine/interface.ts";
@@ -192,7 +192,11 @@ function attachmentOf(
       read.map(({ status: one }) => one),
     ),
     pins: publicPath(dir),
-    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, identity.manifest, loaded, pinned)],
+    troubles: [
+      ...others,
+      ...lostPins(kernel, dir, identity),
+      ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
+    ],
     kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
   };
 }

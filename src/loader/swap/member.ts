@@ -70,7 +70,7 @@ export function readMember(machine: Machine, place: Place, target: Target, resou
     const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
     const live = mode && pinned?.identity;
     const runs =
-      live && isWhole(dir, live)
+      live && isWhole(kernel, dir, live)
         ? imageThat(images, (manifest) => isNone(difference(live.manifest, manifest)))
         : undefined;
     const replaced = live && runs ? [...replacedPrograms(kernel, dir, live, loaded).keys()] : [];
