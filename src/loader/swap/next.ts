@@ -10,13 +10,12 @@ import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
 import type { Owned } from "../load/owned.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { requireChecks } from "../run/checks.ts";
+import { requireChecks, requireChecksOfCopy } from "../run/checks.ts";
 import { LostRace } from "./commit.ts";
 import type { Steps } from "./events.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { type Course, courseOf } from "./groups.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
-import { checkReplacement } from "./replacement.ts";
 
 /**
  * What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more.
@@ -50,23 +49,30 @@ export function sourceOf(group: readonly Member[]): readonly MapSource[] {
   return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before.identity, before.kept) }];
 }
 
-/** Checks a copy that has the new program; the dispatchers run on. */
+/** Their dispatchers run on. */
 async function replace(kernel: Kernel, change: readonly Member[], target: Target): Promise<readonly Next[]> {
-  const { loaded, what } = target;
-  const [{ dir, before, runs }] = change as [Member];
-  await checkReplacement(kernel, dir, before.identity!, runs!, loaded, what, eachCheck(change, target));
+  await checkCopy(kernel, change[0]!, change, target);
   return change.map((member) => ({ member, ...running(member), replaced: member.replaced! }));
 }
 
 async function join(
   kernel: Kernel,
   { change, first }: CourseOf<"join">,
-  { steps }: Target,
+  target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
+  await checkCopy(kernel, first, change, target);
   const { image, generation, dispatcher } = running(first);
-  const displaced = await share(kernel, first, change, image, generation, steps, resources);
+  const displaced = await share(kernel, first, change, image, generation, target.steps, resources);
   return change.map((member) => ({ member, image, generation, dispatcher, displaced: displaced.get(member) ?? [] }));
+}
+
+/** @param runs whose dispatcher runs already what `change` are to run, but for a loaded program */
+function checkCopy(kernel: Kernel, runs: Member, change: readonly Member[], target: Target): Promise<void> {
+  const { loaded, what } = target;
+  const { image } = running(runs);
+  const live = runs.before.identity!.manifest;
+  return requireChecksOfCopy(kernel, loaded, image, runs.dir, live, what, eachCheck(change, target));
 }
 
 type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;

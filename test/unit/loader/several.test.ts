@@ -136,6 +136,12 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     ]);
     expect(running(w)[0]).toBe(running(w)[1]);
     expect(pinsOf(w, 1)).toEqual(pinsOf(w, 2_000_002));
+    // Its checks decide for one that joins too.
+    const check = { name: "drops", packet: "eth / ipv4 / udp", expect: ["drop"] } as const;
+    const before = w.snapshot();
+    const refused = attachAll({ ...declared, checks: [check] }, ["lo", "b", "c"], { machine });
+    await expect(refused).rejects.toMatchObject({ code: "check-failed" });
+    expect(w.snapshot()).toEqual(before);
     // One that runs the chain and is to change takes those that come with it along.
     const { results: changed } = await foreseen(w, chain(linkage, counting()), ["lo", "b", "c"]);
     expect(changed!.map(({ outcome, generation }) => [outcome, generation])).toEqual([
