@@ -245,6 +245,11 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
       { outcome: "unchanged", generation: 2 },
       { outcome: "swapped", generation: 4 },
     ]);
+    expect(new Set(maps(w)).size).toBe(1);
+    // With the next change they come together.
+    const together = await foreseen(w, next(2, 3), ["lo", "b"]);
+    expect(together.results).toMatchObject([{ generation: 5 }, { generation: 5 }]);
+    expect(running(w)[0]).toBe(running(w)[1]);
   });
 
   it("changes none, or all, when any one call fails", async () => {
