@@ -2,8 +2,9 @@
 import type { Chain } from "../chain/chain.ts";
 import { adopt, folderOf } from "./live/adopt.ts";
 import { explain } from "./live/explain.ts";
+import { lastGeneration } from "./live/history.ts";
 import { movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
-import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
+import { clearAll, sweep } from "./live/recovery.ts";
 import type { Place } from "./live/store.ts";
 import { attachmentDir, linkPin, removeIfEmpty, removeTree } from "./live/store.ts";
 import { linkTo } from "./live/whereabouts.ts";

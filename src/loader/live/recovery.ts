@@ -3,11 +3,11 @@
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
 import { isLinked } from "../../chain/chain.ts";
-import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
-import { isSameProgram, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
+import { inheritance, isSameProgram, type Kept, markLive } from "./history.ts";
 import {
   findXdpLink,
   type Identity,
@@ -31,7 +31,6 @@ import {
   removeTree,
   unpin,
 } from "./store.ts";
-import { lostPins } from "./trouble.ts";
 
 /** Removes every generation but these, and every program and pin that none of them names. */
 export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
@@ -101,40 +100,6 @@ export function pinAgain(
   if (pinned) return;
   kernel.pin(link.number, linkPin(dir));
   report("the link had lost its pin: pinned it again");
-}
-
-/** What the pins of an attachment belong to. */
-export interface Inheritance {
-  /** What runs; or what ran before somebody put a program of their own on the link, or took the link away. */
-  readonly identity: Identity | undefined;
-  /** Its dispatcher. */
-  readonly dispatcher: ProgramInfo | undefined;
-  /** What is kept beside it, the newest first. */
-  readonly kept: readonly Kept[];
-}
-
-/** A dispatcher of xdpgen, whether packets meet it or not. */
-export interface Dispatcher {
-  readonly identity: Identity;
-  readonly programInfo: ProgramInfo;
-}
-
-/** What ran before somebody put a program of their own on the link, or took the link away. */
-export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
-  const last = lastOf(dir, keptGenerations(kernel, dir));
-  return last && { identity: last, programInfo: last.programInfo };
-}
-
-export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
-  const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
-  if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
-  const last = lastOf(dir, kept);
-  return { identity: last, dispatcher: last?.programInfo, kept: kept.filter((one) => one !== last) };
-}
-
-/** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
-export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
-  return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
 }
 
 /**

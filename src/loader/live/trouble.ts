@@ -69,6 +69,11 @@ function mapAt(kernel: Kernel, path: string): number | undefined {
   }
 }
 
+/** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
+export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
+  return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
+}
+
 /** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
 const NAME_LENGTH = 15;
 

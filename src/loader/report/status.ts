@@ -7,9 +7,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
-import { canRun, type Kept, keptGenerations } from "../live/history.ts";
+import { canRun, type Dispatcher, type Kept, keptGenerations, lastGeneration } from "../live/history.ts";
 import { findXdpLink, openLink, pinnedLinkId, readManifest, readPinned } from "../live/live.ts";
-import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";

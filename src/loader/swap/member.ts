@@ -3,9 +3,10 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { explain } from "../live/explain.ts";
 import { highestOf } from "../live/history.ts";
 import type { Wanted } from "../live/obstacle.ts";
-import { isWhole, type Predecessor, recover } from "../live/recovery.ts";
+import { type Predecessor, recover } from "../live/recovery.ts";
 import { isOnlyOn } from "../live/sharing.ts";
 import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
+import { isWhole } from "../live/trouble.ts";
 import { type Images, imageThat } from "../load/fit.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
@@ -14,8 +15,8 @@ import type { Machine } from "../machine/machine.ts";
 import type { Committed, Hook } from "./commit.ts";
 import { difference, isNone } from "./difference.ts";
 import type { Steps } from "./events.ts";
-import { heldBy } from "./generation.ts";
 import type { Candidate } from "./groups.ts";
+import { heldBy } from "./held.ts";
 import { replacedPrograms } from "./replacement.ts";
 
 /** What a swap is about, for all of its parts. */
