@@ -41,18 +41,10 @@ export async function nextOf(
   }
 }
 
-/** None where the members of a group get no new dispatcher. */
-export function sourceOf(group: readonly Member[]): readonly MapSource[] {
-  const course = courseOf(group);
-  if (course?.kind !== "build") return [];
-  const { dir, before } = course.first;
-  return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before.identity, before.kept) }];
-}
-
 /** Their dispatchers run on. */
 async function replace(kernel: Kernel, change: readonly Member[], target: Target): Promise<readonly Next[]> {
   await checkCopy(kernel, change[0]!, change, target);
-  return change.map((member) => ({ member, ...running(member), replaced: member.replaced! }));
+  return change.map((member) => ({ member, ...running(member), replaced: [...member.replaced.keys()][0]! }));
 }
 
 async function join(

@@ -33,7 +33,8 @@ import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
-import { nextOf, sourceOf } from "./next.ts";
+import { nextOf } from "./next.ts";
+import { sourceOf } from "./standing.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
