@@ -45,7 +45,7 @@ export type ErrorCode =
   | "not-attached"
   /** The generation to roll back to is not kept, or not whole; nothing was changed. */
   | "not-kept"
-  /** Another process changed the attachment first; nothing was changed here. */
+  /** Another process changed it first, or it cannot be told from what another network namespace has; nothing was changed here. */
   | "conflict"
   /** Cancelled, by an AbortSignal or Ctrl-C, before the swap was done; what was there runs. */
   | "aborted"

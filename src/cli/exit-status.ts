@@ -22,7 +22,11 @@ const EXIT_STATUS = {
     2: WRONG_CHAIN,
     cancelled: `${CANCELLED}; what was there runs`,
   },
-  watch: { 0: "ended by Ctrl-C, kill or a terminal that went away", 1: "this machine lacks what every chain needs", 2: WRONG },
+  watch: {
+    0: "ended by Ctrl-C, kill or a terminal that went away",
+    1: "this machine lacks what every chain needs",
+    2: WRONG,
+  },
   status: { 0: "shown", 1: "nothing of xdpgen's is on the interface, or what runs cannot be read", 2: WRONG },
   rollback: {
     0: "every interface runs the kept generation",

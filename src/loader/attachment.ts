@@ -2,17 +2,11 @@
 import type { Chain } from "../chain/chain.ts";
 import { adopt, folderOf } from "./live/adopt.ts";
 import { explain } from "./live/explain.ts";
-import {
-  findXdpLink,
-  movedAway,
-  notAttached,
-  type PinnedLink,
-  readLive,
-  readManifest,
-  readPinned,
-} from "./live/live.ts";
-import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
-import { attachmentDir, linkPin, removeTree } from "./live/store.ts";
+import { lastGeneration } from "./live/history.ts";
+import { movedAway, notAttached, type PinnedLink, readLive, readManifest, readPinned } from "./live/live.ts";
+import { clearAll, sweep } from "./live/recovery.ts";
+import { attachmentDir, linkPin, removeIfEmpty, removeTree } from "./live/store.ts";
+import { linkTo } from "./live/whereabouts.ts";
 import { publicPath } from "./machine/bpffs.ts";
 import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "./machine/interface.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
@@ -271,7 +265,11 @@ async function detachFound(
     const lock = { timeout, waiting, signal };
     await adopt(machine, device, ifindex, lock, report);
     const found = await withLock(kernel, dir, lock, async () => {
-      const there = await detachLink(machine, dir, ifindex);
+      const there = await detachLink(machine, dir, ifindex).catch((error: unknown) => {
+        // The lock may have made it.
+        removeIfEmpty(dir);
+        throw error;
+      });
       if (there.elsewhere !== undefined) return there;
       clearAll(dir);
       removeTree(dir);
@@ -304,15 +302,16 @@ export function clearDefunct(options: AttachOptions = {}): number {
 
 /** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */
 async function detachLink(
-  { kernel }: Machine,
+  machine: Machine,
   dir: string,
   ifindex: number,
 ): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
+  const { kernel } = machine;
   using pinned = readPinned(kernel, dir, ifindex);
   const moved = pinned?.place.kind === "elsewhere";
   if (pinned && !moved) kernel.detachLink(pinned.link.number);
   // Whatever became of what is pinned here, packets may meet another chain.
-  const other = pinned?.place.kind !== "here" && detachUnpinned(kernel, ifindex, moved ? pinned : undefined);
+  const other = pinned?.place.kind !== "here" && detachUnpinned(machine, ifindex, moved ? pinned : undefined);
   // Packets that are still in a dispatcher must find its slots bound.
   if (other || (pinned && !moved)) await kernel.waitForPackets();
   if (moved) {
@@ -326,14 +325,12 @@ async function detachLink(
  * Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one.
  * @param not a link that stays: of an interface elsewhere, which may have the same index
  */
-function detachUnpinned(kernel: Kernel, ifindex: number, not?: PinnedLink): boolean {
+function detachUnpinned(machine: Machine, ifindex: number, not?: PinnedLink): boolean {
+  const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
-  const chains = new Set([hook.native, hook.generic].filter((id) => id !== 0 && isDispatcher(kernel, id)));
-  if (chains.size === 0) return false;
-  const stays = not && kernel.linkInfo(not.link.number).id;
-  using link = findXdpLink(kernel, (info) => {
-    return info.ifindex === ifindex && info.id !== stays && chains.has(info.programId);
-  });
+  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
+  if (chain === undefined) return false;
+  using link = linkTo(machine, ifindex, chain, not && kernel.linkInfo(not.link.number).id);
   if (link) kernel.detachLink(link.number);
   return link !== undefined;
 }

@@ -46,6 +46,11 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
       return trouble.what === "link"
         ? `the link has lost its pin ${trouble.pin}: the chain ends when the process that holds it does; apply the chain again`
         : `somebody removed the ${trouble.what}'s pin ${trouble.pin}: packets notice nothing; apply the chain again`;
+    case "pin-replaced":
+      return (
+        `what is pinned at ${trouble.pin} is not map ${trouble.name} (id ${trouble.id}) of the chain that runs, and apply refuses: ` +
+        `remove that pin, and apply pins the chain's own again; or \`xdpgen detach ${device}\`, and apply takes what is there`
+      );
     case "map-unpinned":
       return (
         `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +

@@ -87,8 +87,10 @@ function throughLibbpf(): Kernel {
       check("bpf_xdp_query", lib.bpf_xdp_query(ifindex, 0, opts));
       return S.decodeXdpQuery(opts);
     },
-    attachXdp: (ifindex, program, mode) =>
-      void check("bpf_xdp_attach", lib.bpf_xdp_attach(ifindex, program, XDP_FLAGS[mode], null)),
+    attachXdp(ifindex, program, mode) {
+      const flags = XDP_FLAGS[mode] | K.XDP_FLAGS_UPDATE_IF_NOEXIST;
+      check("bpf_xdp_attach", lib.bpf_xdp_attach(ifindex, program, flags, null));
+    },
     detachXdp: (ifindex, mode, expected) =>
       void check("bpf_xdp_detach", lib.bpf_xdp_detach(ifindex, XDP_FLAGS[mode], S.xdpAttachOpts(expected))),
 

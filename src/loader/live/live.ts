@@ -6,11 +6,12 @@
  * interface that had them may live on elsewhere with our link. So nobody trusts the folder's name: whoever acts on an
  * interface reads here where the link really is.
  */
+import { dirname } from "node:path";
 import type { Mode } from "../../chain/chain.ts";
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
-import { dispatcherPin, linkPin, listGenerations } from "./store.ts";
+import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
 const LINK_TYPE_XDP = 6;
 
@@ -144,11 +145,11 @@ export function modeOf(kernel: Kernel, ifindex: number, programId: number): Mode
   return hook.generic === programId ? "generic" : undefined;
 }
 
-function hookOf(kernel: Kernel, ifindex: number): XdpHook {
+/** Empty where no interface of this network namespace has that index. */
+export function hookOf(kernel: Kernel, ifindex: number): XdpHook {
   try {
     return kernel.queryXdp(ifindex);
   } catch (error) {
-    // No interface has that index now.
     if (isErrno(error, "ENODEV")) return { native: 0, generic: 0, offloaded: 0 };
     throw error;
   }
@@ -164,11 +165,23 @@ export function openLink(kernel: Kernel, dir: string): Fd | undefined {
   }
 }
 
-/** The link that runs a dispatcher of this folder on interface `ifindex`, and whose pin somebody removed. */
+/** Id of the link that is pinned in an attachment's folder. */
+export function pinnedLinkId(kernel: Kernel, dir: string): number | undefined {
+  using link = openLink(kernel, dir);
+  return link && kernel.linkInfo(link.number).id;
+}
+
+/**
+ * The link that runs a dispatcher of this folder on interface `ifindex`, and whose pin somebody removed. Undefined where several
+ * do, on interfaces of several network namespaces.
+ */
 function unpinnedLink(kernel: Kernel, dir: string, ifindex: number): Fd | undefined {
   const dispatchers = pinnedDispatchers(kernel, dir);
   if (dispatchers.size === 0) return undefined;
-  return findXdpLink(kernel, (info) => info.ifindex === ifindex && dispatchers.has(info.programId));
+  const wanted = (info: LinkInfo): boolean => info.ifindex === ifindex && dispatchers.has(info.programId);
+  const pinned = new Set(listAttachments(dirname(dir)).map((other) => pinnedLinkId(kernel, other.dir)));
+  const [first, ...rest] = xdpLinks(kernel, (info) => wanted(info) && !pinned.has(info.id));
+  return first && rest.length === 0 ? findXdpLink(kernel, (info) => info.id === first.id && wanted(info)) : undefined;
 }
 
 /** Ids of the dispatchers that are pinned in an attachment's folder. */
@@ -205,6 +218,16 @@ export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean)
     link.close();
   }
   return undefined;
+}
+
+/** All that are `wanted`. */
+export function xdpLinks(kernel: Kernel, wanted: (link: LinkInfo) => boolean): readonly LinkInfo[] {
+  const found: LinkInfo[] = [];
+  findXdpLink(kernel, (info) => {
+    if (wanted(info)) found.push(info);
+    return false;
+  });
+  return found;
 }
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */

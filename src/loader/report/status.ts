@@ -8,12 +8,19 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
 import { explain } from "../live/explain.ts";
-import { canRun, type Kept, keptGenerations } from "../live/history.ts";
-import { findXdpLink, isReadable, openLink, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
-import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
+import { canRun, type Dispatcher, type Kept, keptGenerations, lastGeneration } from "../live/history.ts";
+import {
+  findXdpLink,
+  isReadable,
+  openLink,
+  type PinnedLink,
+  pinnedLinkId,
+  readManifest,
+  readPinned,
+} from "../live/live.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
-import { removedPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
+import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { requireInterface } from "../machine/interface.ts";
@@ -210,7 +217,11 @@ function attachmentOf(
       read.map(({ status: one }) => one),
     ),
     pins: publicPath(dir),
-    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, identity.manifest, loaded, pinned)],
+    troubles: [
+      ...others,
+      ...lostPins(kernel, dir, identity),
+      ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
+    ],
     kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
   };
 }
@@ -286,7 +297,7 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       // Between the call that makes a link and the one that pins it there is an instant, and a lock.
       using lock = readLockIfFree(kernel, dir);
       if (!lock && existsSync(dir)) continue;
-      if (isPinnedAs(kernel, dir, id)) return CHANGED;
+      if (pinnedLinkId(kernel, dir) === id) return CHANGED;
     }
     const outOfReach: Trouble = { kind: "pins-out-of-reach" };
     if (!isReadable(identity)) {
@@ -302,11 +313,6 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       kept: [],
     });
   }
-}
-
-function isPinnedAs(kernel: Kernel, dir: string, id: number): boolean {
-  using pin = openLink(kernel, dir);
-  return pin !== undefined && kernel.linkInfo(pin.number).id === id;
 }
 
 /** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */

@@ -4,14 +4,13 @@
  * the live maps; then it runs on the dispatcher itself, and what its programs write stays.
  */
 import { type Chain, type Check, framesOfCheck, type Linkage } from "../../chain/index.ts";
-import type { DispatcherImage } from "../../codegen/index.ts";
+import type { DispatcherImage, Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { openKernel } from "../ffi/index.ts";
 import { folderOf } from "../live/adopt.ts";
-import { pastOf } from "../live/history.ts";
+import { inheritance, pastOf } from "../live/history.ts";
 import { notAttached, readPinned } from "../live/live.ts";
-import { inheritance } from "../live/recovery.ts";
 import { firstThatFits, imagesOf } from "../load/fit.ts";
 import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
 import { type MapBinder, mapBinder } from "../load/maps.ts";
@@ -131,6 +130,28 @@ export async function requireChecks(
     `cannot ${what}: ${failed.length} of ${checks.length} check${checks.length === 1 ? "" : "s"} failed; nothing was ` +
       `changed: correct the chain or the check, and look at it with \`xdpgen test\`\n${failed.map(formatFailures).join("\n")}`,
   );
+}
+
+/**
+ * The same before interfaces come to run what others run already, or what runs gets another loaded program: on a copy, with the
+ * chain's loaded programs and the maps of what runs.
+ *
+ * @param dir the folder of an attachment that runs it
+ * @param image what runs
+ * @throws XdpgenError as `requireChecks`, and what loading a copy throws
+ */
+export async function requireChecksOfCopy(
+  kernel: Kernel,
+  loaded: LoadedPrograms,
+  image: DispatcherImage,
+  dir: string,
+  live: Manifest,
+  what: string,
+  each: Parameters<typeof requireChecks>[5],
+): Promise<void> {
+  if (!loaded.chain.checks) return;
+  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, { live, kept: [] }, image.manifest));
+  await requireChecks(kernel, loaded, image, copy.program, what, each);
 }
 
 async function runFresh(

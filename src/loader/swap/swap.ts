@@ -33,7 +33,8 @@ import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
-import { builderOf, nextOf } from "./next.ts";
+import { nextOf } from "./next.ts";
+import { sourceOf } from "./standing.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -170,21 +171,24 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     places.map((place) => readMember(machine, place, target, resources)),
   );
   const done: Done[] = [];
+  let begun = false;
   try {
     const nexts: Next[] = [];
     const groups = groupsOf(members, loaded.chain.name);
-    requireOneSource(kernel, groups.flatMap(builderOf), target.images.preferred.manifest);
-    for (const group of groups) nexts.push(...(await nextOf(kernel, group, target, resources)));
+    const sources = groups.flatMap(sourceOf);
+    requireOneSource(kernel, sources, target.images.preferred.manifest);
+    for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
-      const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
-        commit(kernel, next, { ...target, resources }),
-      );
+      const committed = await steps.run({ step: "commit", interfaces: [device] }, () => {
+        begun = true;
+        return commit(machine, next, { ...target, resources });
+      });
       done.push({ next, committed });
     }
     await requireHealthy(done, target);
   } catch (error) {
-    throw await undo(kernel, members, done, error, target);
+    throw await undo(kernel, members, done, begun, error, target);
   }
   for (const { committed } of done) committed.said.forEach(steps.notice);
   const legacies = legaciesOf(members, done, loaded.chain);

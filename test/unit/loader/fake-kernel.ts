@@ -405,7 +405,11 @@ export class FakeKernel implements Kernel {
     if (this.running(ifindex) !== 0) throw failure("bpf_xdp_attach", "EBUSY");
     this.#netlink.set(ifindex, { mode, programId: this.#fds.get(program)! });
   };
-  detachXdp = (ifindex: number): void => void this.#netlink.delete(ifindex);
+  detachXdp = (ifindex: number, mode: Mode, expected: number): void => {
+    if (this.#linksOn(ifindex).some((link) => link.mode === mode)) throw failure("bpf_xdp_detach", "EBUSY");
+    if (this.#netlink.get(ifindex)?.programId !== this.#fds.get(expected)) throw failure("bpf_xdp_detach", "EEXIST");
+    this.#netlink.delete(ifindex);
+  };
   waitForPackets = (): Promise<void> => Promise.resolve();
   testRun = () => Promise.resolve({ retval: 2, dataOut: new Uint8Array(), duration: 0 });
   interfaceIndex = (name: string): number => this.interfaces.get(name) ?? 0;
