@@ -4,7 +4,7 @@ type Meanings = Readonly<Partial<Record<0 | 1 | 2 | 3, string>>> & { readonly ca
 
 const WRONG = "the command line is wrong";
 const WRONG_CHAIN = "the chain or the command line is wrong";
-const CANCELLED = "cancelled by a terminal that went away, by Ctrl-C, by kill";
+const CANCELLED = "cancelled by a hangup, by Ctrl-C, by kill";
 
 const EXIT_STATUS = {
   build: { 0: "written", 1: "with --verify: this machine's kernel refused", 2: WRONG_CHAIN },
@@ -23,7 +23,7 @@ const EXIT_STATUS = {
     cancelled: `${CANCELLED}; what was there runs`,
   },
   watch: {
-    0: "ended by Ctrl-C, kill or a terminal that went away",
+    0: "ended by Ctrl-C, kill or a hangup",
     1: "this machine lacks what every chain needs",
     2: WRONG,
   },
