@@ -29,7 +29,7 @@ export type ErrorCode =
   | "health-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"
-  /** A map cannot be the one, or be pinned, where the chain says. */
+  /** A map cannot be the one, or be pinned, where the chain says; or none is pinned where one is looked for. */
   | "map-pin"
   /** No program is loaded where a chain says that one is. */
   | "program-missing"
@@ -45,7 +45,7 @@ export type ErrorCode =
   | "not-attached"
   /** The generation to roll back to is not kept, or not whole; nothing was changed. */
   | "not-kept"
-  /** Another process changed the attachment first; nothing was changed here. */
+  /** Another process changed it first, or it cannot be told from what another network namespace has; nothing was changed here. */
   | "conflict"
   /** Cancelled, by an AbortSignal or Ctrl-C, before the swap was done; what was there runs. */
   | "aborted"

@@ -4,7 +4,7 @@ type Meanings = Readonly<Partial<Record<0 | 1 | 2 | 3, string>>> & { readonly ca
 
 const WRONG = "the command line is wrong";
 const WRONG_CHAIN = "the chain or the command line is wrong";
-const CANCELLED = "cancelled by Ctrl-C, by kill";
+const CANCELLED = "cancelled by a hangup, by Ctrl-C, by kill";
 
 const EXIT_STATUS = {
   build: { 0: "written", 1: "with --verify: this machine's kernel refused", 2: WRONG_CHAIN },
@@ -22,7 +22,11 @@ const EXIT_STATUS = {
     2: WRONG_CHAIN,
     cancelled: `${CANCELLED}; what was there runs`,
   },
-  watch: { 0: "ended by Ctrl-C or kill", 1: "this machine lacks what every chain needs", 2: WRONG },
+  watch: {
+    0: "ended by Ctrl-C, kill or a hangup",
+    1: "this machine lacks what every chain needs",
+    2: WRONG,
+  },
   status: { 0: "shown", 1: "nothing of xdpgen's is on the interface, or what runs cannot be read", 2: WRONG },
   rollback: {
     0: "every interface runs the kept generation",
@@ -49,5 +53,5 @@ export type CommandName = keyof typeof EXIT_STATUS;
 export function exitStatuses(name: CommandName): readonly (readonly [string, string])[] {
   const { cancelled, ...numbers }: Meanings = EXIT_STATUS[name];
   const rows = Object.entries(numbers).map(([status, says]) => [status, says] as const);
-  return cancelled === undefined ? rows : [...rows, ["130, 143", cancelled] as const];
+  return cancelled === undefined ? rows : [...rows, ["129, 130, 143", cancelled] as const];
 }

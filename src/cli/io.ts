@@ -24,7 +24,12 @@ export interface Io {
   readonly readInput: (path: string) => Promise<Uint8Array>;
   /** The same in pieces, as they come. */
   readonly openInput: (path: string) => AsyncIterable<Uint8Array>;
-  /** From this call until it is disposed, Ctrl-C and `kill` cancel instead of ending the process; a second one ends it. */
+  /** Aborted when one of the two streams takes no more: what is begun is finished in silence, and nothing more is begun. */
+  readonly unheard: AbortSignal;
+  /**
+   * From this call until it is disposed, Ctrl-C, `kill` and a terminal that goes away cancel instead of ending the process; a
+   * second one ends it.
+   */
   readonly interruptible: () => Interruptible;
   readonly library: Library;
 }
@@ -34,7 +39,7 @@ export interface Interruptible extends Disposable {
   readonly signal: AbortSignal;
 }
 
-const SIGNALS = { SIGINT: 2, SIGTERM: 15 } as const;
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Why a command was cancelled. */
 export class Interrupt extends Error {
@@ -57,7 +62,8 @@ export class Interrupt extends Error {
  * ends the loop.
  */
 export function end(status: number): void {
-  process.exitCode = status;
+  // A stream that failed has set one already.
+  if (status !== 0 || process.exitCode === undefined) process.exitCode = status;
   const signal = Object.entries(SIGNALS).find(([, number]) => status === 128 + number)?.[0];
   if (signal !== undefined) process.kill(process.pid, signal);
 }
@@ -72,22 +78,50 @@ export const inputName = (path: string): string => (path === STDIN ? "<stdin>" :
 const COLUMNS = 80;
 
 export function processIo(): Io {
-  const stream = (of: NodeJS.WriteStream): Stream => ({
-    write: (data) => void of.write(data),
-    isTerminal: of.isTTY === true,
-    columns: of.columns || COLUMNS,
-  });
+  const streams = (opened ??= openStreams());
   return {
-    out: stream(process.stdout),
-    err: stream(process.stderr),
+    ...streams,
     env: process.env,
     now: () => new Date(),
     writeFile: writeWithFolders,
     readInput,
-    openInput,
+    openInput: (path) => openInput(path, streams.unheard),
     interruptible,
     library,
   };
+}
+
+type Streams = Pick<Io, "out" | "err" | "unheard">;
+
+/** Those of the process are listened to once. */
+let opened: Streams | undefined;
+
+function openStreams(): Streams {
+  const unheard = new AbortController();
+  const stream = (of: NodeJS.WriteStream, failed: (error: NodeJS.ErrnoException) => void): Stream => {
+    let open = true;
+    of.on("error", (error) => {
+      if (!open) return;
+      open = false;
+      failed(error);
+      unheard.abort();
+    });
+    return {
+      write: (data) => void (open && of.write(data)),
+      isTerminal: of.isTTY === true,
+      columns: of.columns || COLUMNS,
+    };
+  };
+  // Nobody is left who could be told.
+  const err = stream(process.stderr, () => {});
+  const out = stream(process.stdout, (error) => {
+    // A reader that has seen enough (`xdpgen status | head -1`) is no error.
+    if (error.code === "EPIPE") return;
+    const { message, exitStatus } = unwritable(error);
+    err.write(`error: ${message}\n`);
+    process.exitCode = exitStatus;
+  });
+  return { out, err, unheard: unheard.signal };
 }
 
 function interruptible(): Interruptible {
@@ -105,7 +139,7 @@ function interruptible(): Interruptible {
 }
 
 /** What to say when standard output takes no more. */
-export function unwritable(cause: Error): XdpgenError {
+function unwritable(cause: Error): XdpgenError {
   return new XdpgenError(
     "environment",
     `cannot write to standard output: ${cause.message}; make room there, or send the output elsewhere`,
@@ -131,12 +165,19 @@ async function readInput(path: string): Promise<Uint8Array> {
   }
 }
 
-async function* openInput(path: string): AsyncGenerator<Uint8Array> {
+/** @param unheard ends it as if the input did: what is read is for nobody then */
+async function* openInput(path: string, unheard: AbortSignal): AsyncGenerator<Uint8Array> {
+  const input = path === STDIN ? process.stdin : createReadStream(path);
+  const stop = (): void => void input.destroy();
+  unheard.addEventListener("abort", stop);
   try {
-    for await (const part of path === STDIN ? process.stdin : createReadStream(path)) yield part as Uint8Array;
+    for await (const part of input) yield part as Uint8Array;
   } catch (cause) {
+    if (unheard.aborted) return;
     if (!(cause instanceof Error && "code" in cause)) throw cause;
     throw new XdpgenError("file-unreadable", `${inputName(path)} ${whyUnreadable(path, cause)}`, { cause });
+  } finally {
+    unheard.removeEventListener("abort", stop);
   }
 }
 

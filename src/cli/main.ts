@@ -2,7 +2,8 @@
  * argv -> library calls -> exit status. Thin: what a command decides is decided by the library.
  *
  * Exit status: 0 done, 1 the world said no (kernel, interface, privilege) or xdpgen has a bug, 2 the input is wrong; and 3
- * from `plan --exit-code` where something would change; 130 and 143 after Ctrl-C and `kill`. exit-status.ts says more.
+ * from `plan --exit-code` where something would change; 129, 130 and 143 after the terminal went
+ * away, Ctrl-C and `kill`. exit-status.ts says more.
  * Answers go to stdout, everything said on the way to stderr; with `--json` stdout holds one JSON value, errors
  * included; `watch` prints one in each line.
  */

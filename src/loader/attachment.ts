@@ -2,19 +2,21 @@
 import type { Chain } from "../chain/chain.ts";
 import { adopt, folderOf } from "./live/adopt.ts";
 import { explain } from "./live/explain.ts";
-import { findXdpLink, movedAway, notAttached, readLive, readManifest, readPinned } from "./live/live.ts";
-import { clearAll, lastGeneration, sweep } from "./live/recovery.ts";
-import type { Place } from "./live/store.ts";
-import { attachmentDir, linkPin, removeTree } from "./live/store.ts";
+import { lastGeneration } from "./live/history.ts";
+import { movedAway, notAttached, type PinnedLink, readLive, readManifest, readPinned } from "./live/live.ts";
+import { clearAll, sweep } from "./live/recovery.ts";
+import { attachmentDir, linkPin, removeIfEmpty, removeTree } from "./live/store.ts";
+import { linkTo } from "./live/whereabouts.ts";
 import { publicPath } from "./machine/bpffs.ts";
-import { requireInterface } from "./machine/interface.ts";
+import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "./machine/interface.ts";
 import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
 import { type Holder, withLock } from "./machine/lock.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
 import { attachmentStatus, type AttachmentStatus } from "./report/status.ts";
-import { explainAborted, listener, noticesTo } from "./swap/events.ts";
-import { rollback, type RollbackResult } from "./swap/rollback.ts";
-import { placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
+import { testRun } from "./run/test-run.ts";
+import { explainAborted, listen } from "./swap/events.ts";
+import { rollBack, type RollbackResult } from "./swap/rollback.ts";
+import { placeOf, placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
 import { turns } from "./swap/turns.ts";
 
 export interface AttachOptions extends SwapOptions {
@@ -41,9 +43,12 @@ export interface Attachment extends AsyncDisposable {
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`. @param to default the generation before */
   rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
-  /** @throws XdpgenError `not-attached` */
+  /** @throws XdpgenError `not-attached`, `kernel` */
   status(): AttachmentStatus;
-  /** Runs the live dispatcher on a frame, without the interface. @throws XdpgenError `not-attached` */
+  /**
+   * Runs the live dispatcher on a frame, without the interface.
+   * @throws XdpgenError `not-attached`, `interface-occupied` where something else is on the link, `packet-invalid`, `kernel`
+   */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
   /** Errors as of `detach`. */
   detach(options?: ChangeOptions): Promise<DetachResult>;
@@ -54,15 +59,16 @@ export interface Attachments extends AsyncDisposable {
   readonly devices: readonly string[];
   /** What `attachAll` did, one for each interface; undefined for `openAll`. */
   readonly results: readonly SwapResult[] | undefined;
+  /** Errors as of `attach`; then all old chains run on, but for those that the message names. */
   update(chain: Chain, options?: SwapOptions): Promise<readonly SwapResult[]>;
   /** @throws XdpgenError `not-attached` where one of them has nothing */
   status(): readonly AttachmentStatus[];
   /**
-   * One interface after the other: where one fails, those before it have been rolled back.
+   * One interface after the other. Errors as of `rollback`: where one fails, those before it have been rolled back.
    * @param to default the generation before, of each
    */
   rollback(to?: number, options?: ChangeOptions): Promise<readonly RollbackResult[]>;
-  /** One interface after the other. */
+  /** One interface after the other. Errors as of `detach`: where one fails, those before it have been detached. */
   detach(options?: ChangeOptions): Promise<readonly DetachResult[]>;
 }
 
@@ -77,8 +83,9 @@ export interface Attachments extends AsyncDisposable {
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
   const machine = machineFor(`attach chain ${chain.name} to ${device}`, options);
-  const [result] = await swap(machine, chain, [device], options);
-  return attachment(machine, device, result, options);
+  const places = placesOf(machine, [device]);
+  const [result] = await swap(machine, chain, places, options);
+  return attachment(machine, places[0]!, result, options);
 }
 
 /**
@@ -93,8 +100,9 @@ export async function attachAll(
   options: AttachOptions = {},
 ): Promise<Attachments> {
   const machine = machineFor(`attach chain ${chain.name} to ${devices.join(", ")}`, options);
-  const results = await swap(machine, chain, devices, options);
-  return attachments(machine, devices, results, options);
+  const places = placesOf(machine, devices);
+  const results = await swap(machine, chain, places, options);
+  return attachments(machine, places, results, options);
 }
 
 /**
@@ -102,7 +110,8 @@ export async function attachAll(
  * @throws XdpgenError `not-attached`, `interface-missing`, `environment`
  */
 export async function open(device: string, options: AttachOptions = {}): Promise<Attachment> {
-  const handle = attachment(machineFor(`open the chain on ${device}`, options), device, undefined, options);
+  const machine = machineFor(`open the chain on ${device}`, options);
+  const handle = attachment(machine, placesOf(machine, [device])[0]!, undefined, options);
   handle.status();
   return handle;
 }
@@ -110,95 +119,104 @@ export async function open(device: string, options: AttachOptions = {}): Promise
 /** The attachments that are on `devices` already. Errors as of `open`. */
 export async function openAll(devices: readonly string[], options: AttachOptions = {}): Promise<Attachments> {
   const machine = machineFor(`open the chain on ${devices.join(", ")}`, options);
-  const handle = attachments(machine, devices, undefined, options);
+  const handle = attachments(machine, placesOf(machine, devices), undefined, options);
   handle.status();
   return handle;
 }
 
 function machineFor(what: string, { machine, events }: AttachOptions): Machine {
-  return machine ?? thisMachine(what, noticesTo(events));
+  using told = listen(events);
+  return machine ?? thisMachine(what, told.notice);
 }
 
+/** A handle is of an interface: that may be renamed, and its old name be given to another. */
 function attachment(
   machine: Machine,
-  device: string,
+  { device, ifindex }: Interface,
   result: SwapResult | undefined,
   { events }: AttachOptions,
 ): Attachment {
   const { kernel } = machine;
-  const given = { machine, ...(events && { events }) };
-  const ifindex = requireInterface(kernel, device);
-  const name = (): string => nameNow(machine, { device, ifindex });
+  const told = { ...(events && { events }) };
+  const now = (): Interface => interfaceNow(kernel, { device, ifindex });
   const queue = turns(`the attachment of ${device} was disposed of: open("${device}") gives a new one`);
   return {
     device,
     ifindex,
     result,
     update: (chain, options) =>
-      queue.take(async () => (await swap(machine, chain, [name()], { ...(events && { events }), ...options }))[0]!),
+      queue.take(async () => (await swap(machine, chain, [placeOf(machine, now())], { ...told, ...options }))[0]!),
     rollback: (to, options) =>
-      queue.take(() => rollback(name(), { ...given, ...options, ...(to !== undefined && { to }) })),
+      queue.take(async () => rollBack(machine, now(), { ...told, ...options, ...(to !== undefined && { to }) })),
     status() {
       queue.requireOpen();
       return requireStatus(machine, device, ifindex);
     },
     async testRun(options) {
       queue.requireOpen();
-      using live = readLive(kernel, folderOf(machine, ifindex).dir, ifindex);
+      using live = reading(device, () => readLive(kernel, folderOf(machine, ifindex).dir, ifindex));
       if (!live || live.place.kind === "elsewhere") throw notAttached(device);
-      return await kernel.testRun(live.program.number, options);
+      return await testRun(kernel, live.program.number, options);
     },
-    detach: (options) => queue.take(() => detach(name(), { ...given, ...options })),
+    detach: (options) => queue.take(() => detachFrom(machine, { device, ifindex }, { ...told, ...options })),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
 
 function attachments(
   machine: Machine,
-  given: readonly string[],
+  interfaces: readonly Interface[],
   results: readonly SwapResult[] | undefined,
   { events }: AttachOptions,
 ): Attachments {
+  const { kernel } = machine;
   const told = { ...(events && { events }) };
-  const places = placesOf(machine, given);
-  const devices = places.map(({ device }) => device);
-  const names = (): readonly string[] => places.map((place) => nameNow(machine, place));
+  const devices = interfaces.map(({ device }) => device);
+  const now = (): readonly Interface[] => interfaces.map((one) => interfaceNow(kernel, one));
   const queue = turns(`the attachments of ${devices.join(", ")} were disposed of: openAll gives new ones`);
   return {
     devices,
     results,
-    update: (chain, options) => queue.take(() => swap(machine, chain, names(), { ...told, ...options })),
+    update: (chain, options) =>
+      queue.take(async () => {
+        const places = now().map((one) => placeOf(machine, one));
+        return swap(machine, chain, places, { ...told, ...options });
+      }),
     status() {
       queue.requireOpen();
-      return places.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
+      return interfaces.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
     },
     rollback: (to, options) =>
-      queue.take(() =>
-        inTurn(names(), (device) =>
-          rollback(device, { machine, ...told, ...options, ...(to !== undefined && { to }) }),
-        ),
+      queue.take(async () =>
+        inTurn(now(), (one) => rollBack(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
       ),
     detach: (options) =>
-      queue.take(() => inTurn(names(), (device) => detach(device, { machine, ...told, ...options }))),
+      queue.take(() => inTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options }))),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
 
-async function inTurn<T>(devices: readonly string[], change: (device: string) => Promise<T>): Promise<readonly T[]> {
+async function inTurn<T>(
+  interfaces: readonly Interface[],
+  change: (one: Interface) => Promise<T>,
+): Promise<readonly T[]> {
   const results: T[] = [];
-  for (const device of devices) results.push(await change(device));
+  for (const one of interfaces) results.push(await change(one));
   return results;
 }
 
-/** A handle is of an interface: that may be renamed, and its old name be given to another. */
-function nameNow({ kernel }: Machine, { device, ifindex }: Pick<Place, "device" | "ifindex">): string {
-  return kernel.interfaceName(ifindex) ?? device;
-}
-
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
-  const found = attachmentStatus(machine, folderOf(machine, ifindex));
+  const found = reading(device, () => attachmentStatus(machine, folderOf(machine, ifindex)));
   if (found?.namespace.kind === "own") return found;
   throw notAttached(device);
+}
+
+function reading<T>(device: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw explain(error, `read what runs on ${device}`, device);
+  }
 }
 
 export interface DetachResult {
@@ -208,28 +226,50 @@ export interface DetachResult {
 
 /**
  * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none; a chain that went
- * to another network namespace with an interface that had the same index is left alone.
+ * to another network namespace with an interface that had the same index is left alone. What removed interfaces have left is
+ * cleared first, whatever comes of the rest.
  *
- * @throws XdpgenError `interface-missing` where there is no such interface, unless attachments of interfaces that are gone
- *   were cleared; `environment`, `conflict`
+ * @throws XdpgenError `interface-missing`, `environment`, `conflict`, `aborted`, `kernel`
  */
 export async function detach(device: string, options: AttachOptions = {}): Promise<DetachResult> {
-  const what = `detach the chain from ${device}`;
+  const machine = machineFor(`detach the chain from ${device}`, options);
+  const find = (): Interface => ({ device, ifindex: requireInterface(machine.kernel, device) });
+  return detachFound(machine, device, find, options);
+}
+
+/** The same, of an interface that was looked up. */
+function detachFrom(machine: Machine, from: Interface, options: ChangeOptions): Promise<DetachResult> {
+  const find = (cleared: number): Interface => {
+    const after = cleared > 0 ? "what removed interfaces have left was cleared" : NOTHING_CHANGED;
+    return interfaceNow(machine.kernel, from, after);
+  };
+  return detachFound(machine, from.device, find, options);
+}
+
+/** @param find is told how many attachments of interfaces that are gone were cleared: its own can be one of them */
+async function detachFound(
+  machine: Machine,
+  called: string,
+  find: (cleared: number) => Interface,
+  options: ChangeOptions,
+): Promise<DetachResult> {
+  const what = `detach the chain from ${called}`;
   const { lockTimeout: timeout, signal } = options;
-  const emit = listener(options.events);
-  const report = noticesTo(options.events);
-  const machine = machineFor(what, options);
+  using told = listen(options.events);
+  const { emit, notice: report } = told;
   const { kernel } = machine;
   try {
-    const cleared = sweep(machine, report);
-    if (cleared > 0 && kernel.interfaceIndex(device) === 0) return { detached: true };
-    const ifindex = requireInterface(kernel, device);
+    const { device, ifindex } = find(sweep(machine, report));
     const dir = attachmentDir(machine, ifindex);
     const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
     const lock = { timeout, waiting, signal };
     await adopt(machine, device, ifindex, lock, report);
     const found = await withLock(kernel, dir, lock, async () => {
-      const there = await detachLink(machine, dir, ifindex);
+      const there = await detachLink(machine, dir, ifindex).catch((error: unknown) => {
+        // The lock may have made it.
+        removeIfEmpty(dir);
+        throw error;
+      });
       if (there.elsewhere !== undefined) return there;
       clearAll(dir);
       removeTree(dir);
@@ -242,41 +282,55 @@ export async function detach(device: string, options: AttachOptions = {}): Promi
     return { detached: found.detached };
   } catch (error) {
     const after = "the next `xdpgen detach` clears what is left";
-    throw explain(explainAborted(error, what, signal), what, device, after);
+    throw explain(explainAborted(error, what, signal), what, called, after);
   }
 }
 
 /**
  * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
- * @throws XdpgenError `environment`
+ * @throws XdpgenError `environment`, `kernel`
  */
 export function clearDefunct(options: AttachOptions = {}): number {
-  return sweep(machineFor("clear what removed interfaces have left", options), noticesTo(options.events));
+  using told = listen(options.events);
+  const what = "clear what removed interfaces have left";
+  try {
+    return sweep(machineFor(what, options), told.notice);
+  } catch (error) {
+    throw explain(error, what, "", "the next command clears the rest");
+  }
 }
 
-/** Whether there was a link to detach; a sentence where it is on another interface, and stays. */
+/** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */
 async function detachLink(
-  { kernel }: Machine,
+  machine: Machine,
   dir: string,
   ifindex: number,
 ): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
+  const { kernel } = machine;
   using pinned = readPinned(kernel, dir, ifindex);
-  if (!pinned) return { detached: lastGeneration(kernel, dir) !== undefined || detachUnpinned(kernel, ifindex) };
-  if (pinned.place.kind === "elsewhere") {
+  const moved = pinned?.place.kind === "elsewhere";
+  if (pinned && !moved) kernel.detachLink(pinned.link.number);
+  // Whatever became of what is pinned here, packets may meet another chain.
+  const other = pinned?.place.kind !== "here" && detachUnpinned(machine, ifindex, moved ? pinned : undefined);
+  // Packets that are still in a dispatcher must find its slots bound.
+  if (other || (pinned && !moved)) await kernel.waitForPackets();
+  if (moved) {
     const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
-    return { detached: false, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
+    return { detached: other, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
   }
-  kernel.detachLink(pinned.link.number);
-  // Packets that are still in the dispatcher must find its slots bound.
-  await kernel.waitForPackets();
-  return { detached: true };
+  return { detached: other || pinned !== undefined || lastGeneration(kernel, dir) !== undefined };
 }
 
-/** Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one. */
-function detachUnpinned(kernel: Kernel, ifindex: number): boolean {
+/**
+ * Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one.
+ * @param not a link that stays: of an interface elsewhere, which may have the same index
+ */
+function detachUnpinned(machine: Machine, ifindex: number, not?: PinnedLink): boolean {
+  const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
-  const chains = new Set([hook.native, hook.generic].filter((id) => id !== 0 && isDispatcher(kernel, id)));
-  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && chains.has(info.programId));
+  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
+  if (chain === undefined) return false;
+  using link = linkTo(machine, ifindex, chain, not && kernel.linkInfo(not.link.number).id);
   if (link) kernel.detachLink(link.number);
   return link !== undefined;
 }

@@ -235,6 +235,10 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     openKernel().pin(map.number, PIN);
     const { id } = openKernel().mapInfo(map.number);
     const next = chain(counter("counter", pinned), numbered(7, { priority: 99 }));
+    const { id: own } = totals(live, "counter");
+    expect(live.status().troubles).toEqual([{ kind: "pin-replaced", name: "totals", id: own, pin: PIN }]);
+    await expect(preview(chain(counter("counter", pinned)), pair.far)).rejects.toMatchObject({ code: "map-pin" });
+    await expect(live.update(chain(counter("counter", pinned)))).rejects.toMatchObject({ code: "map-pin" });
     await expect(preview(next, pair.far)).rejects.toMatchObject({ code: "map-pin" });
     await expect(live.update(next)).rejects.toMatchObject({
       code: "map-pin",
@@ -268,6 +272,27 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     ]);
     await attachAll(next, both);
     expect(totals(there, "counter").id).toBe(here);
+  });
+
+  it("pin: a map that one of several interfaces has goes there for all, whichever is built first", async () => {
+    const [here, there] = [await attach(chain(counter("a")), pair.far), await attach(chain(counter("b")), other.far)];
+    for (const live of [here, there]) await live.testRun({ data });
+    const [ofA, ofB] = [totals(here, "a").id, totals(there, "b").id];
+    const second = `${FOLDER}/deep/others`;
+    const next = chain(counter("a", pinned), counter("b", { totals: { pin: second } }));
+    const both = [pair.far, other.far];
+    const planned = (await previewAll(next, both)).map(({ difference }) =>
+      difference.programs.map((program) => program.maps.find(({ name }) => name === "totals")),
+    );
+    const kept = { name: "totals", contents: "kept" };
+    for (const one of planned)
+      expect(one).toEqual([
+        { ...kept, program: "a", id: ofA },
+        { ...kept, program: "b", id: ofB },
+      ]);
+    await attachAll(next, both);
+    for (const live of [here, there]) expect([totals(live, "a").id, totals(live, "b").id]).toEqual([ofA, ofB]);
+    expect([packets(PIN), packets(second)]).toEqual([1, 1]);
   });
 
   it("interfaces that share a dispatcher share the map", async () => {

@@ -3,15 +3,17 @@
  * namespaces that end. Each has one answer, which docs/recovery.md tells: what packets meet, what status says, what mends it.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
+import { MANIFEST_SECTION } from "../../src/codegen/index.ts";
 import {
   attach,
+  attachAll,
   type AttachmentStatus,
   clearDefunct,
   detach,
@@ -19,10 +21,13 @@ import {
   openKernel,
   openMap,
   preview,
+  rollback,
   status,
 } from "../../src/loader/index.ts";
+import { removeTree } from "../../src/loader/live/store.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
+import type { Kernel, ObjectMap } from "../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
@@ -372,6 +377,45 @@ describe("an MTU that is larger than a chain without frags may see", () => {
   });
 });
 
+describe.each(commandLinkages)("a dispatcher of another xdpgen, linkage %s", (linkage) => {
+  beforeEach(async () => {
+    await attach(counting(linkage, 1), pair.far, { machine: { ...own(), kernel: another() } });
+  });
+
+  it("is shown, and left alone without a word", async () => {
+    const pins = tree(folder());
+    expect(ofFar()).toMatchObject({ chain: "", mode: "native", programs: [], troubles: [{ kind: "unreadable" }] });
+    expect(await shown()).toMatch(
+      /: a chain that cannot be read, native mode[^]*NOT READABLE: the manifest has version 9, this xdpgen reads version \d+/,
+    );
+    expect((await run(["graph", "--dev", pair.far])).err).toContain("cannot draw what runs");
+    for (const attempt of [() => attach(chain(linkage, 2), pair.far), () => rollback(pair.far)]) {
+      await expect(attempt()).rejects.toMatchObject({ code: "interface-occupied" });
+    }
+    expect(tree(folder())).toEqual(pins);
+  });
+
+  it("is detached with all its pins", async () => {
+    expect(await run(["detach", "--all"])).toMatchObject({ status: 0, out: `detached the chain from ${pair.far}\n` });
+    expect(hook()).toBe(0);
+    expect(tree(folder())).toEqual([]);
+  });
+
+  it("is replaced in one step by a chain with the same programs, or not at all", async () => {
+    const before = { hook: hook(), pins: tree(folder()) };
+    const checks = [{ name: "never", packet: "eth", expect: ["redirect"] }] as const;
+    const refused = attach({ ...counting(linkage, 1), checks }, pair.far, { replace: true });
+    await expect(refused).rejects.toMatchObject({ code: "check-failed" });
+    expect({ hook: hook(), pins: tree(folder()) }).toEqual(before);
+    const { result } = await attach(counting(linkage, 1), pair.far, { replace: true });
+    expect(result).toMatchObject({ outcome: "swapped", generation: 1 });
+    expect(ofFar()).toMatchObject({ troubles: [], kept: [] });
+    await count();
+    expect(counted()).toMatch(/[^0]/);
+    expect(tree(folder()).filter((path) => path.includes("/aside"))).toEqual([]);
+  });
+});
+
 describe("other network namespaces on the same bpffs", () => {
   beforeEach(() => void ip("netns", "add", NAMESPACE));
   afterEach(() => {
@@ -447,6 +491,104 @@ describe("other network namespaces on the same bpffs", () => {
   });
 });
 
+describe("interfaces of two network namespaces with one index", () => {
+  beforeEach(() => void ip("netns", "add", NAMESPACE));
+  afterEach(() => {
+    // Their other ends go with them.
+    for (const device of [pair.near, "xh-stays"]) spawnSync("ip", ["link", "del", device]);
+    ip("netns", "del", NAMESPACE);
+    clearDefunct();
+  });
+
+  const indexOf = (device: string): number => openKernel().interfaceIndex(device);
+  const addVeth = (at: readonly string[], name: string, peer: string, index?: number): string => {
+    // The peer is made first, and would take it.
+    const [own, other] = index === undefined ? [[], []] : [index, index + 10_000].map((one) => ["index", `${one}`]);
+    return ip(...at, "link", "add", name, ...own!, "type", "veth", "peer", "name", peer, ...other!);
+  };
+
+  it("--replace takes over this one's program of somebody else, or says that it cannot tell", async () => {
+    const kernel = openKernel();
+    const ifindex = indexOf(pair.far);
+    addVeth(["-n", NAMESPACE], "xh-there", "xh-peer", ifindex);
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    const theirs = object.programs[0]!.fd();
+    const { id } = kernel.programInfo(theirs);
+    const there = (): number => elsewhere(() => hook("xh-there"));
+    using other = elsewhere(() => kernel.linkXdp(theirs, ifindex, "generic"));
+    using here = kernel.linkXdp(theirs, ifindex, "generic");
+    const attempt = (): Promise<unknown> => attach(chain("call", 1), pair.far, { replace: true });
+    const ids = [other, here].map(({ number }) => kernel.linkInfo(number).id).join(", ");
+    await expect(attempt()).rejects.toMatchObject({ code: "conflict" });
+    await expect(attempt()).rejects.toThrow(`by the links ${ids}, and the kernel does not tell which is whose`);
+    expect([hook(), there()]).toEqual([id, id]);
+    expect(tree(folder())).toEqual([]);
+    // What netlink holds no link does.
+    kernel.detachLink(here.number);
+    kernel.attachXdp(ifindex, theirs, "generic");
+    await attempt();
+    expect([hook(), there()]).toEqual([ofFar().dispatcher.id, id]);
+  });
+
+  /** An interface here and one that moved away, which share a dispatcher and have one index now. */
+  async function siblings(first: "stays" | "moves"): Promise<{ readonly stays: string; readonly dispatcher: number }> {
+    const moves = pair.far;
+    addVeth(["-n", NAMESPACE], "xh-there", "xh-b", indexOf(moves));
+    // The next index there, which the one that moves gets.
+    for (let next = 0, name = 0; ; name++) {
+      addVeth(["-n", NAMESPACE], `xh-c${name}`, `xh-d${name}`);
+      next = 1 + elsewhere(() => Math.max(indexOf(`xh-c${name}`), indexOf(`xh-d${name}`)));
+      if (openKernel().interfaceName(next) !== undefined) continue;
+      addVeth([], "xh-stays", "xh-e", next);
+      break;
+    }
+    const stays = "xh-stays";
+    await attach(chain("call", 1), first === "stays" ? stays : moves);
+    await attachAll(chain("call", 1), [stays, moves]);
+    expect(hook(stays)).toBe(hook(moves));
+    ip("link", "set", moves, "netns", NAMESPACE);
+    expect(elsewhere(() => indexOf(moves))).toBe(indexOf(stays));
+    return { stays, dispatcher: hook(stays) };
+  }
+
+  it("are each shown where they are, of two that share a dispatcher", async () => {
+    const { stays } = await siblings("moves");
+    const both = status().filter(({ interface: device }) => device === stays || device === pair.far);
+    expect(both.map(({ interface: device, namespace }) => [device, namespace.kind])).toEqual([
+      [stays, "own"],
+      [pair.far, "other"],
+    ]);
+  });
+
+  it.each(["stays", "moves"] as const)("a command acts on its own, of two that share one (%s)", async (first) => {
+    const { stays, dispatcher } = await siblings(first);
+    const { far } = pair;
+    expect(await elsewhereAsync(() => detach(far, { machine: own() }))).toEqual({ detached: true });
+    expect([hook(stays), elsewhere(() => hook(far))]).toEqual([dispatcher, 0]);
+    expect(status(stays)).toMatchObject([{ defunct: false, troubles: [] }]);
+  });
+
+  it("one whose pins are in another bpffs is detached where the other's link is pinned, and not where neither is", async () => {
+    const { stays, dispatcher } = await siblings("moves");
+    const { far } = pair;
+    const [pins, pinsOfOther] = [far, stays].map(
+      (device) => status().find((one) => one.interface === device)!.pins!,
+    ) as [string, string];
+    const detachThere = (): Promise<unknown> => elsewhereAsync(() => detach(far, { machine: own() }));
+    using held = openKernel().openPin(`${pins}/link`);
+    using other = openKernel().openPin(`${pinsOfOther}/link`);
+    removeTree(pins);
+    renameSync(pinsOfOther, `${pinsOfOther}-aside`);
+    await expect(detachThere()).rejects.toMatchObject({ code: "conflict" });
+    renameSync(`${pinsOfOther}-aside`, pinsOfOther);
+    expect(await detachThere()).toEqual({ detached: true });
+    expect([openKernel().linkInfo(held.number).ifindex, hook(stays)]).toEqual([0, dispatcher]);
+    expect(openKernel().linkInfo(other.number).ifindex).not.toBe(0);
+  });
+});
+
 it("a handle follows its interface when it is renamed, and not the name", async () => {
   const live = await attach(chain("call", 1), pair.far);
   ip("link", "set", pair.far, "down");
@@ -466,6 +608,28 @@ it("a handle follows its interface when it is renamed, and not the name", async 
 });
 
 const own = (): Machine => ({ kernel: openKernel(), root: "/sys/fs/bpf/xdpgen", netns: networkNamespace() });
+
+/** The kernel as an xdpgen of another version uses it: its manifests have a version of their own. */
+function another(): Kernel {
+  const kernel = openKernel();
+  return {
+    ...kernel,
+    openObject(elf, name) {
+      const object = kernel.openObject(elf, name);
+      const versioned = (map: ObjectMap): ObjectMap => ({
+        ...map,
+        setInitialValue: (value) => map.setInitialValue(value.with(4, 9)),
+      });
+      return {
+        ...object,
+        map: (wanted) => {
+          const map = object.map(wanted);
+          return map && wanted === MANIFEST_SECTION ? versioned(map) : map;
+        },
+      };
+    },
+  };
+}
 
 /** Runs in another network namespace, which is made for it where there is none; the bpffs is the same. */
 function elsewhere<T>(work: () => T): T {

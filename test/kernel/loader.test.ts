@@ -117,8 +117,8 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     pair[Symbol.dispose]();
     await expect(live.update(chain(linkage, 2))).rejects.toMatchObject({ code: "interface-missing" });
     expect(status().some((s) => s.ifindex === live.ifindex && s.defunct)).toBe(true);
-    expect(await detach(far)).toEqual({ detached: true });
     await expect(detach(far)).rejects.toMatchObject({ code: "interface-missing" });
+    expect(status().some((s) => s.ifindex === live.ifindex)).toBe(false);
   });
 });
 
@@ -160,6 +160,32 @@ describe("programs of others", () => {
     await attach(chain("call", 1), pair.far, { replace: true });
     expect(kernel.queryXdp(ifindex)).toMatchObject({ generic: 0 });
     expect(await running()).toEqual([1]);
+  });
+
+  it("that came while another was taken off keep their place, and the error says what is not there any more", async () => {
+    const kernel = openKernel();
+    const ifindex = kernel.interfaceIndex(pair.far);
+    using old = kernel.openObject(verdictObject(8), "old");
+    using late = kernel.openObject(verdictObject(9), "late");
+    for (const object of [old, late]) {
+      object.programs[0]!.makeXdp();
+      object.load();
+    }
+    const [theirs, others] = [old, late].map((object) => kernel.programInfo(object.programs[0]!.fd()).id);
+    kernel.attachXdp(ifindex, old.programs[0]!.fd(), "generic");
+    const racing = watched(kernel, (_, call) => {
+      if (call === "linkXdp") kernel.attachXdp(ifindex, late.programs[0]!.fd(), "generic");
+    });
+    const attempt = attach(chain("call", 1), pair.far, { replace: true, machine: machine(racing) });
+    await expect(attempt).rejects.toMatchObject({ code: "interface-occupied" });
+    await expect(attempt).rejects.toThrow(
+      `already runs XDP program ${others} (verdict_9) in generic mode, which is not xdpgen's; XDP program ${theirs} ` +
+        `(verdict_8) was taken off ${pair.far} and could not be put back: XDP program ${others} (verdict_9) has its place now.`,
+    );
+    await expect(attempt).rejects.not.toThrow(/nothing was changed/);
+    expect(kernel.queryXdp(ifindex)).toEqual({ native: 0, generic: others, offloaded: 0 });
+    expect(pins()).toEqual([]);
+    kernel.detachXdp(ifindex, "generic", late.programs[0]!.fd());
   });
 
   it("attached by link run on when taking over fails, and the error says what they lost", async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { openTracer } from "../../src/loader/index.ts";
 import { chainOf, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
+import { compile } from "../support/objects.ts";
 import { expected, proofs, showProof } from "../support/proof.ts";
 import { kernelMissing } from "../support/samples.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
@@ -48,6 +49,18 @@ describe.skipIf(kernelMissing())("a tracer", () => {
     expect(await tracer.run(verdictPacket([]), { ifindex: 1, queue: 0 })).toMatchObject({ verdict: 1 });
     await expect(tracer.run(verdictPacket([]), { ifindex: 1, queue: 7 })).rejects.toThrow(/no receive queue 7/);
     await expect(tracer.run(new Uint8Array(13))).rejects.toThrow(/13 bytes, less than an Ethernet header/);
+  });
+
+  it("gives back a frame that grew by nearly a page", async () => {
+    const bytes = compile(`
+      struct xdp_md { unsigned int data, data_end; };
+      static long (*adjust_tail)(struct xdp_md *ctx, int delta) = (void *)65;
+      __attribute__((section("xdp"), used)) int grow(struct xdp_md *ctx) { return adjust_tail(ctx, 3000) ? 1 : 2; }
+      char _license[] __attribute__((section("license"), used)) = "GPL";
+    `);
+    using tracer = await openTracer(chainOf([{ name: "grow", object: "grow.bpf.o", bytes }]));
+    const { verdict, data } = await tracer.run(new Uint8Array(64));
+    expect({ verdict, bytes: data.length }).toEqual({ verdict: 2, bytes: 3064 });
   });
 
   it("runs what is declared as freplace, linked", async () => {

@@ -8,7 +8,7 @@ interface Options extends CommonOptions {
   readonly all?: true;
 }
 
-export const detachCommand: MakeCommand = (io) =>
+export const detachCommand: MakeCommand = (io, result) =>
   command("detach", "Takes the chain off an interface. Programs that are not xdpgen's stay.", [
     ["xdpgen detach eth0", "no error when there is nothing to detach"],
     ["xdpgen detach --all", "from every interface of this network namespace"],
@@ -22,6 +22,7 @@ export const detachCommand: MakeCommand = (io) =>
         throw new XdpgenError("usage", `detach: ${what}`);
       }
       const detached: string[] = [];
+      result.done = { detached };
       // The library says what it did, a sentence for each interface.
       const say = (message: string): void => (options.json ? io.err : io.out).write(`${message}\n`);
       // Attachments of interfaces that are gone have no name.
@@ -32,10 +33,10 @@ export const detachCommand: MakeCommand = (io) =>
       const cleared = device === undefined ? await io.library.clearDefunct(tell) : 0;
       const devices = device === undefined ? await attached(io.library) : [device];
       for (const name of devices) {
-        const result = await io.library.detach(name, tell);
-        if (result.detached) detached.push(name);
+        const ended = await io.library.detach(name, tell);
+        if (ended.detached) detached.push(name);
       }
-      if (options.json) printJson(io, { detached });
+      if (options.json) printJson(io, result.done);
       else if (devices.length === 0 && cleared === 0) say("xdpgen has nothing on any interface: nothing was changed");
     });
 

@@ -5,6 +5,7 @@ import { XdpgenError } from "../../errors.ts";
 import { choice, command, type CommonOptions, type MakeCommand, printJson, useColor } from "../common.ts";
 import type { Io } from "../io.ts";
 import { drawPicture, livePicture, PICTURE_FORMATS, pictureFormat, type PictureFormat } from "../render/picture.ts";
+import { isUnreadable, troubleTexts } from "../render/trouble.ts";
 
 interface Options extends CommonOptions {
   readonly format?: PictureFormat;
@@ -61,6 +62,8 @@ async function live(io: Io, device: string, all: boolean): Promise<Picture> {
     const hint = `\`xdpgen apply CHAIN --dev ${device}\` attaches a chain`;
     throw new XdpgenError("not-attached", `xdpgen has nothing on ${device} that could be drawn: ${hint}`);
   }
+  if (isUnreadable(attachment))
+    throw new XdpgenError("environment", `cannot draw what runs on ${device}: ${troubleTexts(attachment).join("; ")}`);
   return livePicture(attachment, all);
 }
 

@@ -115,12 +115,13 @@ async function* packetsOf(
   if (limit === 0) return;
   for await (const bytes of io.openInput(capture)) {
     for (const packet of reader.push(bytes)) {
+      if (io.unheard.aborted) return;
       if (silent && packet.index % 1000 === 0) live.step(`${packet.index} packets`);
       yield packet;
       if (packet.index >= limit) return;
     }
   }
-  reader.end();
+  if (!io.unheard.aborted) reader.end();
 }
 
 /** What became of it, or why the kernel did not run it. */

@@ -40,7 +40,9 @@ export const watchCommand: MakeCommand = (io, result) =>
         tell("applied", { chain: chain.name, ...plain(swapped) });
       }
     };
-    for await (const version of io.library.watchChain(path, interrupt.signal)) {
+    // Who hears nothing of a swap has not cancelled it: it is done, and the last.
+    const ending = AbortSignal.any([interrupt.signal, io.unheard]);
+    for await (const version of io.library.watchChain(path, ending)) {
       let outcome = "";
       try {
         await apply(version);

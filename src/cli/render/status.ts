@@ -9,7 +9,7 @@ import { linkageReasons } from "./linkages.ts";
 import { livePicture } from "./picture.ts";
 import type { Style } from "./style.ts";
 import { type Column, renderTable, tableWidth, wrap } from "./table.ts";
-import { troubleTexts } from "./trouble.ts";
+import { isUnreadable, troubleTexts } from "./trouble.ts";
 
 export interface StatusView {
   readonly now: Date;
@@ -20,25 +20,29 @@ export interface StatusView {
 /** Ends with a line feed. */
 export function renderStatus(report: readonly AttachmentStatus[], view: StatusView): string {
   if (report.length === 0) return "xdpgen has nothing on any interface\n";
-  const blocks = report.map((attachment) =>
-    [
+  const blocks = report.map((attachment) => {
+    if (isUnreadable(attachment)) return header(attachment, view).join("\n");
+    return [
       ...header(attachment, view),
       "",
       ...indent(programs(attachment, view)),
       ...section(maps(attachment, view)),
       ...section(indent(kept(attachment, view))),
       ...section(indent(picture(attachment, view))),
-    ].join("\n"),
-  );
+    ].join("\n");
+  });
   return `${blocks.join("\n\n\n")}\n`;
 }
 
 function header(attachment: AttachmentStatus, { now, columns, paint }: StatusView): readonly string[] {
   const { chain, generation, mode, since, dispatcher, sharedWith } = attachment;
   const age = formatAge(now.getTime() - since.getTime());
+  const what = isUnreadable(attachment)
+    ? "a chain that cannot be read"
+    : `chain ${paint.bold(chain)}, generation ${generation}`;
   const troubles = troubleTexts(attachment).flatMap((text) => wrap(text, columns - INDENT.length));
   return [
-    `${place(attachment, paint)}: chain ${paint.bold(chain)}, generation ${generation}${mode ? `, ${mode} mode` : ""}`,
+    `${place(attachment, paint)}: ${what}${mode ? `, ${mode} mode` : ""}`,
     `  since ${formatTime(since)} (${age} ago)`,
     `  dispatcher ${dispatcher.name}, program id ${dispatcher.id}, tag ${dispatcher.tag}`,
     `  ${liveFigures(dispatcher.figures)}`,

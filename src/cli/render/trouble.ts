@@ -1,6 +1,11 @@
 /** What is wrong with an attachment and what mends it, a sentence each. */
 import type { AttachmentStatus, Trouble } from "../../loader/index.ts";
 
+/** Whether nothing is known of the chain but that it is there. */
+export function isUnreadable({ troubles }: Pick<AttachmentStatus, "troubles">): boolean {
+  return troubles.some(({ kind }) => kind === "unreadable");
+}
+
 /** The worst first: what packets notice. */
 export function troubleTexts(attachment: AttachmentStatus): readonly string[] {
   const { defunct, moved, namespace, troubles } = attachment;
@@ -32,10 +37,20 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
         `NOT RUNNING: program ${trouble.id} (${trouble.name}) of somebody else is on xdpgen's link: ` +
         `\`xdpgen apply --replace\` takes it off, \`xdpgen detach ${device}\` leaves the interface without one`
       );
+    case "unreadable":
+      return (
+        `NOT READABLE: ${trouble.reason}; \`xdpgen detach ${device}\` takes it off, \`xdpgen apply --replace\` puts a chain in ` +
+        "its place, and its maps are given up either way"
+      );
     case "pin-removed":
       return trouble.what === "link"
         ? `the link has lost its pin ${trouble.pin}: the chain ends when the process that holds it does; apply the chain again`
         : `somebody removed the ${trouble.what}'s pin ${trouble.pin}: packets notice nothing; apply the chain again`;
+    case "pin-replaced":
+      return (
+        `what is pinned at ${trouble.pin} is not map ${trouble.name} (id ${trouble.id}) of the chain that runs, and apply refuses: ` +
+        `remove that pin, and apply pins the chain's own again; or \`xdpgen detach ${device}\`, and apply takes what is there`
+      );
     case "map-unpinned":
       return (
         `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +

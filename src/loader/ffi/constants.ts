@@ -13,6 +13,7 @@ export const BPF_F_XDP_HAS_FRAGS = 32;
 export const BPF_F_REPLACE = 4;
 export const BPF_F_TEST_XDP_LIVE_FRAMES = 2;
 
+export const XDP_FLAGS_UPDATE_IF_NOEXIST = 1;
 export const XDP_FLAGS_SKB_MODE = 2;
 export const XDP_FLAGS_DRV_MODE = 4;
 

@@ -4,33 +4,35 @@
  */
 import { existsSync, renameSync } from "node:fs";
 import { publicPath } from "../machine/bpffs.ts";
-import type { Kernel } from "../machine/kernel.ts";
 import { type LockOptions, withLock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
-import { modeOf, openLink } from "./live.ts";
+import { hookOf, pinnedLinkId } from "./live.ts";
 import { clearAll } from "./recovery.ts";
 import { attachmentDir, type AttachmentName, linkPin, listAttachments, removeIfEmpty } from "./store.ts";
+import { linksTo, severalLinks } from "./whereabouts.ts";
 
-/** The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it. */
+/**
+ * The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it.
+ * @throws XdpgenError `conflict` where it can be one of several
+ */
 export function folderOf(machine: Machine, ifindex: number): AttachmentName {
   const { kernel, root, netns } = machine;
   const own = { dir: attachmentDir(machine, ifindex), netns, ifindex };
   if (existsSync(linkPin(own.dir))) return own;
-  return listAttachments(root).find(({ dir }) => isOn(kernel, dir, ifindex)) ?? own;
-}
-
-function isOn(kernel: Kernel, dir: string, ifindex: number): boolean {
-  using link = openLink(kernel, dir);
-  if (!link) return false;
-  const info = kernel.linkInfo(link.number);
-  return info.ifindex === ifindex && modeOf(kernel, ifindex, info.programId) !== undefined;
+  const { native, generic } = hookOf(kernel, ifindex);
+  const links = [native, generic].flatMap((id) => (id === 0 ? [] : linksTo(machine, ifindex, id)));
+  if (links.length === 0) return own;
+  const isOne = (id: number | undefined): boolean => links.some((link) => link.id === id);
+  const found = listAttachments(root).find(({ dir }) => isOne(pinnedLinkId(kernel, dir)));
+  if (found && links.length > 1) throw severalLinks(machine, links);
+  return found ?? own;
 }
 
 /**
  * Gives the interface its own folder, where its link is pinned in another. The two are locked meanwhile: whoever waits for
  * either begins anew when it finds the folder gone.
  *
- * @throws XdpgenError `conflict` where a lock is not to be had
+ * @throws XdpgenError `conflict` where a lock is not to be had, or where its link can be one of several
  */
 export async function adopt(
   machine: Machine,
@@ -46,8 +48,7 @@ export async function adopt(
   await withLock(kernel, dir, options, async () => {
     try {
       await withLock(kernel, from.dir, options, async () => {
-        if (!isOn(kernel, from.dir, ifindex)) return removeIfEmpty(from.dir);
-        if (existsSync(linkPin(dir))) return;
+        if (folderOf(machine, ifindex).dir !== from.dir) return removeIfEmpty(from.dir);
         clearAll(dir);
         renameSync(from.dir, dir);
         report(

@@ -69,8 +69,3 @@ export function candidatesFor({ members }: DeclaredMap, past: Past): readonly Pr
     ...members.flatMap((member) => past.live?.programs.find((p) => p.name === member.name) ?? []),
   ];
 }
-
-/** The users' paths. */
-export function declaredPins(manifest: Manifest): readonly string[] {
-  return declaredMaps(manifest).flatMap(({ pin }) => pin ?? []);
-}

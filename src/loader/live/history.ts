@@ -9,9 +9,8 @@
 import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
-import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
-import { type Identity, readManifest } from "./live.ts";
+import { type Identity, isReadable, type PinnedLink, readManifest } from "./live.ts";
 import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin } from "./store.ts";
 
 export interface Kept extends Identity {
@@ -43,11 +42,11 @@ function readGeneration(kernel: Kernel, dir: string, generation: number): Kept |
   try {
     using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
     const programInfo = kernel.programInfo(dispatcher.number);
-    const identity = readManifest(kernel, programInfo);
-    return identity && { ...identity, programInfo };
+    const found = readManifest(kernel, programInfo);
+    return found && isReadable(found) ? { ...found, programInfo } : undefined;
   } catch (error) {
     // Another process may be removing it.
-    if (isErrno(error, "ENOENT") || (error instanceof XdpgenError && error.code === "object-invalid")) return undefined;
+    if (isErrno(error, "ENOENT")) return undefined;
     throw error;
   }
 }
@@ -135,4 +134,35 @@ function unlessGone(change: () => void): void {
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw error;
   }
+}
+
+/** What the pins of an attachment belong to. */
+export interface Inheritance {
+  /** What runs; or what ran before somebody put a program of their own on the link, or took the link away. */
+  readonly identity: Identity | undefined;
+  /** Its dispatcher. */
+  readonly dispatcher: ProgramInfo | undefined;
+  /** What is kept beside it, the newest first. */
+  readonly kept: readonly Kept[];
+}
+
+/** A dispatcher of xdpgen, whether packets meet it or not. */
+export interface Dispatcher {
+  readonly identity: Identity;
+  readonly programInfo: ProgramInfo;
+}
+
+/** What ran before somebody put a program of their own on the link, or took the link away. */
+export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
+  const last = lastOf(dir, keptGenerations(kernel, dir));
+  return last && { identity: last, programInfo: last.programInfo };
+}
+
+export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
+  // Nobody here can say what of the pins belongs to what runs.
+  if (pinned?.unreadable !== undefined) return { identity: undefined, dispatcher: undefined, kept: [] };
+  const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
+  if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
+  const last = lastOf(dir, kept);
+  return { identity: last, dispatcher: last?.programInfo, kept: kept.filter((one) => one !== last) };
 }

@@ -2,42 +2,51 @@
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { NOTHING_CHANGED } from "../machine/interface.ts";
-import { isErrno, KernelError, type Fd, type Kernel } from "../machine/kernel.ts";
+import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "../machine/kernel.ts";
+import type { Machine } from "../machine/machine.ts";
 import { explain, refusal } from "./explain.ts";
-import { findXdpLink, readManifest } from "./live.ts";
+import { readManifest } from "./live.ts";
+import { linkTo } from "./whereabouts.ts";
 
 const MODES: readonly Mode[] = ["native", "generic"];
 
-/**
- * @param after what an attempt before this one has left, in a clause
- * @throws XdpgenError `interface-occupied`, naming the program
- */
-export function requireFree(
-  kernel: Kernel,
-  device: string,
-  ifindex: number,
-  after: () => string = () => NOTHING_CHANGED,
-): void {
-  const hook = kernel.queryXdp(ifindex);
-  for (const mode of ["native", "generic", "offloaded"] as const) {
-    if (hook[mode] === 0) continue;
-    const program = `XDP program ${hook[mode]} (${programName(kernel, hook[mode])}) in ${mode} mode`;
-    const chain = chainOf(kernel, hook[mode]);
-    const whose =
-      chain === undefined
-        ? `which is not xdpgen's; ${after()}. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
-          "tool), or take over with --replace"
-        : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
-          `namespace, or they are in another bpffs; ${after()}. Take over with --replace`;
-    throw new XdpgenError("interface-occupied", `${device} already runs ${program}, ${whose}`);
-  }
+/** @throws XdpgenError `interface-occupied`, naming the program */
+export function requireFree(kernel: Kernel, device: string, ifindex: number): void {
+  const occupant = occupantOf(kernel, ifindex);
+  if (occupant) throw occupied(kernel, device, occupant, NOTHING_CHANGED);
 }
+
+/** A program that is on the hook. */
+interface Occupant {
+  readonly id: number;
+  readonly mode: keyof XdpHook;
+}
+
+function occupantOf(kernel: Kernel, ifindex: number): Occupant | undefined {
+  const hook = kernel.queryXdp(ifindex);
+  const mode = (["native", "generic", "offloaded"] as const).find((one) => hook[one] !== 0);
+  return mode && { id: hook[mode], mode };
+}
+
+/** @param after what this attempt has left, in a clause */
+function occupied(kernel: Kernel, device: string, { id, mode }: Occupant, after: string): XdpgenError {
+  const chain = chainOf(kernel, id);
+  const whose =
+    chain === undefined
+      ? `which is not xdpgen's; ${after}. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
+        "tool), or take over with --replace"
+      : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
+        `namespace, or they are in another bpffs; ${after}. Take over with --replace`;
+  return new XdpgenError("interface-occupied", `${device} already runs ${named(kernel, id)} in ${mode} mode, ${whose}`);
+}
+
+const named = (kernel: Kernel, id: number): string => `XDP program ${id} (${programName(kernel, id)})`;
 
 /** The chain of a dispatcher of xdpgen; undefined for a program of somebody else. */
 function chainOf(kernel: Kernel, id: number): string | undefined {
   try {
     using program = kernel.programById(id);
-    return readManifest(kernel, kernel.programInfo(program.number))?.manifest.chain;
+    return readManifest(kernel, kernel.programInfo(program.number))?.manifest?.chain;
   } catch {
     return undefined;
   }
@@ -81,7 +90,8 @@ interface Removed {
  *
  * @throws XdpgenError that says what was put back
  */
-export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken {
+export function takeOver(machine: Machine, device: string, ifindex: number): Taken {
+  const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
   const removed: Removed[] = [];
   const owned: Fd[] = [];
@@ -92,12 +102,10 @@ export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken
     for (const mode of MODES) {
       const id = hook[mode];
       if (id === 0) continue;
-      const what = `XDP program ${id} (${programName(kernel, id)})`;
+      const what = named(kernel, id);
       const program = kernel.programById(id);
       owned.push(program);
-      const link = detachLinkOf(kernel, ifindex, id);
-      if (!link) kernel.detachXdp(ifindex, mode, program.number);
-      removed.push({ mode, program, what, link });
+      removed.push({ mode, program, what, link: takeOff(machine, ifindex, mode, program.number) });
     }
   } catch (error) {
     const after = restore();
@@ -112,13 +120,15 @@ export function takeOver(kernel: Kernel, device: string, ifindex: number): Taken
 
 const NETLINK_NAMES: Readonly<Record<Mode, string>> = { native: "xdpdrv", generic: "xdpgeneric" };
 
-/** Attaches again what was removed, and says in a clause what is not as before. */
+/** Attaches again what was removed, where nobody has put anything since, and says in a clause what is not as before. */
 function putBack(kernel: Kernel, device: string, ifindex: number, removed: readonly Removed[]): string {
   const changed = removed.flatMap(({ mode, program, what, link }) => {
     try {
       kernel.attachXdp(ifindex, program.number, mode);
     } catch (error) {
-      return [`${what} was taken off ${device} and could not be put back (${(error as Error).message})`];
+      const other = isErrno(error, "EBUSY", "EEXIST") ? occupantOf(kernel, ifindex) : undefined;
+      const why = other && `: ${named(kernel, other.id)} has its place now`;
+      return [`${what} was taken off ${device} and could not be put back${why ?? ` (${(error as Error).message})`}`];
     }
     if (!link) return [];
     return [
@@ -129,11 +139,19 @@ function putBack(kernel: Kernel, device: string, ifindex: number, removed: reado
   return changed.join("; ") || NOTHING_CHANGED;
 }
 
-/** Whether a link held the program on the interface; then it is detached. */
-function detachLinkOf(kernel: Kernel, ifindex: number, programId: number): boolean {
-  using link = findXdpLink(kernel, (info) => info.ifindex === ifindex && info.programId === programId);
-  if (link) kernel.detachLink(link.number);
-  return link !== undefined;
+/** Whether a link held the program. Netlink takes off only what none holds, so it tells. */
+function takeOff(machine: Machine, ifindex: number, mode: Mode, program: number): boolean {
+  const { kernel } = machine;
+  try {
+    kernel.detachXdp(ifindex, mode, program);
+    return false;
+  } catch (error) {
+    if (!isErrno(error, "EBUSY")) throw error;
+    using link = linkTo(machine, ifindex, kernel.programInfo(program).id);
+    if (!link) throw error;
+    kernel.detachLink(link.number);
+    return true;
+  }
 }
 
 /** Errnos that are about the interface or us, not about the driver's XDP. */
@@ -158,14 +176,19 @@ export function createLink(
   try {
     return { link: kernel.linkXdp(program, ifindex, first), mode: first };
   } catch (error) {
-    if (isErrno(error, "EBUSY", "EEXIST")) requireFree(kernel, device, ifindex, restore);
+    const occupant = isErrno(error, "EBUSY", "EEXIST") ? occupantOf(kernel, ifindex) : undefined;
+    if (occupant) {
+      const after = restore();
+      throw occupied(kernel, device, occupant, after);
+    }
     if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
     if (wanted !== "auto") {
+      const after = restore();
       const next =
         wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
       throw new XdpgenError(
         "environment",
-        `${device} refuses XDP in ${wanted} mode (${refusal(error)}); ${restore()}: ${next}`,
+        `${device} refuses XDP in ${wanted} mode (${refusal(error)}); ${after}: ${next}`,
         { cause: error },
       );
     }

@@ -6,11 +6,12 @@
  * interface that had them may live on elsewhere with our link. So nobody trusts the folder's name: whoever acts on an
  * interface reads here where the link really is.
  */
+import { dirname } from "node:path";
 import type { Mode } from "../../chain/chain.ts";
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
-import { dispatcherPin, linkPin, listGenerations } from "./store.ts";
+import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
 const LINK_TYPE_XDP = 6;
 
@@ -28,6 +29,13 @@ export interface Identity {
   readonly generation: number;
 }
 
+/** A dispatcher of xdpgen whose manifest this one cannot read: as a rule, one of another version made it. */
+export interface Unreadable {
+  /** Why, in a clause. */
+  readonly unreadable: string;
+  readonly manifest?: undefined;
+}
+
 /** The link that is pinned in an attachment's folder, and the program on it, whosever that is. */
 export interface PinnedLink extends Disposable {
   readonly link: Fd;
@@ -36,8 +44,10 @@ export interface PinnedLink extends Disposable {
   readonly place: LinkPlace;
   readonly program: Fd;
   readonly programInfo: ProgramInfo;
-  /** Undefined for a program that is not xdpgen's. */
+  /** Undefined for a program that is not xdpgen's, or is and cannot be read. */
   readonly identity: Identity | undefined;
+  /** Why a dispatcher cannot be read: what is pinned is its own, and nobody here can say what belongs. */
+  readonly unreadable: string | undefined;
 }
 
 export interface Live extends PinnedLink {
@@ -56,8 +66,12 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
     const program = kernel.programById(programId);
     owned.push(program);
     const programInfo = kernel.programInfo(program.number);
-    const identity = readManifest(kernel, programInfo);
-    return { link, pinned: pin !== undefined, place, program, programInfo, identity, [Symbol.dispose]: dispose };
+    const found = readManifest(kernel, programInfo);
+    const whose = {
+      identity: found && isReadable(found) ? found : undefined,
+      unreadable: found && !isReadable(found) ? found.unreadable : undefined,
+    };
+    return { link, pinned: pin !== undefined, place, program, programInfo, ...whose, [Symbol.dispose]: dispose };
   } catch (error) {
     dispose();
     throw error;
@@ -66,7 +80,7 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
 
 /**
  * The attachment whose pins are in `dir`; undefined where there is none.
- * @throws XdpgenError `interface-occupied` when somebody put a program of their own on xdpgen's link
+ * @throws XdpgenError `interface-occupied` when somebody put a program of their own on xdpgen's link, or it cannot be read
  */
 export function readLive(kernel: Kernel, dir: string, ifindex: number): Live | undefined {
   const pinned = readPinned(kernel, dir, ifindex);
@@ -77,8 +91,15 @@ export function readLive(kernel: Kernel, dir: string, ifindex: number): Live | u
 
 const isLive = (pinned: PinnedLink): pinned is Live => pinned.identity !== undefined;
 
-/** Somebody put a program of their own on xdpgen's link. */
-export function foreignOnLink({ programInfo }: PinnedLink, dir: string): XdpgenError {
+/** Somebody put a program of their own on xdpgen's link, or another xdpgen a dispatcher. */
+export function foreignOnLink({ programInfo, unreadable }: PinnedLink, dir: string): XdpgenError {
+  if (unreadable !== undefined) {
+    return new XdpgenError(
+      "interface-occupied",
+      `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), a dispatcher that cannot be read: ` +
+        `${unreadable}; or detach it (\`xdpgen detach\`), or take over with --replace, which gives its maps up`,
+    );
+  }
   return new XdpgenError(
     "interface-occupied",
     `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), which has no manifest of ` +
@@ -124,11 +145,11 @@ export function modeOf(kernel: Kernel, ifindex: number, programId: number): Mode
   return hook.generic === programId ? "generic" : undefined;
 }
 
-function hookOf(kernel: Kernel, ifindex: number): XdpHook {
+/** Empty where no interface of this network namespace has that index. */
+export function hookOf(kernel: Kernel, ifindex: number): XdpHook {
   try {
     return kernel.queryXdp(ifindex);
   } catch (error) {
-    // No interface has that index now.
     if (isErrno(error, "ENODEV")) return { native: 0, generic: 0, offloaded: 0 };
     throw error;
   }
@@ -144,11 +165,23 @@ export function openLink(kernel: Kernel, dir: string): Fd | undefined {
   }
 }
 
-/** The link that runs a dispatcher of this folder on interface `ifindex`, and whose pin somebody removed. */
+/** Id of the link that is pinned in an attachment's folder. */
+export function pinnedLinkId(kernel: Kernel, dir: string): number | undefined {
+  using link = openLink(kernel, dir);
+  return link && kernel.linkInfo(link.number).id;
+}
+
+/**
+ * The link that runs a dispatcher of this folder on interface `ifindex`, and whose pin somebody removed. Undefined where several
+ * do, on interfaces of several network namespaces.
+ */
 function unpinnedLink(kernel: Kernel, dir: string, ifindex: number): Fd | undefined {
   const dispatchers = pinnedDispatchers(kernel, dir);
   if (dispatchers.size === 0) return undefined;
-  return findXdpLink(kernel, (info) => info.ifindex === ifindex && dispatchers.has(info.programId));
+  const wanted = (info: LinkInfo): boolean => info.ifindex === ifindex && dispatchers.has(info.programId);
+  const pinned = new Set(listAttachments(dirname(dir)).map((other) => pinnedLinkId(kernel, other.dir)));
+  const [first, ...rest] = xdpLinks(kernel, (info) => wanted(info) && !pinned.has(info.id));
+  return first && rest.length === 0 ? findXdpLink(kernel, (info) => info.id === first.id && wanted(info)) : undefined;
 }
 
 /** Ids of the dispatchers that are pinned in an attachment's folder. */
@@ -187,18 +220,39 @@ export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean)
   return undefined;
 }
 
+/** All that are `wanted`. */
+export function xdpLinks(kernel: Kernel, wanted: (link: LinkInfo) => boolean): readonly LinkInfo[] {
+  const found: LinkInfo[] = [];
+  findXdpLink(kernel, (info) => {
+    if (wanted(info)) found.push(info);
+    return false;
+  });
+  return found;
+}
+
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
-export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | undefined {
+export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
   // It is bound after all that the code uses, and so is the last.
   for (const id of program.mapIds.toReversed()) {
     const map = kernel.mapById(id);
     try {
       const info = kernel.mapInfo(map.number);
       if (info.name !== MANIFEST_SECTION) continue;
-      return decodeManifest(kernel.lookup(map.number, new Uint8Array(4), info.valueSize));
+      return decoded(kernel.lookup(map.number, new Uint8Array(4), info.valueSize));
     } finally {
       map.close();
     }
   }
   return undefined;
 }
+
+function decoded(bytes: Uint8Array): Identity | Unreadable {
+  try {
+    return decodeManifest(bytes);
+  } catch (error) {
+    if (error instanceof XdpgenError) return { unreadable: error.message };
+    throw error;
+  }
+}
+
+export const isReadable = (found: Identity | Unreadable): found is Identity => found.manifest !== undefined;

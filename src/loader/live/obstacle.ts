@@ -1,7 +1,7 @@
 /** What keeps a chain from an interface, whatever is to run there. A swap asks, and so does who only looks. */
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { interfaceGone } from "../machine/interface.ts";
+import { interfaceNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
@@ -22,7 +22,7 @@ export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | un
   const { device, ifindex, dir } = place;
   const { mode, replace } = wanted;
   if (pinned && !replace) requireOurs(pinned, dir, ifindex);
-  if (pinned?.place.kind === "nowhere" && kernel.interfaceIndex(device) !== ifindex) throw interfaceGone(device);
+  if (pinned?.place.kind === "nowhere") interfaceNow(kernel, place);
   if (pinned?.place.kind === "here") {
     if (mode !== "auto" && mode !== pinned.place.mode) throw wrongMode(device, pinned.place.mode, mode);
     return;

@@ -10,8 +10,8 @@ import { isSameProgram, type Past, programsOf } from "./history.ts";
 import { type Journal, mapPin, openIfPinned, type ProgramKey, programPin } from "./store.ts";
 import { openMap, whatOf } from "./user-pin.ts";
 
-/** Interfaces that get one dispatcher, and what it builds upon. */
-export interface Builder {
+/** Where maps of the next generation can come from: what interfaces have that get one dispatcher. */
+export interface MapSource {
   readonly devices: readonly string[];
   /** The attachment's folder. */
   readonly dir: string;
@@ -21,13 +21,13 @@ export interface Builder {
 /**
  * The map that is pinned first at a path is that of all, and those that have one of their own would lose its contents.
  *
- * @throws XdpgenError `map-pin` where several of `builders` have one for a path where nothing is yet
+ * @throws XdpgenError `map-pin` where several of `sources` have one for a path where nothing is yet
  */
-export function requireOneSource(kernel: Kernel, builders: readonly Builder[], manifest: Manifest): void {
+export function requireOneSource(kernel: Kernel, sources: readonly MapSource[], manifest: Manifest): void {
   for (const one of declaredMaps(manifest)) {
     const { name, pin } = one;
     if (pin === undefined || existsSync(reachablePath(pin))) continue;
-    const sources = builders.flatMap(({ devices, dir, past }) => {
+    const found = sources.flatMap(({ devices, dir, past }) => {
       for (const program of candidatesFor(one, past)) {
         using map =
           openOwn(kernel, dir, program, name) ?? openIfPinned(kernel, mapPin(dir, program, { name, shared: true }));
@@ -35,8 +35,8 @@ export function requireOneSource(kernel: Kernel, builders: readonly Builder[], m
       }
       return [];
     });
-    const [first] = sources;
-    const other = sources.find(({ id }) => id !== first!.id);
+    const [first] = found;
+    const other = found.find(({ id }) => id !== first!.id);
     if (!other) continue;
     throw new XdpgenError(
       "map-pin",

@@ -2,16 +2,26 @@
  * What a crash, a removed interface or a foreign hand left in an attachment's folder is cleared by the next command. The
  * manifests of the live generation and of those that are kept say what belongs; everything else goes.
  */
+import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
-import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
-import { isSameProgram, type Kept, keptGenerations, lastOf, markLive } from "./history.ts";
-import { findXdpLink, type Identity, openLink, pinnedDispatchers, type PinnedLink, readPinned } from "./live.ts";
+import { inheritance, isSameProgram, type Kept, markLive } from "./history.ts";
+import {
+  findXdpLink,
+  type Identity,
+  openLink,
+  pinnedDispatchers,
+  type PinnedLink,
+  pinnedLinkId,
+  readPinned,
+} from "./live.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
 import {
+  asideDir,
   type AttachmentName,
   generationDir,
   linkPin,
@@ -23,10 +33,14 @@ import {
   removeTree,
   unpin,
 } from "./store.ts";
-import { removedPins } from "./trouble.ts";
 
-/** Removes every generation but these, and every program and pin that none of them names. */
+/** Removes every generation but these, every program and pin that none of them names, and what was set aside. */
 export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
+  removeTree(asideDir(dir));
+  clearGenerations(dir, stay);
+}
+
+function clearGenerations(dir: string, stay: readonly Identity[]): void {
   const numbers = new Set(stay.map(({ generation }) => generation));
   for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
   const programs = stay.flatMap(({ manifest }) => manifest.programs);
@@ -74,7 +88,9 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
     }
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
-    clearLeftovers(dir, identity ? [identity, ...kept] : []);
+    if (pinned?.unreadable === undefined) clearLeftovers(dir, identity ? [identity, ...kept] : []);
+    // Its own is aside since a swap that a crash has ended: the rest is of that one.
+    else if (existsSync(asideDir(dir))) clearGenerations(dir, []);
     if (pinned) pinAgain(kernel, dir, pinned, report);
     return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
@@ -95,40 +111,6 @@ export function pinAgain(
   report("the link had lost its pin: pinned it again");
 }
 
-/** What the pins of an attachment belong to. */
-export interface Inheritance {
-  /** What runs; or what ran before somebody put a program of their own on the link, or took the link away. */
-  readonly identity: Identity | undefined;
-  /** Its dispatcher. */
-  readonly dispatcher: ProgramInfo | undefined;
-  /** What is kept beside it, the newest first. */
-  readonly kept: readonly Kept[];
-}
-
-/** A dispatcher of xdpgen, whether packets meet it or not. */
-export interface Dispatcher {
-  readonly identity: Identity;
-  readonly programInfo: ProgramInfo;
-}
-
-/** What ran before somebody put a program of their own on the link, or took the link away. */
-export function lastGeneration(kernel: Kernel, dir: string): Dispatcher | undefined {
-  const last = lastOf(dir, keptGenerations(kernel, dir));
-  return last && { identity: last, programInfo: last.programInfo };
-}
-
-export function inheritance(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): Inheritance {
-  const kept = keptGenerations(kernel, dir, pinned?.identity?.generation);
-  if (pinned?.identity) return { identity: pinned.identity, dispatcher: pinned.programInfo, kept };
-  const last = lastOf(dir, kept);
-  return { identity: last, dispatcher: last?.programInfo, kept: kept.filter((one) => one !== last) };
-}
-
-/** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
-export function isWhole(dir: string, identity: Identity): boolean {
-  return removedPins(dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
-}
-
 /**
  * Whether anything in `dir` is in a packet's way: its link, or a dispatcher of it on a link that has no pin. One that other
  * attachments share is pinned with them too. A first apply that was killed leaves none of this.
@@ -138,15 +120,9 @@ function isAlive({ kernel, root }: Machine, dir: string): boolean {
   if (link && kernel.linkInfo(link.number).ifindex !== 0) return true;
   const dispatchers = pinnedDispatchers(kernel, dir);
   if (dispatchers.size === 0) return false;
-  const links = new Set(listAttachments(root).flatMap((other) => pinnedLink(kernel, other.dir) ?? []));
+  const links = new Set(listAttachments(root).flatMap((other) => pinnedLinkId(kernel, other.dir) ?? []));
   using unpinned = findXdpLink(kernel, ({ id, programId }) => dispatchers.has(programId) && !links.has(id));
   return unpinned !== undefined;
-}
-
-/** Its id. */
-function pinnedLink(kernel: Kernel, dir: string): number | undefined {
-  using link = openLink(kernel, dir);
-  return link && kernel.linkInfo(link.number).id;
 }
 
 /**

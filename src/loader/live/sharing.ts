@@ -1,10 +1,10 @@
 /**
- * Which interfaces run one dispatcher. The links are asked, of the whole kernel: folders are named by where an interface was,
- * and an interface whose pins are in another bpffs has none here.
+ * Which interfaces have one dispatcher. Who runs it, the links of the whole kernel tell: folders are named by where an interface
+ * was, and one whose pins are in another bpffs has none here. Who keeps it, only pins do.
  */
 import type { Machine } from "../machine/machine.ts";
-import { findXdpLink, modeOf, readPinned } from "./live.ts";
-import type { Place } from "./store.ts";
+import { findXdpLink, modeOf, pinnedDispatchers, readPinned } from "./live.ts";
+import { listAttachments, type Place } from "./store.ts";
 
 /** Indexes of the other interfaces of this network namespace that run the dispatcher with this program id, in their order. */
 export function sharers({ kernel }: Machine, ifindex: number, dispatcher: number): readonly number[] {
@@ -21,14 +21,16 @@ export function sharers({ kernel }: Machine, ifindex: number, dispatcher: number
   return [...found].filter((other) => modeOf(kernel, other, dispatcher) !== undefined).toSorted((a, b) => a - b);
 }
 
-/** Whether no link of the kernel runs it but those of `places`. */
-export function runsOnlyOn({ kernel }: Machine, places: readonly Place[], dispatcher: number): boolean {
-  const links = new Set(
+/** Whether those of `places` that run it are all that have it: no other link of the kernel does, and no attachment keeps it. */
+export function isOnlyOn({ kernel, root }: Machine, places: readonly Place[], dispatcher: number): boolean {
+  const running = new Map(
     places.flatMap(({ dir, ifindex }) => {
       using pinned = readPinned(kernel, dir, ifindex);
-      return pinned ? kernel.linkInfo(pinned.link.number).id : [];
+      return pinned?.programInfo.id === dispatcher ? [[dir, kernel.linkInfo(pinned.link.number).id] as const] : [];
     }),
   );
+  const links = new Set(running.values());
   using other = findXdpLink(kernel, ({ id, programId }) => programId === dispatcher && !links.has(id));
-  return other === undefined;
+  if (other) return false;
+  return listAttachments(root).every(({ dir }) => running.has(dir) || !pinnedDispatchers(kernel, dir).has(dispatcher));
 }

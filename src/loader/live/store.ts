@@ -10,10 +10,13 @@
  *       programs/<name>-<hash>/program       the extension program (freplace)
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
+ *       aside/                               generations and programs of a dispatcher that cannot be read, while it is replaced
  *
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
-import { existsSync, mkdirSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { basename } from "node:path";
+import type { Interface } from "../machine/interface.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
@@ -21,9 +24,7 @@ export const attachmentDir = (at: { readonly root: string; readonly netns: numbe
   `${at.root}/${at.netns}-${ifindex}`;
 
 /** An interface of this network namespace, and the folder of its attachment. */
-export interface Place {
-  readonly device: string;
-  readonly ifindex: number;
+export interface Place extends Interface {
   readonly dir: string;
 }
 
@@ -51,6 +52,8 @@ export const newMark = (dir: string, generation: number): string => `${generatio
 export const liveMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/live`;
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
+
+export const asideDir = (dir: string): string => `${dir}/aside`;
 
 /** A program is known by its name and the hash of its object, function and globals, and of what the chain says of its maps. */
 export interface ProgramKey {
@@ -148,6 +151,8 @@ export interface Journal {
   pin(fd: number, path: string): void;
   /** Removes the pin of what `fd` is too; `fd` must be open until the swap is done. */
   unpin(fd: number, path: string): void;
+  /** Into a folder that is made for them. */
+  move(paths: readonly string[], into: string): void;
   /** Goes on when a step fails; returns what each that failed had to say. */
   undo(): readonly string[];
 }
@@ -167,6 +172,15 @@ export function openJournal(kernel: Kernel): Journal {
       unpin(path);
       undo.push(() => kernel.pin(fd, path));
     },
+    move(paths, into) {
+      mkdirSync(into, { mode: 0o700 });
+      undo.push(() => rmdirSync(into));
+      for (const path of paths) {
+        const moved = `${into}/${basename(path)}`;
+        renameSync(path, moved);
+        undo.push(() => renameSync(moved, path));
+      }
+    },
     undo() {
       return undo
         .splice(0)
@@ -181,4 +195,18 @@ export function openJournal(kernel: Kernel): Journal {
         });
     },
   };
+}
+
+/**
+ * Makes room for a generation beside a dispatcher that cannot be read: that one needs all that is pinned for it as long as packets
+ * meet it, and what would be pinned may have the same names.
+ */
+export function setAside(dir: string, journal: Journal): void {
+  const aside = asideDir(dir);
+  if (existsSync(aside)) return;
+  const own = list(dir).filter((name) => /^(gen-\d+|programs)$/.test(name));
+  journal.move(
+    own.map((name) => `${dir}/${name}`),
+    aside,
+  );
 }

@@ -1,31 +1,35 @@
-/** What is not as xdpgen left it: pins that somebody removed, programs of somebody else. */
+/** What is not as xdpgen left it: pins that somebody removed, maps and programs of somebody else in the place of its own. */
 import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
 import { BPF_MAP_TYPE_PROG_ARRAY, COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
 import { publicPath, reachablePath } from "../machine/bpffs.ts";
-import type { Kernel, MapInfo, ProgramInfo } from "../machine/kernel.ts";
-import { declaredPins } from "./declared-maps.ts";
+import { type Kernel, KernelError, type MapInfo, type ProgramInfo } from "../machine/kernel.ts";
+import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
 import type { Identity } from "./live.ts";
 import { BPF_F_RDONLY_PROG } from "./map-definition.ts";
-import { dispatcherPin, linkPin, programPin, slotPin } from "./store.ts";
+import { dispatcherPin, linkPin, openIfPinned, programPin, slotPin } from "./store.ts";
 
 export type Trouble =
   /** A slot's pin was removed, and its link or its map of one program went with it: packets run past the program. */
   | { readonly kind: "unbound"; readonly program: string }
   /** A pin was removed. What runs does not need it; of a link, the chain ends when the last process that holds it does. */
   | { readonly kind: "pin-removed"; readonly what: PinnedThing; readonly pin: string }
+  /** At the path that the chain declares for a map, somebody put another one, or something else. What runs has `id`. */
+  | { readonly kind: "pin-replaced"; readonly name: string; readonly id: number; readonly pin: string }
   /** A map has no pin: a swap that loads its program anew would start it empty. */
   | { readonly kind: "map-unpinned"; readonly name: string; readonly id: number }
   /** Somebody put a program of their own on xdpgen's link. */
   | { readonly kind: "foreign-program"; readonly id: number; readonly name: string }
+  /** Another xdpgen made what runs, and this one cannot read it. `reason` is a clause. */
+  | { readonly kind: "unreadable"; readonly reason: string }
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 
 /** `map`: at the path that the chain declares. */
 type PinnedThing = "link" | "dispatcher" | "program" | "map";
 
-/** Pins that belong to a live generation and are not there. */
-export function removedPins(dir: string, identity: Identity): readonly Trouble[] {
+/** Pins that belong to a live generation and are not there, or are something else's. */
+export function lostPins(kernel: Kernel, dir: string, identity: Identity): readonly Trouble[] {
   const { manifest, generation } = identity;
   const removed = (what: PinnedThing, pin: string): readonly Trouble[] =>
     existsSync(pin) ? [] : [{ kind: "pin-removed", what, pin: publicPath(pin) }];
@@ -40,8 +44,36 @@ export function removedPins(dir: string, identity: Identity): readonly Trouble[]
           : [{ kind: "unbound", program: program.name } as const]),
         ...(program.linkage === "freplace" ? removed("program", programPin(dir, program)) : []),
       ]),
-    ...declaredPins(manifest).flatMap((pin) => removed("map", reachablePath(pin))),
+    ...declaredMaps(manifest).flatMap((map) => atUserPath(kernel, dir, map)),
   ];
+}
+
+function atUserPath(kernel: Kernel, dir: string, { name, pin: declared, members }: DeclaredMap): readonly Trouble[] {
+  if (declared === undefined) return [];
+  const path = reachablePath(declared);
+  const pin = publicPath(path);
+  const there = mapAt(kernel, path);
+  if (there === undefined) return [{ kind: "pin-removed", what: "map", pin }];
+  using own = openOwn(kernel, dir, members[0]!, name);
+  // Where its own pin is gone too, only an extension tells which map the program has.
+  const id = own && kernel.mapInfo(own.number).id;
+  return id === undefined || id === there ? [] : [{ kind: "pin-replaced", name, id, pin }];
+}
+
+/** Id of the map that is pinned at a path; 0 for what is no map, undefined for nothing. */
+function mapAt(kernel: Kernel, path: string): number | undefined {
+  try {
+    using there = openIfPinned(kernel, path);
+    return there && (kernel.isMap(there.number) ? kernel.mapInfo(there.number).id : 0);
+  } catch (error) {
+    if (error instanceof KernelError) return 0;
+    throw error;
+  }
+}
+
+/** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
+export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
+  return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
 }
 
 /** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */

@@ -6,6 +6,7 @@ import { type Chain, type LoadedFacts, loadedSource, type Program } from "../../
 import { decode } from "../../codegen/asm/index.ts";
 import { isTailCall } from "../../codegen/object/flow.ts";
 import { XdpgenError } from "../../errors.ts";
+import { reachablePath } from "../machine/bpffs.ts";
 import { type Fd, type Kernel, KernelError, type ProgramInfo } from "../machine/kernel.ts";
 import { type AttachType, kindOf, type LoadedKind } from "./program-array.ts";
 
@@ -63,7 +64,7 @@ export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
 /** An fd that the caller gave stays the caller's. */
 function open(kernel: Kernel, { pinned, id, fd }: Program, owned: Fd[]): number {
   if (fd !== undefined) return fd;
-  const opened = pinned === undefined ? kernel.programById(id!) : kernel.openPin(pinned);
+  const opened = pinned === undefined ? kernel.programById(id!) : kernel.openPin(reachablePath(pinned));
   owned.push(opened);
   return opened.number;
 }

@@ -5,7 +5,8 @@
  * program whose object changed takes a map of the same name when the definition is the same; its data sections start anew,
  * because its variables may have moved. Read-only data is part of the code and never taken. A map that objects want pinned by
  * name is one map for all programs of the chain that use the name, whatever their linkage, and for no one else. Where a chain
- * says that maps are one, or where one is pinned, that goes before: the map at the user's path, then what the programs have.
+ * says that maps are one, or where one is pinned, that goes before: the map at the user's path, then what the programs have,
+ * then, of a map for a user's path, what they have on the other interfaces that get the chain.
  */
 import { existsSync } from "node:fs";
 import type { Manifest } from "../../codegen/index.ts";
@@ -13,6 +14,7 @@ import { XdpgenError } from "../../errors.ts";
 import { candidatesFor, type DeclaredMap, declaredMap, openOwn, withoutPins } from "../live/declared-maps.ts";
 import { isSameProgram, NO_PAST, type Past, programsOf } from "../live/history.ts";
 import { sameDefinition } from "../live/map-definition.ts";
+import type { MapSource } from "../live/one-map.ts";
 import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
 import { openUserPin } from "../live/user-pin.ts";
 import type { Kernel, ObjectMap } from "../machine/kernel.ts";
@@ -47,18 +49,25 @@ export interface MapBinder {
 /**
  * @param past what runs and what is kept, if anything
  * @param next what is being built
+ * @param others what is built in the same swap for other interfaces, each upon its own
  * @throws XdpgenError `object-unsupported` where programs that come back had two maps for what is to be one
  */
-export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifest): MapBinder {
+export function mapBinder(
+  kernel: Kernel,
+  dir: string,
+  past: Past,
+  next: Manifest,
+  others: readonly MapSource[] = [],
+): MapBinder {
   const shared = new Map<string, BoundMap>();
   const declared = new Map<string, BoundMap>();
   const live = past.live?.programs ?? [];
   const before = programsOf(past);
   requireOneOfEach(kernel, dir, before, next);
 
-  const take = (from: ProgramKey, bound: BoundMap, check: boolean): boolean => {
+  const take = (from: ProgramKey, bound: BoundMap, check: boolean, at = dir): boolean => {
     const isOwn = bound.declared !== undefined && !bound.shared;
-    using pinned = isOwn ? openOwn(kernel, dir, from, bound.name) : openIfPinned(kernel, mapPin(dir, from, bound));
+    using pinned = isOwn ? openOwn(kernel, at, from, bound.name) : openIfPinned(kernel, mapPin(at, from, bound));
     if (!pinned || (check && !sameDefinition(bound.map, kernel.mapInfo(pinned.number)))) return false;
     bound.map.reuse(pinned.number);
     return true;
@@ -92,9 +101,14 @@ export function mapBinder(kernel: Kernel, dir: string, past: Past, next: Manifes
     }
     using pinned = openUserPin(kernel, one, map);
     if (pinned) map.reuse(pinned.number);
+    const takeFrom = (source: Pick<MapSource, "dir" | "past">): boolean =>
+      candidatesFor(one, source.past).some(
+        (p) => take(p, bound, true, source.dir) || take(p, { ...bound, shared: !bound.shared }, true, source.dir),
+      );
     const taken =
       pinned !== undefined ||
-      candidatesFor(one, past).some((p) => take(p, bound, true) || take(p, { ...bound, shared: !bound.shared }, true));
+      takeFrom({ dir, past }) ||
+      (one.pin !== undefined && others.some((other) => takeFrom(other)));
     return { ...bound, fate: taken ? fate : "new" };
   };
 

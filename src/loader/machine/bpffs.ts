@@ -9,7 +9,7 @@ import { mkdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 
-const BPFFS = "/sys/fs/bpf";
+export const BPFFS = "/sys/fs/bpf";
 /** include/uapi/linux/magic.h */
 const BPF_FS_MAGIC = 0xcafe4a11;
 

@@ -4,7 +4,8 @@
  */
 import { encodeBtf } from "../../codegen/btf/index.ts";
 import type { Btf } from "../../codegen/btf/types.ts";
-import { KernelError, type Fd, type Kernel } from "./kernel.ts";
+import { XdpgenError } from "../../errors.ts";
+import { isErrno, KernelError, type Fd, type Kernel } from "./kernel.ts";
 
 export interface FreplaceSupport {
   readonly supported: boolean;
@@ -35,7 +36,10 @@ const FUNC_INFO = Uint8Array.from([0, 0, 0, 0, PROBE_FUNC, 0, 0, 0]);
 
 const known = new WeakMap<Kernel, FreplaceSupport>();
 
-/** Loads a tiny program and an extension of it, and attaches the one to the other. Nothing is left behind. */
+/**
+ * Loads a tiny program and an extension of it, and attaches the one to the other. Nothing is left behind.
+ * @throws XdpgenError `kernel` where that tells nothing, as without memory or with too many open files
+ */
 export function freplaceSupport(kernel: Kernel): FreplaceSupport {
   let support = known.get(kernel);
   if (!support) known.set(kernel, (support = probeFreplace(kernel)));
@@ -46,6 +50,9 @@ export function freplaceSupport(kernel: Kernel): FreplaceSupport {
 export function canFreplace(kernel: Kernel): boolean {
   return freplaceSupport(kernel).supported;
 }
+
+/** Errnos of policy and of ability, which are the same the next time. */
+const ANSWERS = ["EPERM", "EACCES", "EINVAL", "E2BIG", "ENOSYS", "ENOENT", "ESRCH", "EOPNOTSUPP", "ENOTSUPP"];
 
 const ATTEMPTS = {
   btf: "loading BTF",
@@ -72,7 +79,15 @@ function probeFreplace(kernel: Kernel): FreplaceSupport {
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     const { errnoName, log } = error;
-    return { supported: false, reason: `${ATTEMPTS[step]} fails with ${errnoName}`, step, errnoName, log };
+    const reason = `${ATTEMPTS[step]} fails with ${errnoName}`;
+    if (isErrno(error, ...ANSWERS)) return { supported: false, reason, step, errnoName, log };
+    throw new XdpgenError(
+      "kernel",
+      `cannot find out whether this kernel takes extension programs: ${reason}; try again`,
+      {
+        cause: error,
+      },
+    );
   } finally {
     for (const fd of owned.toReversed()) fd.close();
   }

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
-import type { Kernel } from "./kernel.ts";
+import { type Kernel, KernelError } from "./kernel.ts";
 
 /** That of the calling thread: threads may differ. */
 export const OWN_NAMESPACE = "/proc/thread-self/ns/net";
@@ -23,10 +23,10 @@ export function interfaceNames(): readonly string[] {
 
 /**
  * The interface's index.
- * @throws XdpgenError `interface-missing` with the nearest right name
+ * @throws XdpgenError `interface-missing` with the nearest right name, `kernel`
  */
 export function requireInterface(kernel: Kernel, device: string): number {
-  const index = kernel.interfaceIndex(device);
+  const index = indexOf(kernel, device);
   if (index !== 0) return index;
   const names = interfaceNames();
   const hint = nearest(device, names);
@@ -37,8 +37,34 @@ export function requireInterface(kernel: Kernel, device: string): number {
   );
 }
 
+function indexOf(kernel: Kernel, device: string): number {
+  try {
+    return kernel.interfaceIndex(device);
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    throw new XdpgenError("kernel", `cannot look for interface ${device}: ${cause.message}`, { cause });
+  }
+}
+
 /** What a failure before the swap has done. */
 export const NOTHING_CHANGED = "nothing was changed";
+
+/** An interface that was looked up: it keeps its index, while its name may change and be given to another. */
+export interface Interface {
+  readonly device: string;
+  readonly ifindex: number;
+}
+
+/**
+ * The same interface, by the name that it has now.
+ * @param after what the attempt has done, in a clause
+ * @throws XdpgenError `interface-missing` where it is gone
+ */
+export function interfaceNow(kernel: Kernel, { device, ifindex }: Interface, after?: string): Interface {
+  const name = kernel.interfaceName(ifindex);
+  if (name === undefined) throw interfaceGone(device, undefined, after);
+  return { device: name, ifindex };
+}
 
 /** An interface that was there when the command began. */
 export function interfaceGone(device: string, cause?: unknown, after: string = NOTHING_CHANGED): XdpgenError {

@@ -242,7 +242,7 @@ export interface Kernel {
   updateLink(link: number, next: number, expected: number): void;
   detachLink(link: number): void;
   queryXdp(ifindex: number): XdpHook;
-  /** Netlink attachment, only to put back what `replace` took away. */
+  /** Netlink attachment, only to put back what `replace` took away: EBUSY or EEXIST where something else is there by then. */
   attachXdp(ifindex: number, program: number, mode: Mode): void;
   /** Removes a netlink attachment of `expected`. */
   detachXdp(ifindex: number, mode: Mode, expected: number): void;

@@ -1,6 +1,6 @@
 /** What the impure part works on: a kernel, a bpffs and a network namespace. Tests give their own. */
 import { openKernel } from "../ffi/index.ts";
-import { findBpffs, requireBpffs } from "./bpffs.ts";
+import { BPFFS, findBpffs, requireBpffs } from "./bpffs.ts";
 import { networkNamespace } from "./interface.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Namespaces } from "./namespaces.ts";
@@ -8,7 +8,7 @@ import { requirePrivilege } from "./privilege.ts";
 
 export interface Machine {
   readonly kernel: Kernel;
-  /** The folder of all attachments, `/sys/fs/bpf/xdpgen`. */
+  /** The folder of all attachments, `/sys/fs/bpf/xdpgen`. Whoever works for long asks anew: see `thisMachine`. */
   readonly root: string;
   /** Inode of the network namespace. */
   readonly netns: number;
@@ -17,14 +17,24 @@ export interface Machine {
 }
 
 /**
- * This machine.
+ * This machine. Its root is where the bpffs is reached when it is asked for: through an ancestor that may end.
  * @param what the attempt, for the message of a refusal
  * @throws XdpgenError `environment`
  */
 export function thisMachine(what: string, report: (message: string) => void): Machine {
   requirePrivilege(what);
   const kernel = openKernel();
-  return { kernel, root: `${requireBpffs(kernel, report)}/xdpgen`, netns: networkNamespace() };
+  requireBpffs(kernel, report);
+  return withRoot({ kernel, netns: networkNamespace() });
+}
+
+function withRoot(machine: Omit<Machine, "root">): Machine {
+  return {
+    ...machine,
+    get root() {
+      return `${findBpffs() ?? BPFFS}/xdpgen`;
+    },
+  };
 }
 
 /**
@@ -34,5 +44,5 @@ export function thisMachine(what: string, report: (message: string) => void): Ma
  */
 export function readableMachine(what: string): Machine {
   requirePrivilege(what);
-  return { kernel: openKernel(), root: `${findBpffs() ?? "/sys/fs/bpf"}/xdpgen`, netns: networkNamespace() };
+  return withRoot({ kernel: openKernel(), netns: networkNamespace() });
 }

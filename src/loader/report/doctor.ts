@@ -45,9 +45,9 @@ const missing = (value: string, meaning: string, advice: string): Finding => ({
 /** Examines this machine. Never throws for what it finds missing. */
 export async function doctor(options: { readonly kernel?: Kernel } = {}): Promise<DoctorReport> {
   const { kernel, finding: library } = findLibrary(options.kernel);
-  const freplace = kernel && freplaceSupport(kernel);
+  const freplace = kernel && askFreplace(kernel);
   const runs = kernel && (await testRunSupport(kernel));
-  const linkage: ObjectLinkage = freplace?.supported ? "freplace" : "call";
+  const linkage: ObjectLinkage = freplace?.support?.supported ? "freplace" : "call";
   const findings: Readonly<Record<string, Finding>> = {
     kernel: kernelRelease(release()),
     architecture: ok(arch(), "compiled programs are the same on every architecture"),
@@ -56,7 +56,7 @@ export async function doctor(options: { readonly kernel?: Kernel } = {}): Promis
     BTF: btf(),
     libbpf: library,
     capabilities: capabilities(effectiveCapabilities()),
-    freplace: freplace ? freplaceFinding(freplace) : needsLibrary(),
+    freplace: freplace?.finding ?? needsLibrary(),
     "linkage auto": ok(
       linkage,
       linkage === "freplace" ? "programs stay loaded across swaps" : "programs are linked into the dispatcher",
@@ -131,6 +131,16 @@ export function capabilities(have: ReadonlySet<Capability>): Finding {
     "`build` works; apply, status and detach need CAP_NET_ADMIN and CAP_SYS_ADMIN",
     "run as root (sudo)",
   );
+}
+
+function askFreplace(kernel: Kernel): { readonly support?: FreplaceSupport; readonly finding: Finding } {
+  try {
+    const support = freplaceSupport(kernel);
+    return { support, finding: freplaceFinding(support) };
+  } catch (error) {
+    if (!(error instanceof XdpgenError)) throw error;
+    return { finding: limited("unknown", error.message, "run doctor again") };
+  }
 }
 
 /** Why linkage `auto` is what it is on this machine; a clause. */

@@ -7,7 +7,7 @@ import { isLinked } from "../../chain/chain.ts";
 import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject } from "../../codegen/index.ts";
 import { openOwn } from "../live/declared-maps.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
-import { fixedMaps, requireOne } from "../live/one-map.ts";
+import { fixedMaps, type MapSource, requireOne } from "../live/one-map.ts";
 import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
 import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
@@ -17,12 +17,19 @@ import type { MapForecast } from "../swap/difference.ts";
 /**
  * @param dir the attachment's folder; its pins are read
  * @param past what the next generation builds upon, if anything
+ * @param others what is built beside it
  * @throws XdpgenError as the swap would, where a map cannot be bound
  */
-export function forecastMaps(kernel: Kernel, dir: string, past: Past, image: DispatcherImage): readonly MapForecast[] {
+export function forecastMaps(
+  kernel: Kernel,
+  dir: string,
+  past: Past,
+  image: DispatcherImage,
+  others: readonly MapSource[],
+): readonly MapForecast[] {
   const standIns = new Map<number, MapInfo>();
   const asking: Kernel = { ...kernel, mapInfo: (fd) => standIns.get(fd) ?? kernel.mapInfo(fd) };
-  const binder = mapBinder(asking, dir, past, image.manifest);
+  const binder = mapBinder(asking, dir, past, image.manifest, others);
   const found: MapForecast[] = [];
   const note = (program: string, name: string, id: number): void => {
     if (isReadOnlyData(name)) return;

@@ -51,6 +51,6 @@ export function presentOf(
 function describe(kernel: Kernel, id: number): Omit<Occupant, "mode"> {
   using program = kernel.programById(id);
   const info = kernel.programInfo(program.number);
-  const chain = readManifest(kernel, info)?.manifest.chain;
+  const chain = readManifest(kernel, info)?.manifest?.chain;
   return { id, name: info.name, ...(chain !== undefined && { chain }) };
 }

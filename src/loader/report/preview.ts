@@ -7,24 +7,21 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
-import { highestOf, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
-import { type Identity, type PinnedLink, readPinned } from "../live/live.ts";
+import { inheritance, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
+import { type Identity, readPinned } from "../live/live.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
-import { type Builder, requireOneSource } from "../live/one-map.ts";
-import { inheritance, isWhole } from "../live/recovery.ts";
-import { runsOnlyOn } from "../live/sharing.ts";
+import { type MapSource, requireOneSource } from "../live/one-map.ts";
 import type { Place, ProgramKey } from "../live/store.ts";
-import { type Images, imagesOf, imageThat } from "../load/fit.ts";
-import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
+import { imagesOf } from "../load/fit.ts";
+import { openLoaded } from "../load/loaded.ts";
 import { pinnedMaps } from "../load/maps.ts";
 import { type Owned, owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
-import { difference, type Difference, isNone, type MapForecast } from "../swap/difference.ts";
-import { heldBy } from "../swap/generation.ts";
-import { type Candidate, type Course, courseOf, groupsOf } from "../swap/groups.ts";
-import { replacedPrograms } from "../swap/replacement.ts";
+import { difference, type Difference, type MapForecast } from "../swap/difference.ts";
+import { type Course, courseOf, groupsOf } from "../swap/groups.ts";
+import { type Attempt, sourceOf, type Standing, standingOf } from "../swap/standing.ts";
 import { placesOf, type SwapOptions, type SwapResult } from "../swap/swap.ts";
 import { forecastMaps, lostMaps, requireOneForecast } from "./map-forecast.ts";
 import { type Present, presentOf } from "./present.ts";
@@ -91,11 +88,11 @@ export async function previewAll(
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using loaded = openLoaded(kernel, await resolveChain(declared));
   const images = imagesOf(kernel, loaded.chain);
-  const all = { mode: declared.mode, replace: options.replace === true, loaded };
+  const all = { mode: declared.mode, replace: options.replace === true, loaded, images };
   for (let reading = 1; ; reading++) {
     try {
       const found = places.map((place) => ({ ...place, dir: folderOf(machine, place.ifindex).dir }));
-      return lookAll(machine, images, { ...all, places: found });
+      return lookAll(machine, { ...all, places: found });
     } catch (error) {
       if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
       if (reading === READINGS) throw alwaysChanging(what, error);
@@ -103,78 +100,50 @@ export async function previewAll(
   }
 }
 
-interface Target extends Wanted {
-  readonly places: readonly Place[];
-  readonly loaded: LoadedPrograms;
-}
+interface Target extends Wanted, Attempt {}
 
 /** One interface, as it is. */
-interface Found extends Candidate, Place {
-  readonly pinned: PinnedLink | undefined;
-  readonly identity: Identity | undefined;
-  readonly kept: readonly Kept[];
+interface Found extends Standing, Place {
   readonly present: Present;
-  readonly image: DispatcherImage;
-  readonly replaced: ReturnType<typeof replacedPrograms> | undefined;
-  readonly repair: boolean;
 }
 
-function lookAll(machine: Machine, images: Images, target: Target): readonly Preview[] {
+function lookAll(machine: Machine, target: Target): readonly Preview[] {
   using resources = owned();
-  const { places } = target;
-  const found = places.map((place) => look(machine, images, place, target, resources));
+  const { places, images } = target;
+  const found = places.map((place) => look(machine, place, target, resources));
   const groups = groupsOf(found, images.preferred.manifest.chain);
-  const builders = groups.flatMap((group): Builder[] => {
-    const course = courseOf(group);
-    if (course?.kind !== "build") return [];
-    const { dir, identity, kept } = course.first;
-    return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(identity, kept) }];
-  });
-  requireOneSource(machine.kernel, builders, images.preferred.manifest);
-  const previews = groups.flatMap((group) => foresee(machine.kernel, group, target));
+  const sources = groups.flatMap(sourceOf);
+  requireOneSource(machine.kernel, sources, images.preferred.manifest);
+  const previews = groups.flatMap((group) => foresee(machine.kernel, group, sources, target));
   return places.map(({ device }) => previews.find((one) => one.interface === device)!);
 }
 
-function look(machine: Machine, images: Images, place: Place, target: Target, resources: Owned): Found {
+function look(machine: Machine, place: Place, target: Target, resources: Owned): Found {
   const { kernel } = machine;
-  const { device, dir, ifindex } = place;
+  const { dir, ifindex } = place;
   const pinned = readPinned(kernel, dir, ifindex);
   if (pinned) resources.own(pinned);
   const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
-  const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
-  const replaced = identity && replacedPrograms(kernel, dir, identity, target.loaded);
-  const present = presentOf(kernel, ifindex, pinned, identity);
-  const repair = identity !== undefined && !isWhole(dir, identity);
-  const here = present.mode !== undefined && pinned?.identity !== undefined;
-  const runs = here && same !== undefined && !repair;
-  return {
-    ...place,
-    pinned,
-    identity,
-    kept,
-    present,
-    image: same ?? images.preferred,
-    replaced,
-    repair,
-    held: identity && (target.places.length > 1 ? heldBy(kernel, dir, identity.manifest, dispatcher!.id) : device),
-    chain: here ? pinned.identity.manifest.chain : undefined,
-    generation: identity?.generation ?? 0,
-    highest: highestOf(identity, kept),
-    inherits: identity !== undefined,
-    settled: runs && replaced?.size === 0,
-    inPlace: runs && replaced?.size === 1 && runsOnlyOn(machine, target.places, pinned.programInfo.id),
-  };
+  const standing = standingOf(machine, place, { pinned, identity, dispatcher: dispatcher?.id, kept }, target);
+  return { ...place, ...standing, present: presentOf(kernel, ifindex, pinned, identity) };
 }
 
 /** What becomes of the interfaces of a group. */
-function foresee(kernel: Kernel, group: readonly Found[], target: Target): readonly Preview[] {
+function foresee(
+  kernel: Kernel,
+  group: readonly Found[],
+  sources: readonly MapSource[],
+  target: Target,
+): readonly Preview[] {
   const course = courseOf(group);
   return group.map((found): Preview => {
-    const { device, dir, identity, kept, present, settled, pinned, replaced } = found;
+    const { device, dir, before, present, settled, replaced } = found;
+    const { identity, kept } = before;
     const first = settled || course?.kind === "replace" ? found : course!.first;
-    const { image } = first;
-    const past = pastOf(first.identity, first.kept);
-    const bound = forecastMaps(kernel, first.dir, past, image);
+    const image = first.same ?? target.images.preferred;
+    const past = pastOf(first.before.identity, first.before.kept);
+    const elsewhere = sources.filter((source) => source.dir !== first.dir);
+    const bound = forecastMaps(kernel, first.dir, past, image, elsewhere);
     if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";
@@ -184,7 +153,7 @@ function foresee(kernel: Kernel, group: readonly Found[], target: Target): reado
     const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
     const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
     const gone = kept.filter((generation) => !stay.includes(generation));
-    const obstacle = obstacleOf(kernel, found, pinned, target);
+    const obstacle = obstacleOf(kernel, found, target);
     const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
     const outcome = present.mode ? (course?.kind === "replace" ? "replaced" : "swapped") : "created";
     return {
@@ -249,17 +218,14 @@ function forget(
 
 /** The id of the dispatcher that an interface comes to run; 0 for one that is built. */
 function comesTo(found: Found, course: Course<Found> | undefined): number {
-  const { pinned } =
-    found.settled || course?.kind === "replace"
-      ? found
-      : { pinned: course?.kind === "join" ? course.first.pinned : undefined };
-  return pinned?.programInfo.id ?? 0;
+  if (found.settled || course?.kind === "replace") return found.before.pinned!.programInfo.id;
+  return course?.kind === "join" ? course.first.before.pinned!.programInfo.id : 0;
 }
 
 /** What a swap would refuse, in its words. */
-function obstacleOf(kernel: Kernel, place: Place, pinned: PinnedLink | undefined, target: Target): string | undefined {
+function obstacleOf(kernel: Kernel, found: Found, target: Target): string | undefined {
   try {
-    requireWay(kernel, place, pinned, target);
+    requireWay(kernel, found, found.before.pinned, target);
     return undefined;
   } catch (error) {
     if (error instanceof XdpgenError) return error.message;

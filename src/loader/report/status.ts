@@ -7,16 +7,24 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
-import { canRun, type Kept, keptGenerations } from "../live/history.ts";
-import { findXdpLink, openLink, readManifest, readPinned } from "../live/live.ts";
-import { type Dispatcher, lastGeneration } from "../live/recovery.ts";
+import { explain } from "../live/explain.ts";
+import { canRun, type Dispatcher, type Kept, keptGenerations, lastGeneration } from "../live/history.ts";
+import {
+  findXdpLink,
+  isReadable,
+  openLink,
+  type PinnedLink,
+  pinnedLinkId,
+  readManifest,
+  readPinned,
+} from "../live/live.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
-import { removedPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
+import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { requireInterface } from "../machine/interface.ts";
-import type { Kernel } from "../machine/kernel.ts";
+import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 import { readLockIfFree } from "../machine/lock.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
 import { type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
@@ -37,9 +45,12 @@ export interface KeptStatus {
   readonly whole: boolean;
 }
 
+/** Where the dispatcher cannot be read, `troubles` says so, and what only its manifest tells is not there. */
 export interface AttachmentStatus extends PlaceStatus {
+  /** Empty where it cannot be read. */
   readonly chain: string;
   readonly end: "verdict" | Action;
+  /** From 1; 0 where it cannot be read. */
   readonly generation: number;
   /** When the dispatcher was loaded. */
   readonly since: Date;
@@ -67,14 +78,21 @@ export type StatusReport = readonly AttachmentStatus[];
 
 /**
  * @param device only this interface of this network namespace; the report is empty where xdpgen has nothing on it
- * @throws XdpgenError `environment` without privilege, `interface-missing`
+ * @throws XdpgenError `environment` without privilege, `interface-missing`, `conflict` where it does not stop changing, `kernel`
  */
 export function status(device?: string, machine: Machine = readableMachine("read what runs")): StatusReport {
   const only = device === undefined ? undefined : requireInterface(machine.kernel, device);
-  const found = untilSettled("the attachments", () => readAll(machine));
-  return found
+  return everything(machine)
     .filter(({ namespace, ifindex }) => only === undefined || (namespace.kind === "own" && ifindex === only))
     .toSorted((a, b) => rank(a) - rank(b) || a.ifindex - b.ifindex);
+}
+
+function everything(machine: Machine): StatusReport {
+  try {
+    return untilSettled("the attachments", () => readAll(machine));
+  } catch (error) {
+    throw explain(error, "read what runs", "");
+  }
 }
 
 /** Own namespace first. */
@@ -134,22 +152,29 @@ function readAttachment(machine: Machine, name: AttachmentName): Reading | undef
   if (!live) return readStopped(machine, name);
   const id = kernel.linkInfo(live.link.number).id;
   const where = whereabouts(machine, live.link.number, name.netns);
-  const last = live.identity ? { identity: live.identity, programInfo: live.programInfo } : lastGeneration(kernel, dir);
   if (!where) return CHANGED;
   if ((where.kind === "nowhere" || !live.pinned) && !isAtRest(kernel, dir)) return undefined;
-  // Nothing that is left here is xdpgen's but the link.
-  if (!last) return undefined;
   const { programInfo: foreign } = live;
-  const troubles: readonly Trouble[] = live.identity
-    ? []
-    : [{ kind: "foreign-program", id: foreign.id, name: foreign.name }];
-  const read = attachmentOf(machine, name, where, last, troubles);
+  const read = describe(machine, name, live, where);
+  // Nothing that is left here is xdpgen's but the link.
+  if (!read) return undefined;
   using pin = openLink(kernel, dir);
   const now = kernel.linkInfo(live.link.number);
   const same =
     (pin === undefined ? !live.pinned : live.pinned && kernel.linkInfo(pin.number).id === id) &&
     isSameLink(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
   return same ? { link: id, status: read } : CHANGED;
+}
+
+function describe(machine: Machine, name: AttachmentName, live: PinnedLink, where: Whereabouts): Alone | undefined {
+  const { kernel } = machine;
+  const { identity, programInfo, unreadable } = live;
+  if (identity) return attachmentOf(machine, name, where, { identity, programInfo }, []);
+  if (unreadable !== undefined)
+    return unreadableOf(machine, name, where, programInfo, [{ kind: "unreadable", reason: unreadable }]);
+  const last = lastGeneration(kernel, name.dir);
+  const { id, name: called } = programInfo;
+  return last && attachmentOf(machine, name, where, last, [{ kind: "foreign-program", id, name: called }]);
 }
 
 /** Whether nobody works on an attachment: else a link that is defunct or has no pin is on its way out, or about to get one. */
@@ -192,8 +217,31 @@ function attachmentOf(
       read.map(({ status: one }) => one),
     ),
     pins: publicPath(dir),
-    troubles: [...others, ...removedPins(dir, identity), ...unpinnedMaps(kernel, identity.manifest, loaded, pinned)],
+    troubles: [
+      ...others,
+      ...lostPins(kernel, dir, identity),
+      ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
+    ],
     kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
+  };
+}
+
+/** What the kernel tells of a dispatcher without its manifest. */
+function unreadableOf(
+  machine: Machine,
+  name: AttachmentName | undefined,
+  where: Whereabouts,
+  programInfo: ProgramInfo,
+  troubles: readonly Trouble[],
+): Alone {
+  const { kernel } = machine;
+  const identity = { manifest: { chain: "", end: "verdict", programs: [], code: "" }, generation: 0 } as const;
+  return {
+    ...placeStatus(machine, where, name),
+    ...chainOf(kernel, { identity, programInfo }, []),
+    ...(name && { pins: publicPath(name.dir) }),
+    troubles,
+    kept: [],
   };
 }
 
@@ -249,21 +297,22 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       // Between the call that makes a link and the one that pins it there is an instant, and a lock.
       using lock = readLockIfFree(kernel, dir);
       if (!lock && existsSync(dir)) continue;
-      if (isPinnedAs(kernel, dir, id)) return CHANGED;
+      if (pinnedLinkId(kernel, dir) === id) return CHANGED;
+    }
+    const outOfReach: Trouble = { kind: "pins-out-of-reach" };
+    if (!isReadable(identity)) {
+      const troubles: readonly Trouble[] = [{ kind: "unreadable", reason: identity.unreadable }, outOfReach];
+      found.push(unreadableOf(machine, undefined, where, programInfo, troubles));
+      continue;
     }
     const programs = identity.manifest.programs.map((one, index) => ({ order: index + 1, ...one, maps: [] }));
     found.push({
       ...placeStatus(machine, where, undefined),
       ...chainOf(kernel, { identity, programInfo }, programs),
-      troubles: [{ kind: "pins-out-of-reach" }],
+      troubles: [outOfReach],
       kept: [],
     });
   }
-}
-
-function isPinnedAs(kernel: Kernel, dir: string, id: number): boolean {
-  using pin = openLink(kernel, dir);
-  return pin !== undefined && kernel.linkInfo(pin.number).id === id;
 }
 
 /** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */

@@ -4,14 +4,13 @@
  * the live maps; then it runs on the dispatcher itself, and what its programs write stays.
  */
 import { type Chain, type Check, framesOfCheck, type Linkage } from "../../chain/index.ts";
-import type { DispatcherImage } from "../../codegen/index.ts";
+import type { DispatcherImage, Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { openKernel } from "../ffi/index.ts";
 import { folderOf } from "../live/adopt.ts";
-import { pastOf } from "../live/history.ts";
+import { inheritance, pastOf } from "../live/history.ts";
 import { notAttached, readPinned } from "../live/live.ts";
-import { inheritance } from "../live/recovery.ts";
 import { firstThatFits, imagesOf } from "../load/fit.ts";
 import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
 import { type MapBinder, mapBinder } from "../load/maps.ts";
@@ -22,7 +21,7 @@ import { readableMachine } from "../machine/machine.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
-import { openTracer, type PacketContext, testRun, type Tracer } from "./trace.ts";
+import { openTracer, type PacketContext, testRunFrom, type Tracer } from "./trace.ts";
 
 export interface TestOptions {
   /** Overrides the chain's linkage. */
@@ -133,6 +132,28 @@ export async function requireChecks(
   );
 }
 
+/**
+ * The same before interfaces come to run what others run already, or what runs gets another loaded program: on a copy, with the
+ * chain's loaded programs and the maps of what runs.
+ *
+ * @param dir the folder of an attachment that runs it
+ * @param image what runs
+ * @throws XdpgenError as `requireChecks`, and what loading a copy throws
+ */
+export async function requireChecksOfCopy(
+  kernel: Kernel,
+  loaded: LoadedPrograms,
+  image: DispatcherImage,
+  dir: string,
+  live: Manifest,
+  what: string,
+  each: Parameters<typeof requireChecks>[5],
+): Promise<void> {
+  if (!loaded.chain.checks) return;
+  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, { live, kept: [] }, image.manifest));
+  await requireChecks(kernel, loaded, image, copy.program, what, each);
+}
+
 async function runFresh(
   kernel: Kernel,
   loaded: LoadedPrograms,
@@ -168,7 +189,7 @@ async function run(
   const from = contextOf(kernel, check);
   const failures: CheckFailure[] = [];
   for (const frame of frames) {
-    const { retval, dataOut } = await testRun(kernel, program, frame.data, from).catch((error: unknown) => {
+    const { retval, dataOut } = await testRunFrom(kernel, program, frame.data, from).catch((error: unknown) => {
       throw named(check, frame.index, error);
     });
     const path = await pathOf(frame.data, from);

@@ -8,11 +8,20 @@ import { loadObject, openObject } from "../load/load.ts";
 import { type MapHandle, mapHandle } from "../load/map-handle.ts";
 import { select } from "../load/program.ts";
 import { reachablePath } from "../machine/bpffs.ts";
-import type { Kernel, TestRunOptions, TestRunResult } from "../machine/kernel.ts";
+import {
+  type Fd,
+  isErrno,
+  type Kernel,
+  KernelError,
+  type TestRunOptions,
+  type TestRunResult,
+} from "../machine/kernel.ts";
+import { testRun as runProgram } from "./test-run.ts";
 
 export interface PlainXdp extends Disposable {
   /** Valid until disposed. */
   readonly fd: number;
+  /** @throws XdpgenError `packet-invalid`, `kernel` */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
   /** A map by its C name, or a data section by its section's name. @throws XdpgenError `object-invalid` */
   map(name: string): MapHandle;
@@ -37,7 +46,7 @@ export function loadXdp(elf: Uint8Array, functionName?: string, kernel: Kernel =
     const fd = program.fd();
     return {
       fd,
-      testRun: (options) => kernel.testRun(fd, options),
+      testRun: (options) => runProgram(kernel, fd, options),
       map: (mapName) => {
         const map = object.map(mapName) ?? object.maps.find((m) => m.name === mapName);
         if (!map) throw new XdpgenError("object-invalid", `the object has no map ${mapName}`);
@@ -51,17 +60,42 @@ export function loadXdp(elf: Uint8Array, functionName?: string, kernel: Kernel =
   }
 }
 
-/** `BPF_PROG_TEST_RUN` on any program's fd; see `TestRunOptions`. */
+/** `BPF_PROG_TEST_RUN` on any program's fd; see `TestRunOptions`. @throws XdpgenError `packet-invalid`, `kernel` */
 export function testRun(programFd: number, options: TestRunOptions): Promise<TestRunResult> {
-  return openKernel().testRun(programFd, options);
+  return runProgram(openKernel(), programFd, options);
 }
 
 /**
  * A map by its pin, as `status` names it.
- * @throws KernelError `ENOENT`, `EACCES`
+ * @throws XdpgenError `map-pin` where no map is pinned there, `environment` where it may not be opened, `kernel`
  */
 export function openMap(pin: string, kernel: Kernel = openKernel()): MapHandle {
-  const fd = kernel.openPin(reachablePath(pin));
-  const handle = mapHandle(kernel, fd.number);
-  return { ...handle, [Symbol.dispose]: () => fd.close() };
+  const fd = openPin(kernel, pin);
+  try {
+    if (!kernel.isMap(fd.number)) throw new XdpgenError("map-pin", `${pin} is the pin of something else than a map`);
+    const handle = mapHandle(kernel, fd.number);
+    return { ...handle, [Symbol.dispose]: () => fd.close() };
+  } catch (error) {
+    fd.close();
+    throw error;
+  }
+}
+
+function openPin(kernel: Kernel, pin: string): Fd {
+  try {
+    return kernel.openPin(reachablePath(pin));
+  } catch (cause) {
+    if (!(cause instanceof KernelError)) throw cause;
+    if (isErrno(cause, "ENOENT")) {
+      throw new XdpgenError(
+        "map-pin",
+        `no map is pinned at ${pin}: \`xdpgen status\` names the pins of a chain's maps`,
+        {
+          cause,
+        },
+      );
+    }
+    const code = isErrno(cause, "EACCES", "EPERM") ? "environment" : "kernel";
+    throw new XdpgenError(code, `cannot open the map that is pinned at ${pin}: ${cause.message}`, { cause });
+  }
 }

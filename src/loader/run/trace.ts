@@ -17,8 +17,9 @@ import { loadDispatcher } from "../load/dispatcher.ts";
 import { openLoaded } from "../load/loaded.ts";
 import { freshMaps } from "../load/maps.ts";
 import { resolveChain } from "../load/source.ts";
-import { isErrno, type Kernel, type KernelError, type TestRunResult } from "../machine/kernel.ts";
+import type { Kernel, TestRunResult } from "../machine/kernel.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
+import { testRun } from "./test-run.ts";
 
 /** Where a packet is said to come from. */
 export interface PacketContext {
@@ -51,7 +52,7 @@ export interface Tracer extends Disposable {
    * Runs one frame through the chain. What the programs keep in their maps stays for the next.
    *
    * @param data from the Ethernet header on
-   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses; `kernel`
    */
   run(data: Uint8Array, context?: PacketContext): Promise<TracedPacket>;
 }
@@ -73,7 +74,7 @@ export async function openTracer(chain: Chain): Promise<Tracer> {
   return {
     async run(data, context = {}) {
       kernel.update(records, FIRST, new Uint8Array(size));
-      const { retval, dataOut } = await testRun(kernel, dispatcher.program.fd(), data, context);
+      const { retval, dataOut } = await testRunFrom(kernel, dispatcher.program.fd(), data, context);
       const { start, records: found } = readTrace(kernel.lookup(records, FIRST, size));
       let before = start;
       const steps = plan.nodes.flatMap(({ program }, node): TraceStep[] => {
@@ -120,41 +121,26 @@ export function imageToTrace({ programs, ...chain }: Chain): DispatcherImage {
 /** The only key of a data section's map. */
 const FIRST = new Uint8Array(4);
 
-/** The Ethernet header, which BPF_PROG_TEST_RUN asks for (net/bpf/test_run.c, bpf_prog_test_run_xdp). */
-const ETH_HLEN = 14;
-
 /**
  * One run of a program on a frame that comes from somewhere.
- * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses
+ * @throws XdpgenError as `testRun`
  */
-export async function testRun(
+export function testRunFrom(
   kernel: Kernel,
   program: number,
   data: Uint8Array,
   from: PacketContext,
 ): Promise<TestRunResult> {
-  if (data.length < ETH_HLEN) {
-    throw new XdpgenError("packet-invalid", `the frame has ${data.length} bytes, less than an Ethernet header (14)`);
-  }
-  const context = from.ifindex === undefined && from.queue === undefined ? undefined : xdpMd(data.length, from);
-  try {
-    return await kernel.testRun(program, { data, ...(context && { context }) });
-  } catch (cause) {
-    if (!isErrno(cause, "EINVAL", "ENODEV", "E2BIG", "EMSGSIZE", "ENOMEM")) throw cause;
-    const place = context
-      ? `, or interface ${from.ifindex ?? LOOPBACK} has no receive queue ${from.queue ?? 0}, or the kernel is older than 5.15 and lets no frame come in by a chosen one`
-      : "";
-    throw new XdpgenError(
-      "packet-invalid",
-      `the kernel does not run a frame of ${data.length} bytes (${(cause as KernelError).errnoName}): ` +
-        `it is too long for programs without frags${place}`,
-      { cause },
-    );
-  }
+  if (from.ifindex === undefined && from.queue === undefined) return testRun(kernel, program, { data });
+  const { ifindex = LOOPBACK, queue = 0 } = from;
+  return testRun(kernel, program, { data, context: xdpMd(data.length, { ifindex, queue }) }, [
+    `interface ${ifindex} has no receive queue ${queue}`,
+    "the kernel is older than 5.15 and lets no frame come in by a chosen one",
+  ]);
 }
 
 /** `struct xdp_md` (include/uapi/linux/bpf.h): data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex. */
-function xdpMd(length: number, { ifindex = LOOPBACK, queue = 0 }: PacketContext): Uint8Array {
+function xdpMd(length: number, { ifindex, queue }: Required<PacketContext>): Uint8Array {
   return new Uint8Array(Uint32Array.of(0, length, 0, ifindex, queue, 0).buffer);
 }
 

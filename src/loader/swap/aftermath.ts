@@ -10,11 +10,15 @@ import type { Steps } from "./events.ts";
 import { Unhealthy } from "./health.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
 
-/** Takes everything back, the last step first. Returns the error to end with: it says what could not be put back. */
+/**
+ * Takes everything back, the last step first. Returns the error to end with: it says what could not be put back.
+ * @param begun whether a commit was, even one that failed: then packets may have met the dispatcher that goes
+ */
 export async function undo(
   kernel: Kernel,
   members: readonly Member[],
   done: readonly Done[],
+  begun: boolean,
   error: unknown,
   { what, steps }: Target,
 ): Promise<unknown> {
@@ -36,7 +40,7 @@ export async function undo(
       }
     }
     // An unbound slot would say "no verdict" to a packet that is still in the dispatcher that goes.
-    const failure = done.length > 0 ? await packetsLeft(kernel) : undefined;
+    const failure = begun ? await packetsLeft(kernel) : undefined;
     if (failure) steps.notice(`could not wait for packets in the dispatcher that goes (${failure.message})`);
     for (const member of members.toReversed()) if (!forward.has(member)) takeBack(member, steps);
   });
@@ -77,25 +81,37 @@ export function legaciesOf(members: readonly Member[], done: readonly Done[], ch
 
 /** The swap is done: what fails here is said, and left to the next command. */
 export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: Steps): Promise<void> {
+  const unfinished = new Map(legacies.map((legacy) => [legacy, failureOf(() => leaveBehind(kernel, legacy, steps))]));
   const gone = legacies.flatMap((legacy) => legacy.gone);
   // An unbound slot would say "no verdict" to a packet that is still in an old dispatcher.
-  const slots = gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage)));
-  const failure = slots ? await packetsLeft(kernel) : undefined;
-  for (const { member, live, kept } of legacies) {
-    const { pinned, dir, ifindex } = member;
-    try {
-      markLive(dir, live.generation);
-      if (pinned?.place.kind === "elsewhere") {
-        kernel.detachLink(pinned.link.number);
-        steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);
-      }
-      if (failure) throw failure;
-      clearLeftovers(dir, [live, ...kept]);
-    } catch (error) {
-      steps.notice(
-        `generation ${live.generation} is live; the pins of those before could not be removed (${(error as Error).message}); the next command tries again`,
-      );
-    }
+  const slots =
+    gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage))) ||
+    legacies.some(({ member }) => member.pinned?.unreadable !== undefined);
+  const waiting = slots ? await packetsLeft(kernel) : undefined;
+  for (const legacy of legacies) {
+    const { member, live, kept } = legacy;
+    const failure = unfinished.get(legacy) ?? waiting ?? failureOf(() => clearLeftovers(member.dir, [live, ...kept]));
+    if (!failure) continue;
+    steps.notice(
+      `generation ${live.generation} is live; the pins of those before could not be removed (${failure.message}); the next command tries again`,
+    );
+  }
+}
+
+/** From now on no packet enters what ran before, wherever that was. */
+function leaveBehind(kernel: Kernel, { member: { pinned, dir, ifindex }, live }: Legacy, steps: Steps): void {
+  markLive(dir, live.generation);
+  if (pinned?.place.kind !== "elsewhere") return;
+  kernel.detachLink(pinned.link.number);
+  steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);
+}
+
+function failureOf(work: () => void): Error | undefined {
+  try {
+    work();
+    return undefined;
+  } catch (error) {
+    return error as Error;
   }
 }
 

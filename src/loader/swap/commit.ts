@@ -11,6 +11,7 @@ import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
+import type { Machine } from "../machine/machine.ts";
 import { replaceProgram } from "./replacement.ts";
 
 /** One interface, as it was read under the lock. */
@@ -83,12 +84,13 @@ export interface Commitment {
 
 /** @throws LostRace; XdpgenError as `attach` */
 export function commit(
-  kernel: Kernel,
+  machine: Machine,
   { member, dispatcher, generation, replaced }: Commitment,
   options: CommitOptions,
 ): Committed {
+  const { kernel } = machine;
   const { pinned, mode, dir } = member;
-  if (!pinned || !mode) return newLink(kernel, member, dispatcher, options);
+  if (!pinned || !mode) return newLink(machine, member, dispatcher, options);
   if (replaced === undefined) return updateLink(kernel, member, pinned, mode, dispatcher);
   // Here the kernel compares nothing: a slot can be filled of a dispatcher that no packet meets any more.
   if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
@@ -128,7 +130,9 @@ export function updateLink(
   } catch (cause) {
     // net/core/dev.c, bpf_xdp_link_update: no interface any more, or not the program that was expected.
     if (isErrno(cause, "ENOLINK")) {
-      throw kernel.interfaceIndex(device) === ifindex ? new LostRace(device, { cause }) : interfaceGone(device, cause);
+      throw kernel.interfaceName(ifindex) === undefined
+        ? interfaceGone(device, cause)
+        : new LostRace(device, { cause });
     }
     // Who may not update a link at all gets the same errno.
     if (isErrno(cause, "EPERM") && kernel.linkInfo(link).programId !== id) throw new LostRace(device, { cause });
@@ -154,10 +158,11 @@ export function updateLink(
  * The first link, or one in place of `pinned`, which is defunct or on another interface. Until all is done that one is held
  * by its fd, so that a failure can pin it again.
  */
-function newLink(kernel: Kernel, hook: Hook, dispatcher: number, options: CommitOptions): Committed {
+function newLink(machine: Machine, hook: Hook, dispatcher: number, options: CommitOptions): Committed {
+  const { kernel } = machine;
   const { device, ifindex, dir, pinned, journal } = hook;
   const { what, mode, replace, resources } = options;
-  const taken = replace ? resources.own(takeOver(kernel, device, ifindex)) : undefined;
+  const taken = replace ? resources.own(takeOver(machine, device, ifindex)) : undefined;
   const said: string[] = [];
   try {
     const created = createLink(kernel, dispatcher, device, ifindex, mode, (line) => said.push(line), taken?.restore);
@@ -181,6 +186,7 @@ function newLink(kernel: Kernel, hook: Hook, dispatcher: number, options: Commit
     };
     return { mode: created.mode, said: [...said, ...(taken?.said ?? [])], putBack };
   } catch (error) {
-    throw explain(error, what, device, taken?.restore());
+    const after = taken?.restore();
+    throw explain(error, what, device, after);
   }
 }

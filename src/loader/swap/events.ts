@@ -54,14 +54,16 @@ export type SwapEvent =
   | { readonly kind: "again"; readonly interface: string; readonly pin?: string; readonly attempt: number }
   | { readonly kind: "notice"; readonly message: string };
 
-/** What it throws is thrown outside of the swap, as with an EventTarget: no listener can leave a swap half done. */
+/**
+ * What it throws is thrown outside of the swap, as with an EventTarget, and not before that is done: no listener can leave a swap
+ * half done, though it end the process.
+ */
 export type SwapListener = (event: SwapEvent) => void;
 
-export interface Steps {
+/** Disposed of when the swap is done, however it ended. */
+export interface Steps extends Listening {
   /** Does one step. @throws XdpgenError `aborted` where the swap was cancelled before it and has not committed */
   run<T>(work: SwapWork, body: () => T | Promise<T>): Promise<T>;
-  readonly emit: SwapListener;
-  readonly notice: (message: string) => void;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -74,11 +76,11 @@ export function openSteps(
   options: { readonly events?: SwapListener; readonly signal?: AbortSignal },
 ): Steps {
   const { events, signal } = options;
-  const emit = listener(events);
+  const listening = listen(events);
+  const { emit } = listening;
   let committed = false;
   return {
-    emit,
-    notice: (message) => emit({ kind: "notice", message }),
+    ...listening,
     signal,
     async run(work, body) {
       const began = performance.now();
@@ -114,21 +116,29 @@ function aborted(what: string, cause: unknown): XdpgenError {
   return new XdpgenError("aborted", `cancelled: ${what}; nothing was changed`, { cause });
 }
 
-/** Where nobody listens, nothing is told. */
-export function listener(events: SwapListener | undefined): SwapListener {
-  return (event) => {
+/** A listener that gets in nobody's way. Where nobody listens, nothing is told. */
+export interface Listening extends Disposable {
+  readonly emit: SwapListener;
+  readonly notice: (message: string) => void;
+}
+
+/** What the listener throws is kept until it is disposed of, and thrown outside then. */
+export function listen(events: SwapListener | undefined): Listening {
+  const thrown: unknown[] = [];
+  const emit = (event: SwapEvent): void => {
     try {
       events?.(event);
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      thrown.push(error);
     }
   };
-}
-
-/** For what tells sentences only. */
-export function noticesTo(events: SwapListener | undefined): (message: string) => void {
-  const emit = listener(events);
-  return (message) => emit({ kind: "notice", message });
+  const rethrow = (error: unknown): void =>
+    process.nextTick(() => {
+      throw error;
+    });
+  return {
+    emit,
+    notice: (message) => emit({ kind: "notice", message }),
+    [Symbol.dispose]: () => thrown.splice(0).forEach(rethrow),
+  };
 }

@@ -11,7 +11,7 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
-import { fixedMaps, requireOne, restoreOwn } from "../live/one-map.ts";
+import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
   generationDir,
@@ -29,7 +29,7 @@ import {
 } from "../live/store.ts";
 import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
-import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
+import { type BoundMap, isReadOnlyData, mapBinder } from "../load/maps.ts";
 import { type Owned, owned } from "../load/owned.ts";
 import { loadExtension } from "../load/program.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "../load/verified.ts";
@@ -54,17 +54,19 @@ export interface Generation extends Disposable {
 /**
  * @param place and the interfaces that the generation is for, to tell
  * @param past what it builds upon
+ * @param others what is built beside it
  */
 export async function buildGeneration(
   kernel: Kernel,
   { dir, journal, interfaces }: BuildPlace & { readonly interfaces: readonly string[] },
   past: Past,
+  others: readonly MapSource[],
   image: DispatcherImage,
   loaded: LoadedPrograms,
   generation: number,
   steps: Steps,
 ): Promise<Generation> {
-  const binder = mapBinder(kernel, dir, past, image.manifest);
+  const binder = mapBinder(kernel, dir, past, image.manifest, others);
   const isFixed = fixedMaps(dir, past, image.manifest);
   const programs: VerifiedProgram[] = [];
   const resources = owned();
@@ -208,16 +210,4 @@ export function shareGeneration(
     if (other) journal.unpin(ours.number, here);
     return other;
   }
-}
-
-/**
- * What the programs of an attachment hold: each map with its kernel id, or else the dispatcher with its counters; undefined for
- * nothing. The same text for two attachments only where they share all of it.
- */
-export function heldBy(kernel: Kernel, dir: string, manifest: Manifest, dispatcher: number): string | undefined {
-  const held = manifest.programs.flatMap((program) =>
-    pinnedMaps(kernel, dir, program).map(({ name, id }) => `${program.name}/${name}=${id}`),
-  );
-  if (held.length > 0) return held.toSorted().join(" ");
-  return manifest.counters ? `dispatcher ${dispatcher}` : undefined;
 }

@@ -18,7 +18,7 @@ export interface Candidate {
   readonly inherits: boolean;
   /** It runs already what all are to run. */
   readonly settled: boolean;
-  /** It runs it but for one loaded program, and nobody but those that get the chain too runs its dispatcher. */
+  /** It runs it but for one loaded program, and nobody but those that get the chain too runs or keeps its dispatcher. */
   readonly inPlace: boolean;
 }
 

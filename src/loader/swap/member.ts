@@ -1,42 +1,25 @@
 /** One interface of a swap: what was found on it, and what it comes to run. */
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { explain } from "../live/explain.ts";
-import { highestOf } from "../live/history.ts";
 import type { Wanted } from "../live/obstacle.ts";
-import { isWhole, type Predecessor, recover } from "../live/recovery.ts";
-import { runsOnlyOn } from "../live/sharing.ts";
+import { recover } from "../live/recovery.ts";
 import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
-import { type Images, imageThat } from "../load/fit.ts";
-import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
 import type { VerifiedImage } from "../load/verified.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Committed, Hook } from "./commit.ts";
-import { difference, isNone } from "./difference.ts";
 import type { Steps } from "./events.ts";
-import { heldBy } from "./generation.ts";
-import type { Candidate } from "./groups.ts";
-import { replacedPrograms } from "./replacement.ts";
+import { type Attempt, type Standing, standingOf } from "./standing.ts";
 
 /** What a swap is about, for all of its parts. */
-export interface Target extends Wanted {
+export interface Target extends Wanted, Attempt {
   /** The attempt, for messages. */
   readonly what: string;
-  readonly places: readonly Place[];
-  /** The chain, with its programs that are loaded already. */
-  readonly loaded: LoadedPrograms;
-  readonly images: Images;
   readonly steps: Steps;
 }
 
 /** One interface of the swap, with what was found on it. */
-export interface Member extends Place, Hook, Candidate {
-  readonly before: Predecessor;
-  /** The image that it runs already, with every slot bound. */
-  readonly runs: DispatcherImage | undefined;
-  /** The loaded program that is to take the place of another one there, where it is one. */
-  readonly replaced: string | undefined;
-}
+export interface Member extends Place, Hook, Standing {}
 
 /** What a member comes to run. */
 export interface Next {
@@ -62,39 +45,12 @@ export interface Done {
 /** @throws XdpgenError where the interface cannot get the chain, whatever is built */
 export function readMember(machine: Machine, place: Place, target: Target, resources: Owned): Member {
   const { kernel } = machine;
-  const { device, dir } = place;
-  const { places, images, loaded } = target;
   try {
     const before = resources.own(recover(kernel, place, target, target.steps.notice));
-    const { pinned, identity } = before;
-    const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
-    const live = mode && pinned?.identity;
-    const runs =
-      live && isWhole(dir, live)
-        ? imageThat(images, (manifest) => isNone(difference(live.manifest, manifest)))
-        : undefined;
-    const replaced = live && runs ? [...replacedPrograms(kernel, dir, live, loaded).keys()] : [];
-    // Of several at once a packet could meet one old and one new: they take a new dispatcher.
-    const inPlace = replaced.length === 1 && runsOnlyOn(machine, places, pinned!.programInfo.id);
-    return {
-      ...place,
-      before,
-      pinned,
-      mode,
-      runs,
-      replaced: replaced[0],
-      journal: openJournal(kernel),
-      // With one interface there is nobody to share with.
-      held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, before.dispatcher!) : device),
-      chain: live && live.manifest.chain,
-      generation: identity?.generation ?? 0,
-      highest: highestOf(identity, before.kept),
-      inherits: identity !== undefined,
-      settled: runs !== undefined && replaced.length === 0,
-      inPlace,
-    };
+    const standing = standingOf(machine, place, before, target);
+    return { ...place, ...standing, pinned: before.pinned, journal: openJournal(kernel) };
   } catch (error) {
-    throw explain(error, target.what, device);
+    throw explain(error, target.what, place.device);
   }
 }
 

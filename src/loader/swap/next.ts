@@ -4,24 +4,27 @@
  */
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { pastOf } from "../live/history.ts";
-import type { Builder } from "../live/one-map.ts";
-import type { ProgramKey } from "../live/store.ts";
+import type { MapSource } from "../live/one-map.ts";
+import { type ProgramKey, setAside } from "../live/store.ts";
 import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
 import type { Owned } from "../load/owned.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { requireChecks } from "../run/checks.ts";
+import { requireChecks, requireChecksOfCopy } from "../run/checks.ts";
 import { LostRace } from "./commit.ts";
 import type { Steps } from "./events.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { type Course, courseOf } from "./groups.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
-import { checkReplacement } from "./replacement.ts";
 
-/** What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more. */
+/**
+ * What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more.
+ * @param sources those of all groups
+ */
 export async function nextOf(
   kernel: Kernel,
   group: readonly Member[],
+  sources: readonly MapSource[],
   target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
@@ -34,38 +37,43 @@ export async function nextOf(
     case "join":
       return join(kernel, course, target, resources);
     case "build":
-      return build(kernel, course, target, resources);
+      return build(kernel, course, sources, target, resources);
   }
 }
 
-/** None where the members of a group get no new dispatcher. */
-export function builderOf(group: readonly Member[]): readonly Builder[] {
-  const course = courseOf(group);
-  if (course?.kind !== "build") return [];
-  const { dir, before } = course.first;
-  return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before.identity, before.kept) }];
-}
-
-/** Checks a copy that has the new program; the dispatchers run on. */
+/** Their dispatchers run on. */
 async function replace(kernel: Kernel, change: readonly Member[], target: Target): Promise<readonly Next[]> {
-  const { loaded, what } = target;
-  const [{ dir, before, runs }] = change as [Member];
-  await checkReplacement(kernel, dir, before.identity!, runs!, loaded, what, eachCheck(change, target));
-  return change.map((member) => ({ member, ...running(member), replaced: member.replaced! }));
+  await checkCopy(kernel, change[0]!, change, target);
+  return change.map((member) => ({ member, ...running(member), replaced: [...member.replaced.keys()][0]! }));
 }
 
 async function join(
   kernel: Kernel,
   { change, first }: CourseOf<"join">,
-  { steps }: Target,
+  target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
+  await checkCopy(kernel, first, change, target);
+  makeRoom(change);
   const { image, generation, dispatcher } = running(first);
-  const displaced = await share(kernel, first, change, image, generation, steps, resources);
+  const displaced = await share(kernel, first, change, image, generation, target.steps, resources);
   return change.map((member) => ({ member, image, generation, dispatcher, displaced: displaced.get(member) ?? [] }));
 }
 
+/** @param runs whose dispatcher runs already what `change` are to run, but for a loaded program */
+function checkCopy(kernel: Kernel, runs: Member, change: readonly Member[], target: Target): Promise<void> {
+  const { loaded, what } = target;
+  const { image } = running(runs);
+  const live = runs.before.identity!.manifest;
+  return requireChecksOfCopy(kernel, loaded, image, runs.dir, live, what, eachCheck(change, target));
+}
+
 type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;
+
+/** Beside what cannot be read and is replaced. */
+function makeRoom(change: readonly Member[]): void {
+  for (const { dir, journal, pinned } of change) if (pinned?.unreadable !== undefined) setAside(dir, journal);
+}
 
 function eachCheck(members: readonly Member[], { steps }: Target): Parameters<typeof requireChecks>[5] {
   const interfaces = members.map(({ device }) => device);
@@ -76,6 +84,7 @@ function eachCheck(members: readonly Member[], { steps }: Target): Parameters<ty
 async function build(
   kernel: Kernel,
   { change, first, generation }: CourseOf<"build">,
+  sources: readonly MapSource[],
   target: Target,
   resources: Owned,
 ): Promise<readonly Next[]> {
@@ -83,11 +92,13 @@ async function build(
   const interfaces = change.map(({ device }) => device);
   const others = change.filter((member) => member !== first);
   const past = pastOf(first.before.identity, first.before.kept);
+  const elsewhere = sources.filter(({ dir }) => dir !== first.dir);
   return firstThatFits(images, async (image) => {
     try {
+      makeRoom(change);
       const place = { dir: first.dir, journal: first.journal, interfaces };
       const { dispatcher, verified } = resources.own(
-        await buildGeneration(kernel, place, past, image, loaded, generation, steps),
+        await buildGeneration(kernel, place, past, elsewhere, image, loaded, generation, steps),
       );
       const displaced = await share(kernel, first, others, image, generation, steps, resources);
       await requireChecks(kernel, loaded, image, dispatcher, what, eachCheck(change, target));

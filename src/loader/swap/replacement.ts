@@ -2,16 +2,12 @@
  * A loaded program that takes the place of another one in its slot, while the dispatcher runs on: one entry of a map changes,
  * and each packet meets the old program or the new one. Which program is in a slot, the slot's map alone says.
  */
-import type { DispatcherImage } from "../../codegen/index.ts";
 import type { Identity } from "../live/live.ts";
 import { slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
-import { mapBinder } from "../load/maps.ts";
 import type { Owned } from "../load/owned.ts";
 import { fillProgramArray, programInArray } from "../load/program-array.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
-import { requireChecks } from "../run/checks.ts";
-import { loadCopy } from "../run/copy.ts";
 import type { Change } from "./difference.ts";
 
 /** The id of the program in a slot of linkage `tail`; undefined where the slot is empty or its pin is gone. */
@@ -41,28 +37,6 @@ export function replacedPrograms(
       return from === to ? [] : [[name, { from, to }] as const];
     }),
   );
-}
-
-/**
- * Runs the chain's checks on a copy that has the new program.
- *
- * @param image what runs
- * @param what the attempt, for the message
- * @param each runs one check, by its name
- * @throws XdpgenError `check-failed` and what loading a copy throws
- */
-export async function checkReplacement(
-  kernel: Kernel,
-  dir: string,
-  { manifest }: Identity,
-  image: DispatcherImage,
-  loaded: LoadedPrograms,
-  what: string,
-  each: Parameters<typeof requireChecks>[5],
-): Promise<void> {
-  if (!loaded.chain.checks) return;
-  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, { live: manifest, kept: [] }, image.manifest));
-  await requireChecks(kernel, loaded, image, copy.program, what, each);
 }
 
 /**

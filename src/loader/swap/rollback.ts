@@ -12,12 +12,12 @@ import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, 
 import { pinAgain, sweep } from "../live/recovery.ts";
 import { attachmentDir, dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
-import { requireInterface } from "../machine/interface.ts";
+import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, withLock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
 import { LostRace, updateLink } from "./commit.ts";
-import { explainAborted, listener, noticesTo, type SwapListener } from "./events.ts";
+import { explainAborted, listen, type SwapListener } from "./events.ts";
 
 export interface RollbackOptions {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
@@ -49,13 +49,22 @@ export interface RollbackResult {
  *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
+  using told = listen(options.events);
+  const machine = options.machine ?? thisMachine(`roll ${device} back`, told.notice);
+  return await rollBack(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
+}
+
+/** The same, of an interface that was looked up. */
+export async function rollBack(
+  machine: Machine,
+  { device, ifindex }: Interface,
+  options: RollbackOptions,
+): Promise<RollbackResult> {
   const what = `roll ${device} back`;
   const { lockTimeout: timeout, signal } = options;
-  const emit = listener(options.events);
-  const report = noticesTo(options.events);
-  const machine = options.machine ?? thisMachine(what, report);
   const { kernel } = machine;
-  const ifindex = requireInterface(kernel, device);
+  using told = listen(options.events);
+  const { emit, notice: report } = told;
   try {
     sweep(machine, report);
     const dir = attachmentDir(machine, ifindex);

@@ -23,7 +23,7 @@ import { openLoaded } from "../load/loaded.ts";
 import { owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import type { VerifiedImage } from "../load/verified.ts";
-import { requireInterface } from "../machine/interface.ts";
+import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -33,7 +33,8 @@ import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
-import { builderOf, nextOf } from "./next.ts";
+import { nextOf } from "./next.ts";
+import { sourceOf } from "./standing.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -70,19 +71,18 @@ export interface SwapResult {
 /** How often a swap begins, where others change the link in the middle of it. */
 const ATTEMPTS = 5;
 
-/** Makes `devices` run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
+/** Makes interfaces run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
 export async function swap(
   machine: Machine,
   chain: Chain,
-  devices: readonly string[],
+  places: readonly Place[],
   options: SwapOptions = {},
 ): Promise<readonly SwapResult[]> {
   const { kernel } = machine;
-  if (devices.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
-  const places = placesOf(machine, devices);
+  if (places.length === 0) throw new XdpgenError("usage", `attach chain ${chain.name} to which interface? Name one`);
   const names = places.map(({ device }) => device);
   const what = `attach chain ${chain.name} to ${names.join(", ")}`;
-  const steps = openSteps(what, options);
+  using steps = openSteps(what, options);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   using held = owned();
   try {
@@ -110,9 +110,13 @@ export function placesOf(machine: Machine, devices: readonly string[]): readonly
   const byIndex = new Map<number, Place>();
   for (const device of devices) {
     const ifindex = requireInterface(machine.kernel, device);
-    if (!byIndex.has(ifindex)) byIndex.set(ifindex, { device, ifindex, dir: attachmentDir(machine, ifindex) });
+    if (!byIndex.has(ifindex)) byIndex.set(ifindex, placeOf(machine, { device, ifindex }));
   }
   return [...byIndex.values()];
+}
+
+export function placeOf(machine: Machine, { device, ifindex }: Interface): Place {
+  return { device, ifindex, dir: attachmentDir(machine, ifindex) };
 }
 
 /** Two swaps that share interfaces take their locks in the same order, so neither waits for the other for ever. */
@@ -167,21 +171,24 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     places.map((place) => readMember(machine, place, target, resources)),
   );
   const done: Done[] = [];
+  let begun = false;
   try {
     const nexts: Next[] = [];
     const groups = groupsOf(members, loaded.chain.name);
-    requireOneSource(kernel, groups.flatMap(builderOf), target.images.preferred.manifest);
-    for (const group of groups) nexts.push(...(await nextOf(kernel, group, target, resources)));
+    const sources = groups.flatMap(sourceOf);
+    requireOneSource(kernel, sources, target.images.preferred.manifest);
+    for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
-      const committed = await steps.run({ step: "commit", interfaces: [device] }, () =>
-        commit(kernel, next, { ...target, resources }),
-      );
+      const committed = await steps.run({ step: "commit", interfaces: [device] }, () => {
+        begun = true;
+        return commit(machine, next, { ...target, resources });
+      });
       done.push({ next, committed });
     }
     await requireHealthy(done, target);
   } catch (error) {
-    throw await undo(kernel, members, done, error, target);
+    throw await undo(kernel, members, done, begun, error, target);
   }
   for (const { committed } of done) committed.said.forEach(steps.notice);
   const legacies = legaciesOf(members, done, loaded.chain);

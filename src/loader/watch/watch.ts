@@ -7,6 +7,7 @@ import { capturesOf, type Chain, type EditableChain, parseChain } from "../../ch
 import { planChain } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { loadChain } from "../load/source.ts";
+import { reachablePath } from "../machine/bpffs.ts";
 import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
 
 export interface WatchOptions extends FileWatchOptions {
@@ -51,7 +52,9 @@ async function filesOf(path: string): Promise<readonly string[] | undefined> {
   try {
     const { chain } = parseChain(await readFile(path, "utf8"), { file: path });
     if (!chain) return undefined;
-    const programs = chain.programs.flatMap(({ object, pinned }) => object ?? pinned ?? []);
+    const programs = chain.programs.flatMap(({ object, pinned }) => {
+      return object ?? (pinned === undefined ? [] : reachablePath(pinned));
+    });
     return [...programs, ...(chain.checks ?? []).flatMap(capturesOf)];
   } catch {
     return undefined;

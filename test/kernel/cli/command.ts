@@ -10,7 +10,8 @@ import type { Ended } from "./run.ts";
 export { type Ended, run } from "./run.ts";
 
 const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
-const NODE: readonly string[] = [process.execPath, "--import", import.meta.resolve("tsx")];
+/** Words that start a script in TypeScript. */
+export const NODE: readonly string[] = [process.execPath, "--import", import.meta.resolve("tsx")];
 
 /** Whether `dist` is what `src` is: whoever runs the tests has compiled it. In the guest tsx takes ten seconds to start. */
 const COMPILED = process.env["XDPGEN_TEST_COMPILED"] !== undefined;

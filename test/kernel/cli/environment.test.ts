@@ -2,12 +2,16 @@
  * Machines that lack something: privilege, libbpf, a bpffs. Each command runs as a process of its own, in a mount namespace
  * or with rights that make the machine so; the rest of it stays as it is.
  */
-import { chmodSync, existsSync, statSync } from "node:fs";
+import { execFileSync, spawn as start } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, existsSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { openKernel } from "../../../src/loader/index.ts";
+import { loadXdp, openKernel } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
+import { verdictObject } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
-import { expectRefusal, json, run, spawn, spawnAll } from "./command.ts";
+import { expectRefusal, json, NODE, run, spawn, spawnAll } from "./command.ts";
 import { expectUnchanged, type Folder, folder, hostOnly, numberedChain, snapshot } from "./world.ts";
 
 /** Uid of `nobody`, and nothing of root's. */
@@ -150,6 +154,70 @@ it(
     expect(status!.out).toContain(`${pair.near}: chain xe, generation 1`);
     expect(json(await run(["status", pair.near, "--json"]))).toMatchObject([{ generation: 1, defunct: false }]);
     expect((await run(["detach", pair.near])).out).toBe(`detached the chain from ${pair.near}\n`);
+    await expectUnchanged(before);
+  }),
+);
+
+it(
+  "in a mount namespace without bpffs a program is found by its pin outside",
+  hostOnly(MOUNTS, async () => {
+    const pin = "/sys/fs/bpf/xe-pinned";
+    {
+      using plain = loadXdp(verdictObject(1));
+      openKernel().pin(plain.fd, pin);
+    }
+    try {
+      const pinned = here.write("pinned.yaml", `chain: xe\nprograms:\n  - { name: p1, pinned: ${pin} }\n`);
+      const own = ["unshare", "-m", "sh", "-ec", `${UNMOUNT}; exec "$@"`, "sh"];
+      const [applied] = spawnAll([["apply", pinned, "--dev", pair.near, "--json"]], own);
+      expect(json(applied!)).toMatchObject({ applied: [{ interface: pair.near, outcome: "created" }] });
+      await run(["detach", pair.near]);
+    } finally {
+      unlinkSync(pin);
+    }
+    await expectUnchanged(before);
+  }),
+);
+
+it(
+  "in a mount namespace without bpffs a program is followed by its pin outside",
+  hostOnly(MOUNTS, async () => {
+    const pin = "/sys/fs/bpf/xe-pinned";
+    const repin = (k: number): void => {
+      using plain = loadXdp(verdictObject(k));
+      if (existsSync(pin)) unlinkSync(pin);
+      openKernel().pin(plain.fd, pin);
+    };
+    repin(1);
+    const pinned = here.write("pinned.yaml", `chain: xe\nprograms:\n  - { name: p1, pinned: ${pin} }\n`);
+    const follow = [...NODE, fileURLToPath(new URL("follower-child.ts", import.meta.url)), pinned];
+    const words = ["-m", "sh", "-ec", `${UNMOUNT}; exec "$@"`, "sh", ...follow];
+    const child = start("unshare", words, { stdio: ["ignore", "pipe", "inherit"], timeout: 20_000 });
+    try {
+      let out = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => {
+        out += text;
+        if (text.startsWith("1 ")) repin(2);
+      });
+      await once(child, "close");
+      expect(out).toBe("1 xe\n2 xe\n");
+    } finally {
+      unlinkSync(pin);
+    }
+    await expectUnchanged(before);
+  }),
+);
+
+it(
+  "a handle finds the bpffs outside when the ancestor that led to it has ended",
+  hostOnly(MOUNTS, async () => {
+    const said = `${here.path}/said.json`;
+    // Process 1 of its own, under which orphans come; and below it the ancestor, which is killed.
+    const inside = `unshare -m sh -ec '${UNMOUNT}; exec "$@"' sh "$@"; true`;
+    const outside = `sh -c "$0" sh "$@"; until [ -s ${said} ]; do sleep 0.1; done`;
+    const child = [...NODE, fileURLToPath(new URL("orphan-child.ts", import.meta.url)), chain, pair.near, said];
+    execFileSync("unshare", ["-p", "-f", "--mount-proc", "sh", "-c", outside, inside, ...child], { timeout: 30_000 });
+    expect(JSON.parse(readFileSync(said, "utf8"))).toEqual({ generations: [1, 2], detached: true });
     await expectUnchanged(before);
   }),
 );

@@ -302,6 +302,22 @@ describe("detach", () => {
     expect(JSON.parse(out)).toEqual({ detached: ["eth0", "eth7"] });
     expect(err).toBe("detached eth0\ndetached eth7\n");
   });
+
+  it("says as JSON what was done before an error", async () => {
+    const library: Partial<Library> = {
+      detach: async (device, events) => {
+        if (device === "eth7") throw new XdpgenError("conflict", "somebody holds the lock");
+        return detach(device, events);
+      },
+      status: async () => [attachment, { ...attachment, interface: "eth7" }],
+    };
+    const { status, out } = await run("detach --all --json", { library });
+    expect(status).toBe(1);
+    expect(JSON.parse(out)).toEqual({
+      detached: ["eth0"],
+      error: { code: "conflict", message: "somebody holds the lock" },
+    });
+  });
 });
 
 describe("lint", () => {

@@ -154,12 +154,16 @@ export interface World {
   readonly inputs?: Readonly<Record<string, string | Uint8Array>>;
   /** Of Ctrl-C. */
   readonly interrupt?: AbortSignal;
+  /** Of a reader that goes away. */
+  readonly unheard?: AbortSignal;
 }
+
+const NEVER = new AbortController().signal;
 
 /** Runs a command line, split at spaces. */
 export async function run(
   line: string,
-  { library = {}, terminal = false, env = {}, inputs = {}, interrupt = new AbortController().signal }: World = {},
+  { library = {}, terminal = false, env = {}, inputs = {}, interrupt = NEVER, unheard = NEVER }: World = {},
 ): Promise<Run> {
   const written = { out: "", err: "" };
   const stream = (name: "out" | "err"): Stream => ({
@@ -184,6 +188,7 @@ export async function run(
       // In pieces, as files come.
       for (let at = 0; at < whole.length; at += 50) yield whole.subarray(at, at + 50);
     },
+    unheard,
     interruptible: () => ({ signal: interrupt, [Symbol.dispose]: () => {} }),
     library: {
       loadChain: async () => chain,

@@ -104,3 +104,23 @@ it("ends at once where no file could help", async () => {
   expect(status).toBe(1);
   expect(out).toBe('{"error":{"code":"environment","message":"this needs root"}}\n');
 });
+
+it("finishes the swap that nobody hears of any more, and ends", async () => {
+  const unheard = new AbortController();
+  const applied: (AbortSignal | undefined)[] = [];
+  const plain = library();
+  const listening: Partial<Library> = {
+    ...plain,
+    watchChain: async function* (_, signal) {
+      while (!signal.aborted) yield good;
+    },
+    apply: async (to, devices, options) => {
+      unheard.abort();
+      applied.push(options.signal);
+      return plain.apply!(to, devices, options);
+    },
+  };
+  const { status } = await run("watch c.yaml --dev eth0 --json", { library: listening, unheard: unheard.signal });
+  expect(status).toBe(0);
+  expect(applied.map((signal) => signal?.aborted)).toEqual([false]);
+});

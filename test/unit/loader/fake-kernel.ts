@@ -33,6 +33,8 @@ const ERRNOS = {
   ENOLINK: 67,
   EACCES: 13,
   E2BIG: 7,
+  EMFILE: 24,
+  ENOSPC: 28,
 } as const;
 
 export function failure(call: string, name: keyof typeof ERRNOS, log = ""): KernelError {
@@ -108,7 +110,7 @@ export class FakeKernel implements Kernel {
   readonly interfaces = new Map([["lo", 1]]);
   readonly #resources = new Map<number, Resource>();
   readonly #fds = new Map<number, number>();
-  readonly #pins = new Map<string, number>();
+  readonly #pins = new Set<string>();
   /** Programs that are attached by netlink, by interface. */
   readonly #netlink = new Map<number, { readonly mode: Mode; readonly programId: number }>();
   #next = 100;
@@ -362,7 +364,7 @@ export class FakeKernel implements Kernel {
     if (path.includes(".", path.indexOf("/xdpgen/"))) throw failure("bpf_obj_pin", "EPERM");
     if (existsSync(path)) throw failure("bpf_obj_pin", "EEXIST");
     writeFileSync(path, String(this.#fds.get(fd)!));
-    this.#pins.set(path, this.#fds.get(fd)!);
+    this.#pins.add(path);
   };
   openPin = (path: string): Fd => {
     if (!existsSync(path)) throw failure("bpf_obj_get", "ENOENT");
@@ -403,7 +405,11 @@ export class FakeKernel implements Kernel {
     if (this.running(ifindex) !== 0) throw failure("bpf_xdp_attach", "EBUSY");
     this.#netlink.set(ifindex, { mode, programId: this.#fds.get(program)! });
   };
-  detachXdp = (ifindex: number): void => void this.#netlink.delete(ifindex);
+  detachXdp = (ifindex: number, mode: Mode, expected: number): void => {
+    if (this.#linksOn(ifindex).some((link) => link.mode === mode)) throw failure("bpf_xdp_detach", "EBUSY");
+    if (this.#netlink.get(ifindex)?.programId !== this.#fds.get(expected)) throw failure("bpf_xdp_detach", "EEXIST");
+    this.#netlink.delete(ifindex);
+  };
   waitForPackets = (): Promise<void> => Promise.resolve();
   testRun = () => Promise.resolve({ retval: 2, dataOut: new Uint8Array(), duration: 0 });
   interfaceIndex = (name: string): number => this.interfaces.get(name) ?? 0;
@@ -439,9 +445,7 @@ export class FakeKernel implements Kernel {
 
   #isAlive(id: number): boolean {
     if ([...this.#fds.values()].includes(id)) return true;
-    return [...this.#pins].some(
-      ([path, pinned]) => pinned === id && existsSync(path) && readFileSync(path, "utf8") === `${id}`,
-    );
+    return [...this.#pins].some((path) => existsSync(path) && readFileSync(path, "utf8") === `${id}`);
   }
 
   #alive(): readonly Resource[] {

@@ -1,4 +1,5 @@
 /** The border to C: struct layouts against the headers' own offsets, errno names. */
+import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import { errnoName } from "../../../src/loader/ffi/errno.ts";
@@ -223,4 +224,28 @@ it.each([
   [".rodata.xdpgen", ".rodata.xdpgen"],
 ])("map %s of libbpf is %s", (name, section) => {
   expect(mapName(name)).toBe(section);
+});
+
+it("an interface that is not there is told from a call that failed", () => {
+  const ffi = new URL("../../../src/loader/ffi/index.ts", import.meta.url).href;
+  const script = `
+    import { openSync } from "node:fs";
+    import { openKernel } from ${JSON.stringify(ffi)};
+    const kernel = openKernel();
+    const asks = [() => kernel.interfaceName(1), () => kernel.interfaceIndex("lo")];
+    const said = [...asks.map((ask) => ask()), kernel.interfaceName(0x7fffffff) ?? "none", kernel.interfaceIndex("no-such-one")];
+    try { for (;;) openSync("/dev/null"); } catch {}
+    for (const ask of asks) try { said.push(ask() ?? "none"); } catch (error) { said.push(error.message); }
+    console.log(JSON.stringify(said));`;
+  const node = [process.execPath, "--import", import.meta.resolve("tsx"), "--input-type=module", "-e", script];
+  const { stdout, stderr } = spawnSync("sh", ["-c", 'ulimit -n 256; exec "$@"', "sh", ...node], { encoding: "utf8" });
+  expect(stderr).toBe("");
+  const [name, index, noName, noIndex, ...failures] = JSON.parse(stdout) as readonly unknown[];
+  expect([name, index, noName, noIndex]).toEqual(["lo", 1, "none", 0]);
+  // glibc says ENOENT where it finds no way to open a socket (sysdeps/unix/sysv/linux/opensock.c).
+  expect(failures).toEqual(
+    [/^if_indextoname: E(NOENT|MFILE)$/, /^if_nametoindex: E(NOENT|MFILE)$/].map(
+      (said) => expect.stringMatching(said) as unknown,
+    ),
+  );
 });

@@ -1,7 +1,8 @@
 /** What is asked of the kernel before anything is built. */
 import { expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/chain.ts";
-import { attach } from "../../../src/loader/attachment.ts";
+import { attach, type Attachment } from "../../../src/loader/attachment.ts";
+import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, numbered, world } from "./world.ts";
 
@@ -23,4 +24,30 @@ it.each(["call", "inline", "freplace"] as const)(
 
 it("asks what the kernel allows where the linkage is left to it", async () => {
   expect(await probes("auto")).toBe(2);
+});
+
+it("takes no lack of memory or files for an answer, and asks again", async () => {
+  using w = world();
+  let left = 1;
+  const kernel = watched(w.kernel, (_, call) => {
+    if (call === "loadBtf" && left-- > 0) throw failure("bpf_btf_load", "EMFILE");
+  });
+  const attempt = (): Promise<Attachment> => attach(chain("auto", numbered(1)), "lo", { machine: w.machine(kernel) });
+  await expect(attempt()).rejects.toMatchObject({
+    code: "kernel",
+    message: expect.stringContaining("EMFILE") as string,
+  });
+  expect((await attempt()).status().programs).toMatchObject([{ linkage: "freplace" }]);
+});
+
+it("takes a refusal for an answer, and asks once", async () => {
+  using w = world({ freplace: false });
+  let asked = 0;
+  const kernel = watched(w.kernel, (_, call) => void (asked += call === "loadBtf" ? 1 : 0));
+  const machine = w.machine(kernel);
+  for (const k of [1, 2]) {
+    const live = await attach(chain("auto", numbered(k)), "lo", { machine });
+    expect(live.status().programs).toMatchObject([{ linkage: "call" }]);
+  }
+  expect(asked).toBe(1);
 });

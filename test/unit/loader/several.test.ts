@@ -136,6 +136,12 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     ]);
     expect(running(w)[0]).toBe(running(w)[1]);
     expect(pinsOf(w, 1)).toEqual(pinsOf(w, 2_000_002));
+    // Its checks decide for one that joins too.
+    const check = { name: "drops", packet: "eth / ipv4 / udp", expect: ["drop"] } as const;
+    const before = w.snapshot();
+    const refused = attachAll({ ...declared, checks: [check] }, ["lo", "b", "c"], { machine });
+    await expect(refused).rejects.toMatchObject({ code: "check-failed" });
+    expect(w.snapshot()).toEqual(before);
     // One that runs the chain and is to change takes those that come with it along.
     const { results: changed } = await foreseen(w, chain(linkage, counting()), ["lo", "b", "c"]);
     expect(changed!.map(({ outcome, generation }) => [outcome, generation])).toEqual([
@@ -239,6 +245,11 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
       { outcome: "unchanged", generation: 2 },
       { outcome: "swapped", generation: 4 },
     ]);
+    expect(new Set(maps(w)).size).toBe(1);
+    // With the next change they come together.
+    const together = await foreseen(w, next(2, 3), ["lo", "b"]);
+    expect(together.results).toMatchObject([{ generation: 5 }, { generation: 5 }]);
+    expect(running(w)[0]).toBe(running(w)[1]);
   });
 
   it("changes none, or all, when any one call fails", async () => {
@@ -334,6 +345,17 @@ describe("a loaded program in a slot of a shared dispatcher", () => {
     using _ = w;
     const { results } = await foreseen(w, holding(two.number), ["lo"]);
     expect(results).toMatchObject([{ outcome: "swapped", generation: 2 }]);
+    expect(inSlots(w)).toEqual([ids[1], ids[0]]);
+  });
+
+  it("stays for one that keeps it: what that goes back to is what it ran", async () => {
+    const { w, two, ids } = await shared();
+    using _ = w;
+    const machine = w.machine();
+    await attach({ ...chain("auto", counting()), history: 1 }, "b", { machine });
+    const { results } = await foreseen(w, holding(two.number), ["lo"]);
+    expect(results).toMatchObject([{ outcome: "swapped", generation: 2 }]);
+    await rollback("b", { machine });
     expect(inSlots(w)).toEqual([ids[1], ids[0]]);
   });
 

@@ -11,6 +11,23 @@ import { chain, notices, numbered, withMap, world, type World } from "./world.ts
 
 const DIR = "42-1";
 
+it("a first link that cannot be pinned has no packets any more when the slots are unbound", async () => {
+  using w = world();
+  let dispatcher = 0;
+  const waits: unknown[] = [];
+  const kernel = watched(w.kernel, (_, call) => {
+    if (call === "pin" && w.kernel.running() !== 0) {
+      dispatcher = w.kernel.running();
+      throw failure(call, "EPERM");
+    }
+    if (call === "waitForPackets")
+      waits.push({ runs: w.kernel.running(), bound: w.kernel.boundSlots(dispatcher).length });
+  });
+  await expect(attach(chain("freplace", numbered(1)), "lo", { machine: w.machine(kernel) })).rejects.toThrow(/EPERM/);
+  expect(waits).toEqual([{ runs: 0, bound: 1 }]);
+  expect(w.pins()).toEqual([]);
+});
+
 describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   it("attaches, swaps, and leaves exactly the pins of the live generation", async () => {
     using w = world();
@@ -330,9 +347,8 @@ describe("detach", () => {
     w.kernel.interfaces.set("gone0", 2_000_000);
     await attach(chain("call", numbered(1)), "gone0", { machine: w.machine() });
     w.kernel.deleteInterface("gone0");
-    expect(await detach("gone0", { machine: w.machine() })).toEqual({ detached: true });
-    expect(w.pins()).toEqual([]);
     await expect(detach("gone0", { machine: w.machine() })).rejects.toMatchObject({ code: "interface-missing" });
+    expect(w.pins()).toEqual([]);
   });
 });
 

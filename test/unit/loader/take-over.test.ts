@@ -165,6 +165,21 @@ describe("an interface that moved away, whose index another has now", () => {
     expect(live.status()).toMatchObject({ interface: "lo", moved: false, programs: [{ name: "p2" }] });
   });
 
+  it("has no packets any more when its slots are unbound", async () => {
+    using w = world();
+    await attach(chain("freplace", numbered(1)), "lo", { machine: w.machine() });
+    const dispatcher = w.kernel.running();
+    w.kernel.moveInterface("lo");
+    const waits: unknown[] = [];
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call !== "waitForPackets") return;
+      waits.push({ on: w.kernel.linksTo(dispatcher), bound: w.kernel.boundSlots(dispatcher).length });
+    });
+    await attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(kernel), replace: true });
+    expect(waits).toEqual([{ on: [0], bound: 1 }]);
+    expect(w.kernel.boundSlots(dispatcher)).toEqual([]);
+  });
+
   it("is told from a swap by another process in the middle of a look", async () => {
     using w = world();
     const live = await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
@@ -251,6 +266,22 @@ describe("taking an interface over", () => {
     await expect(attempt(w, kernel, [])).rejects.toThrow(
       `XDP program ${id} (theirs) was taken off lo and could not be put back (attachXdp: EPERM)`,
     );
+  });
+
+  it("puts nothing over what came when the new chain was taken off again", async () => {
+    using w = world();
+    const [theirs, late] = [w.kernel.foreign("theirs"), w.kernel.foreign("late")];
+    w.kernel.attachXdp(1, theirs.number, "native");
+    const [id, other] = [theirs, late].map(({ number }) => w.kernel.programInfo(number).id);
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "attachXdp") w.kernel.attachXdp(1, late.number, "native");
+    });
+    const unhealthy = { ...chain("call", numbered(1)), health: { command: ["false"] } };
+    await expect(attach(unhealthy, "lo", { machine: w.machine(kernel), replace: true })).rejects.toThrow(
+      `Not all is as before: XDP program ${id} (theirs) was taken off lo and could not be put back: XDP program ${other} ` +
+        "(late) has its place now",
+    );
+    expect(w.kernel.queryXdp(1).native).toBe(other);
   });
 
   it("puts back what it took before it failed itself", async () => {
