@@ -262,8 +262,9 @@ describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
         if (ended instanceof Error) {
           refused++;
           expect(ended, `after ${what}`).toBeInstanceOf(XdpgenError);
-          // Of an object it is said which one could not be loaded.
-          expect(ended.message, `after ${what}`).toMatch(new RegExp(`${failed.message}|cannot be loaded: ${ERRNO}`));
+          // Of an object it is said which one could not be loaded, and of a question to the kernel what was tried.
+          const said = new RegExp(`${failed.message}|(cannot be loaded:|fails with) ${ERRNO}`);
+          expect(ended.message, `after ${what}`).toMatch(said);
           // What is to be taken off may be off already, and its pins wait for the next command.
           if (stays) expect(now, `after ${what}`).toEqual(each(meanwhile));
           else if (after)
