@@ -207,6 +207,19 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
     await expectModel([dropping, program(1), program(2)], "verdict", [[1, 2, 2]]);
   });
 
+  it("runs a chain of which the verifier sees that no packet gets to the next program", async () => {
+    const first = { ...program(0, ["redirect"]), bytes: boundedObject(0, [0, 17, 3, 32]), linkage: "inline" } as const;
+    await live.update(chain([first, program(1)]));
+    for (const code of [0, 17, 3, 32]) {
+      const { retval, dataOut } = await live.testRun({ data: verdictPacket([code, 2]) });
+      expect({ retval, path: visited(dataOut) }).toEqual({ retval: code, path: [0] });
+    }
+    expect(live.status().troubles).toEqual([]);
+    // What has no slot there waits for one.
+    await live.update(chain([program(1)]));
+    await expectModel([program(1)], "verdict", [[1, 2]]);
+  });
+
   it("tells the names of programs from its own", async () => {
     const globals = testProgram("globals");
     const names = ["xdpgen", "xdpgen-test", "slot"];

@@ -4,7 +4,8 @@
  *     <root>/<netns inode>-<ifindex>/
  *       link                                 the XDP link
  *       gen-<n>/dispatcher                   the dispatcher program
- *       gen-<n>/slot-<name>                  the link of one freplace slot, or the map of one tail slot
+ *       gen-<n>/slot-<name>                  the link of one freplace slot, or the program itself where the verifier has removed
+ *                                            the slot; or the map of one tail slot
  *       gen-<n>/new/                         there until the generation is live, and empty
  *       gen-<n>/live/                        in that which runs, or ran last, and empty
  *       programs/<name>-<hash>/program       the extension program (freplace)

@@ -107,7 +107,7 @@ function ownProgram(kernel: Kernel, dir: string, generation: number, program: Ma
   switch (program.linkage) {
     case "freplace":
       return (
-        withPin(kernel, slotPin(dir, generation, program.name), (link) => programOf(kernel, link)) ??
+        withPin(kernel, slotPin(dir, generation, program.name), (fd) => inSlot(kernel, fd)) ??
         withPin(kernel, programPin(dir, program), (fd) => known(kernel, fd))
       );
     case "tail": {
@@ -127,7 +127,9 @@ function known(kernel: Kernel, program: number): Known {
   return { ...info, figures: liveFigures(kernel, program, info) };
 }
 
-const programOf = (kernel: Kernel, link: number): Known => programById(kernel, kernel.linkInfo(link).programId);
+/** @param fd the link of a slot, or the program of one that the verifier has removed */
+const inSlot = (kernel: Kernel, fd: number): Known =>
+  kernel.isProgram(fd) ? known(kernel, fd) : programById(kernel, kernel.linkInfo(fd).programId);
 
 function programById(kernel: Kernel, id: number): Known {
   using program = kernel.programById(id);

@@ -9,6 +9,7 @@ import type { LoadedPrograms } from "../load/loaded.ts";
 import { freshMaps, type MapBinder } from "../load/maps.ts";
 import { owned } from "../load/owned.ts";
 import { loadExtension } from "../load/program.ts";
+import { bindExtension } from "../load/slot.ts";
 import type { Kernel } from "../machine/kernel.ts";
 
 export interface DispatcherCopy extends Disposable {
@@ -33,7 +34,8 @@ export function loadCopy(
     const program = resources.own(loadDispatcher(kernel, binder, image, 0, loaded)).program.fd();
     for (const slot of image.slots) {
       const extension = extensions.get(slot.program);
-      if (extension !== undefined) resources.own(kernel.linkExtension(extension, program, slot.btfId));
+      const link = extension === undefined ? undefined : bindExtension(kernel, extension, program, slot.btfId);
+      if (link) resources.own(link);
     }
     return { program, [Symbol.dispose]: () => resources[Symbol.dispose]() };
   } catch (error) {

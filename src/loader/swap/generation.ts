@@ -32,6 +32,7 @@ import type { LoadedPrograms } from "../load/loaded.ts";
 import { type BoundMap, isReadOnlyData, mapBinder } from "../load/maps.ts";
 import { type Owned, owned } from "../load/owned.ts";
 import { loadExtension } from "../load/program.ts";
+import { bindExtension } from "../load/slot.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "../load/verified.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Steps } from "./events.ts";
@@ -109,8 +110,9 @@ export async function buildGeneration(
       }
       const fd = extensions.get(slot.program);
       if (fd === undefined) continue;
-      const link = resources.own(kernel.linkExtension(fd, target, slot.btfId));
-      journal.pin(link.number, slotPin(dir, generation, slot.program));
+      const link = bindExtension(kernel, fd, target, slot.btfId);
+      if (link) resources.own(link);
+      journal.pin(link?.number ?? fd, slotPin(dir, generation, slot.program));
     }
   }
 
