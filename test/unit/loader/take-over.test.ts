@@ -6,7 +6,7 @@ import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
+import { chain, eachFailing, notices, numbered, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 
@@ -32,26 +32,14 @@ const failingAt = (kernel: Kernel, name: string): Kernel =>
 describe.each(OBJECT_LINKAGES)("linkage %s, a program of somebody else on our link", (linkage) => {
   it("stays, with all pins, when any call of taking it back fails", async () => {
     const next = chain(linkage, numbered(1), numbered(2));
-    const calls: string[] = [];
-    let failures = 0;
-    for (let at = 1; at === 1 || at <= calls.length; at++) {
-      using w = world();
-      await attach(chain(linkage, numbered(1)), "lo", { machine: w.machine() });
-      const theirs = occupyOurLink(w);
-      const before = w.snapshot();
-      const kernel = watched(w.kernel, (count, call) => {
-        if (at === 1) calls[count - 1] = call;
-        else if (count === at) throw failure(call, "EINVAL");
-      });
-      const failed = await attach(next, "lo", { machine: w.machine(kernel), replace: true }).then(
-        () => false,
-        () => true,
-      );
-      if (!failed) continue;
-      failures++;
-      expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(before);
-      expect(w.kernel.running()).toBe(theirs);
-    }
+    const failures = await eachFailing(
+      async (w) => {
+        await attach(chain(linkage, numbered(1)), "lo", { machine: w.machine() });
+        return occupyOurLink(w);
+      },
+      (w, kernel) => attach(next, "lo", { machine: w.machine(kernel), replace: true }),
+      (w, theirs) => expect(w.kernel.running()).toBe(theirs),
+    );
     expect(failures).toBeGreaterThan(10);
   });
 

@@ -2,6 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "vitest";
 import type { Chain, Linkage, Program } from "../../../src/chain/chain.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../../src/loader/machine/machine.ts";
@@ -9,7 +10,8 @@ import type { Namespaces } from "../../../src/loader/machine/namespaces.ts";
 import type { SwapListener } from "../../../src/loader/swap/events.ts";
 import { compile } from "../../support/objects.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
-import { FakeKernel, type FakeOptions } from "./fake-kernel.ts";
+import { FakeKernel, type FakeOptions, failure } from "./fake-kernel.ts";
+import { watched } from "./faults.ts";
 
 export interface World extends Disposable {
   readonly kernel: FakeKernel;
@@ -83,4 +85,38 @@ export function withMap(version: number): Uint8Array {
   `);
   compiled.set(version, object);
   return object;
+}
+
+/**
+ * Does something in one world after the other, each call of the kernel failing in turn: all is as before where it fails.
+ *
+ * @param prepare the world; what it returns, `then` is given
+ * @param then what must be true besides where it failed
+ * @returns how often it failed
+ */
+export async function eachFailing<T>(
+  prepare: (w: World) => Promise<T>,
+  act: (w: World, kernel: Kernel) => Promise<unknown>,
+  then: (w: World, prepared: T) => void,
+): Promise<number> {
+  const calls: string[] = [];
+  let failures = 0;
+  for (let at = 1; at === 1 || at <= calls.length; at++) {
+    using w = world();
+    const prepared = await prepare(w);
+    const before = w.snapshot();
+    const kernel = watched(w.kernel, (count, call) => {
+      if (at === 1) calls[count - 1] = call;
+      else if (count === at) throw failure(call, "EINVAL");
+    });
+    const failed = await act(w, kernel).then(
+      () => false,
+      () => true,
+    );
+    if (!failed) continue;
+    failures++;
+    expect(w.snapshot(), `call ${at}, ${calls[at - 1]}`).toEqual(before);
+    then(w, prepared);
+  }
+  return failures;
 }
