@@ -9,7 +9,7 @@ import { isErrno } from "../machine/kernel.ts";
 import { check, checkFd } from "./check.ts";
 import * as K from "./constants.ts";
 import { addressOf } from "./declare.ts";
-import { btfBytes, linkInfo, mapInfo, programCode, programInfo, programMemory } from "./info.ts";
+import { btfBytes, linkInfo, mapInfo, programCode, programFunctions, programInfo, programMemory } from "./info.ts";
 import { libbpf } from "./libbpf.ts";
 import { flock, if_indextoname, if_nametoindex, mount, setns, syscall } from "./libc.ts";
 import { openObject } from "./object.ts";
@@ -43,6 +43,7 @@ function throughLibbpf(): Kernel {
     isMap: (fd) => isOf("bpf-map", fd),
     programInfo,
     programCode,
+    programFunctions,
     programMemory,
     programTypeName: (type) => lib.libbpf_bpf_prog_type_str(type) ?? `type ${type}`,
     btfBytes,

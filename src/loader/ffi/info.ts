@@ -2,10 +2,10 @@
  * What the kernel says of what it holds (BPF_OBJ_GET_INFO_BY_FD). In: an fd. Out: the part of its info struct that is used.
  *
  * Where the struct points to arrays there are two calls: the first tells how long they are, the second fills them. Of map ids
- * there are few, and one call does.
+ * and of functions there are few, and one call does.
  */
 import { readFileSync } from "node:fs";
-import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
+import type { FunctionInfo, LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
 import { check } from "./check.ts";
 import { addressOf, holding } from "./declare.ts";
 import { libbpf } from "./libbpf.ts";
@@ -51,6 +51,15 @@ export function programCode(program: number): ProgramCode {
     return info(program, S.progInfoWithCode({ ...sizes, ...at }));
   });
   return S.decodeProgCode(bytes, { xlated, funcInfo, lineInfo });
+}
+
+/** Of one program (include/linux/bpf_verifier.h, BPF_MAX_SUBPROGS). */
+const MOST_FUNCTIONS = 256;
+
+export function programFunctions(program: number): readonly FunctionInfo[] {
+  const found = new Uint8Array(MOST_FUNCTIONS * S.SIZEOF_FUNC_INFO);
+  const bytes = holding([found], () => info(program, S.progInfoWithFunctions(MOST_FUNCTIONS, addressOf(found))));
+  return S.decodeFunctions(found.subarray(0, S.progInfoCodeSizes(bytes).funcInfoCount * S.SIZEOF_FUNC_INFO));
 }
 
 export function btfBytes(btf: number): Uint8Array {

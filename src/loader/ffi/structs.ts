@@ -5,7 +5,7 @@
  * older or newer kernel or libbpf is no error: what it does not know stays 0.
  * Source: include/uapi/linux/bpf.h; bpf.h and libbpf.h of libbpf 1.1.
  */
-import type { LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
+import type { FunctionInfo, LinkInfo, MapInfo, ProgramCode, ProgramInfo } from "../machine/kernel.ts";
 
 /** sizeof(struct bpf_prog_info) and its cousins, as of Linux 6.1. */
 export const SIZEOF_PROG_INFO = 232;
@@ -81,12 +81,11 @@ export function decodeProgCode(
   const { xlatedLength } = progInfoCodeSizes(bytes);
   // Without CAP_BPF the length is taken back; of a blinded program (net.core.bpf_jit_harden), the address.
   const withheld = xlatedLength === 0 || v.getBigUint64(32, true) === 0n;
-  const functions = records(funcInfo, SIZEOF_FUNC_INFO);
   const lines = records(lineInfo, SIZEOF_LINE_INFO);
   return {
     instructions: withheld ? undefined : xlated,
     btfId: v.getUint32(128, true),
-    functions: functions.map((word) => ({ slot: word(0), type: word(1) })),
+    functions: decodeFunctions(funcInfo),
     lines: lines.map((word) => ({
       slot: word(0),
       file: word(1),
@@ -96,6 +95,19 @@ export function decodeProgCode(
     })),
   };
 }
+
+/** @param room for how many functions there is at `address` */
+export function progInfoWithFunctions(room: number, address: bigint): Uint8Array {
+  const bytes = new Uint8Array(SIZEOF_PROG_INFO);
+  const v = view(bytes);
+  v.setUint32(132, SIZEOF_FUNC_INFO, true);
+  v.setBigUint64(136, address, true);
+  v.setUint32(144, room, true);
+  return bytes;
+}
+
+export const decodeFunctions = (funcInfo: Uint8Array): FunctionInfo[] =>
+  records(funcInfo, SIZEOF_FUNC_INFO).map((word) => ({ slot: word(0), type: word(1) }));
 
 /** Each record as a function from the index of a 32-bit word to its value. */
 function records(bytes: Uint8Array, size: number): ((word: number) => number)[] {

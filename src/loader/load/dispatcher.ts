@@ -52,6 +52,7 @@ export function loadDispatcher(
   });
   const dispatcher: LoadedDispatcher = {
     ...made.chosen,
+    elf: made.elf,
     map: (name) => made.object.map(name),
     [Symbol.dispose]: () => made[Symbol.dispose](),
   };

@@ -48,6 +48,7 @@ export interface Loadable<T> {
 /** An object in the kernel, and what was chosen of it; valid until disposed. */
 export interface LoadedObject<T> extends Disposable {
   readonly object: BpfObject;
+  readonly elf: Uint8Array;
   readonly chosen: T;
 }
 
@@ -76,7 +77,7 @@ function attempt<T>(
   const dispose = (): void => object[Symbol.dispose]();
   try {
     const chosen = prepare(object);
-    if (load(object)) return { object, chosen, [Symbol.dispose]: dispose };
+    if (load(object)) return { object, elf, chosen, [Symbol.dispose]: dispose };
     dispose();
     return undefined;
   } catch (error) {

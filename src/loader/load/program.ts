@@ -10,6 +10,8 @@ import type { BoundMap, MapBinder } from "./maps.ts";
 
 export interface LoadedProgram extends Disposable {
   readonly program: ObjectProgram;
+  /** The object that it was loaded from. */
+  readonly elf: Uint8Array;
 }
 
 export interface LoadedExtension extends LoadedProgram {
@@ -52,7 +54,7 @@ export function loadExtension(kernel: Kernel, binder: MapBinder, program: Resolv
     },
   });
   binder.loaded(loaded.chosen.maps);
-  return { ...loaded.chosen, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
+  return { ...loaded.chosen, elf: loaded.elf, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
 }
 
 /**
@@ -77,5 +79,5 @@ export function loadAlone(kernel: Kernel, program: ResolvedObject): LoadedProgra
       return selected;
     },
   });
-  return { program: loaded.chosen, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
+  return { program: loaded.chosen, elf: loaded.elf, [Symbol.dispose]: () => loaded[Symbol.dispose]() };
 }

@@ -18,4 +18,4 @@ export function bindExtension(kernel: Kernel, extension: number, dispatcher: num
 }
 
 const isRemoved = (kernel: Kernel, dispatcher: number, btfId: number): boolean =>
-  !kernel.programCode(dispatcher).functions.some(({ type }) => type === btfId);
+  !kernel.programFunctions(dispatcher).some(({ type }) => type === btfId);

@@ -3,7 +3,9 @@
  * much stack each function has is said once, while the program is loaded.
  */
 import { decodeBtf } from "../../codegen/btf/index.ts";
-import type { Kernel, ObjectProgram } from "../machine/kernel.ts";
+import { readElf } from "../../codegen/elf/index.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import type { LoadedProgram } from "./program.ts";
 import { readStatistics } from "./verifier-log.ts";
 
 export interface Verified {
@@ -42,26 +44,28 @@ export interface VerifiedImage {
   readonly programs: readonly VerifiedProgram[];
 }
 
-/** @param program of an object that is loaded */
-export function verifiedOf(kernel: Kernel, program: ObjectProgram): Verified {
+export function verifiedOf(kernel: Kernel, { program, elf }: LoadedProgram): Verified {
   const statistics = readStatistics(program.statistics());
   if (!statistics) {
     return { verifiedInstructions: kernel.programInfo(program.fd()).verifiedInstructions, frames: [] };
   }
   const { frames, ...rest } = statistics;
   // The kernel is asked only where there is more than one to tell apart.
-  const names = frames.length > 1 ? functionNames(kernel, program.fd()) : [];
+  const names = frames.length > 1 ? functionNames(kernel, program.fd(), elf) : [];
   // Without BTF the kernel has the name of the program, and numbers.
   const name = (index: number): string => names[index] ?? (index === 0 ? program.name : `func#${index}`);
   return { ...rest, frames: frames.map((bytes, index) => ({ function: name(index), bytes })) };
 }
 
-/** In the kernel's order, after it has removed what is never called. */
-function functionNames(kernel: Kernel, program: number): readonly string[] {
-  const { functions, btfId } = kernel.programCode(program);
-  if (functions.length === 0) return [];
-  using btf = kernel.btfById(btfId);
-  const { types } = decodeBtf(kernel.btfBytes(btf.number));
+/**
+ * In the kernel's order, after it has removed what is never called. Types have the ids that they have in the object: what a kernel
+ * does not know libbpf puts others in the place of, one for one.
+ */
+function functionNames(kernel: Kernel, program: number, elf: Uint8Array): readonly string[] {
+  const functions = kernel.programFunctions(program);
+  const btf = readElf(elf).sections.find(({ name }) => name === ".BTF");
+  if (functions.length === 0 || !btf) return [];
+  const { types } = decodeBtf(btf.data);
   return functions.map(({ type }) => {
     const func = types[type - 1];
     return func?.kind === "func" ? func.name : "";

@@ -26,7 +26,7 @@ export function verifyImage(image: DispatcherImage, kernel: Kernel = privilegedK
     isTailCalled(program) ? [] : [verifyProgram(kernel, binder, program)],
   );
   using dispatcher = loadDispatcher(kernel, binder, image, 0);
-  return { dispatcher: verifiedOf(kernel, dispatcher.program), programs };
+  return { dispatcher: verifiedOf(kernel, dispatcher), programs };
 }
 
 function privilegedKernel({ manifest }: DispatcherImage): Kernel {
@@ -39,8 +39,8 @@ function verifyProgram(kernel: Kernel, binder: MapBinder, program: ResolvedObjec
   const because = linkage === "freplace" ? freplaceSupport(kernel).reason : undefined;
   if (linkage === "freplace" && because === undefined) {
     using extension = loadExtension(kernel, binder, program);
-    return { program: name, as: "extension", ...verifiedOf(kernel, extension.program) };
+    return { program: name, as: "extension", ...verifiedOf(kernel, extension) };
   }
   using alone = loadAlone(kernel, program);
-  return { program: name, as: "xdp", ...(because !== undefined && { because }), ...verifiedOf(kernel, alone.program) };
+  return { program: name, as: "xdp", ...(because !== undefined && { because }), ...verifiedOf(kernel, alone) };
 }

@@ -68,8 +68,7 @@ export interface ProgramCode {
   readonly instructions: Uint8Array | undefined;
   /** 0 for a program that was loaded without BTF. */
   readonly btfId: number;
-  /** Where each function starts, the main function first, and the id of its FUNC type. Empty without BTF. */
-  readonly functions: readonly { readonly slot: number; readonly type: number }[];
+  readonly functions: readonly FunctionInfo[];
   /** Source lines; `file` and `text` are offsets into the strings of the BTF. */
   readonly lines: readonly {
     readonly slot: number;
@@ -78,6 +77,12 @@ export interface ProgramCode {
     readonly line: number;
     readonly column: number;
   }[];
+}
+
+/** A function of a loaded program: where it starts, and the id of its FUNC type. */
+export interface FunctionInfo {
+  readonly slot: number;
+  readonly type: number;
 }
 
 export interface MapInfo extends MapDefinition {
@@ -215,6 +220,8 @@ export interface Kernel {
   isMap(fd: number): boolean;
   programInfo(program: number): ProgramInfo;
   programCode(program: number): ProgramCode;
+  /** Those that the verifier has kept, the main function first, in one call; empty for a program that was loaded without BTF. */
+  programFunctions(program: number): readonly FunctionInfo[];
   /** Bytes that the kernel holds for a program, apart from machine code: whole pages (`memlock` in its fdinfo). */
   programMemory(program: number): number;
   /** `xdp`, `sched_cls`, …: libbpf's word for an `enum bpf_prog_type`; `type N` for one that is newer than libbpf. */

@@ -84,7 +84,7 @@ export async function buildGeneration(
     await steps.run({ step: "bind", interfaces }, () => bind(dispatcher, extensions));
     return {
       dispatcher: dispatcher.program.fd(),
-      verified: { dispatcher: verifiedOf(kernel, dispatcher.program), programs },
+      verified: { dispatcher: verifiedOf(kernel, dispatcher), programs },
       [Symbol.dispose]: () => resources[Symbol.dispose](),
     };
   } catch (error) {
@@ -122,7 +122,7 @@ export async function buildGeneration(
     const pin = programPin(dir, program);
     if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
     const made = resources.own(loadExtension(kernel, binder, program));
-    programs.push({ program: program.name, as: "extension", ...verifiedOf(kernel, made.program) });
+    programs.push({ program: program.name, as: "extension", ...verifiedOf(kernel, made) });
     pinMaps(program, made.maps);
     journal.pin(made.program.fd(), pin);
     return made.program.fd();

@@ -337,6 +337,7 @@ export class FakeKernel implements Kernel {
   mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;
   linkInfo = (fd: number): LinkInfo => this.#resource(fd, "link").info;
   programCode = (fd: number): ProgramCode => this.#resource(fd, "program").code ?? NO_CODE;
+  programFunctions = (fd: number): ProgramCode["functions"] => this.programCode(fd).functions;
   programTypeName = (type: number): string => (type === 6 ? "xdp" : `type ${type}`);
   btfBytes = (fd: number): Uint8Array => this.#resource(fd, "btf").bytes;
   programMemory = (fd: number): number => this.#resource(fd, "program") && 4096;

@@ -180,6 +180,18 @@ describe("structs", () => {
     });
   });
 
+  it("ask for the functions alone, in the fields that the headers have for them", () => {
+    const members = ["func_info_rec_size", "func_info", "nr_func_info"];
+    const offsets = offsetsFromHeaders(members.map((member) => `offset(bpf_prog_info, ${member})`));
+    const info = structs.progInfoWithFunctions(256, 5n);
+    expect(wordsSet(info)).toEqual(offsets);
+    expect(structs.progInfoCodeSizes(info).funcInfoCount).toBe(256);
+    expect(structs.decodeFunctions(new Uint8Array(Uint32Array.of(0, 5, 7, 6).buffer))).toEqual([
+      { slot: 0, type: 5 },
+      { slot: 7, type: 6 },
+    ]);
+  });
+
   it("tell code that is withheld: by its length, or by its address", () => {
     const asked = { funcInfoCount: 0, lineInfoCount: 0, funcInfo: 0n, lineInfo: 0n };
     const none = { xlated: new Uint8Array(8), funcInfo: new Uint8Array(), lineInfo: new Uint8Array() };
