@@ -103,6 +103,7 @@ export {
   type CheckOutcome,
   clearDefunct,
   detach,
+  type DetachOptions,
   type DetachResult,
   type Difference,
   doctor,

@@ -1,21 +1,16 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
-import { adopt, folderOf } from "./live/adopt.ts";
+import { folderOf } from "./live/adopt.ts";
 import { explain } from "./live/explain.ts";
-import { lastGeneration } from "./live/history.ts";
-import { movedAway, notAttached, type PinnedLink, readLive, readManifest, readPinned } from "./live/live.ts";
-import { clearAll, sweep } from "./live/recovery.ts";
-import { attachmentDir, linkPin, removeIfEmpty, removeTree } from "./live/store.ts";
-import { linkTo } from "./live/whereabouts.ts";
-import { publicPath } from "./machine/bpffs.ts";
-import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "./machine/interface.ts";
-import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
-import { type Holder, withLock } from "./machine/lock.ts";
-import { type Machine, thisMachine } from "./machine/machine.ts";
+import { notAttached, readLive } from "./live/live.ts";
+import { type Interface, interfaceNow } from "./machine/interface.ts";
+import type { TestRunOptions, TestRunResult } from "./machine/kernel.ts";
+import type { Machine } from "./machine/machine.ts";
 import { attachmentStatus, type AttachmentStatus } from "./report/status.ts";
 import { testRun } from "./run/test-run.ts";
-import { explainAborted, listen } from "./swap/events.ts";
-import { rollBack, type RollbackResult } from "./swap/rollback.ts";
+import { detachFrom, type DetachResult } from "./swap/detach.ts";
+import { type ChangeOptions, machineFor } from "./swap/locked-change.ts";
+import { rollBackOn, type RollbackResult } from "./swap/rollback.ts";
 import { placeOf, placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
 import { turns } from "./swap/turns.ts";
 
@@ -23,9 +18,6 @@ export interface AttachOptions extends SwapOptions {
   /** Where to attach; default this machine. Tests give their own. */
   readonly machine?: Machine;
 }
-
-/** Of a call that loads nothing. `events` are those of `attach` or `open`, unless given; `signal` ends the waiting for the lock. */
-export type ChangeOptions = Pick<SwapOptions, "lockTimeout" | "events" | "signal">;
 
 /**
  * A chain on an interface. It holds no fd between calls: each call reads the kernel anew, so it cannot be stale, and
@@ -41,7 +33,7 @@ export interface Attachment extends AsyncDisposable {
   readonly result: SwapResult | undefined;
   /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`, unless given. */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
-  /** Errors as of `rollback`. @param to default the generation before */
+  /** Errors as of `rollback`; `events` as for `update`. @param to default the generation before */
   rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
   /** @throws XdpgenError `not-attached`, `kernel` */
   status(): AttachmentStatus;
@@ -50,7 +42,7 @@ export interface Attachment extends AsyncDisposable {
    * @throws XdpgenError `not-attached`, `interface-occupied` where something else is on the link, `packet-invalid`, `kernel`
    */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
-  /** Errors as of `detach`. */
+  /** Errors as of `detach`; `events` as for `update`. */
   detach(options?: ChangeOptions): Promise<DetachResult>;
 }
 
@@ -124,11 +116,6 @@ export async function openAll(devices: readonly string[], options: AttachOptions
   return handle;
 }
 
-function machineFor(what: string, { machine, events }: AttachOptions): Machine {
-  using told = listen(events);
-  return machine ?? thisMachine(what, told.notice);
-}
-
 /** A handle is of an interface: that may be renamed, and its old name be given to another. */
 function attachment(
   machine: Machine,
@@ -147,7 +134,7 @@ function attachment(
     update: (chain, options) =>
       queue.take(async () => (await swap(machine, chain, [placeOf(machine, now())], { ...told, ...options }))[0]!),
     rollback: (to, options) =>
-      queue.take(async () => rollBack(machine, now(), { ...told, ...options, ...(to !== undefined && { to }) })),
+      queue.take(async () => rollBackOn(machine, now(), { ...told, ...options, ...(to !== undefined && { to }) })),
     status() {
       queue.requireOpen();
       return requireStatus(machine, device, ifindex);
@@ -188,7 +175,7 @@ function attachments(
     },
     rollback: (to, options) =>
       queue.take(async () =>
-        inTurn(now(), (one) => rollBack(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
+        inTurn(now(), (one) => rollBackOn(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
       ),
     detach: (options) =>
       queue.take(() => inTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options }))),
@@ -217,125 +204,4 @@ function reading<T>(device: string, read: () => T): T {
   } catch (error) {
     throw explain(error, `read what runs on ${device}`, device);
   }
-}
-
-export interface DetachResult {
-  /** False where there was nothing to detach. */
-  readonly detached: boolean;
-}
-
-/**
- * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none; a chain that went
- * to another network namespace with an interface that had the same index is left alone. What removed interfaces have left is
- * cleared first, whatever comes of the rest.
- *
- * @throws XdpgenError `interface-missing`, `environment`, `conflict`, `aborted`, `kernel`
- */
-export async function detach(device: string, options: AttachOptions = {}): Promise<DetachResult> {
-  const machine = machineFor(`detach the chain from ${device}`, options);
-  const find = (): Interface => ({ device, ifindex: requireInterface(machine.kernel, device) });
-  return detachFound(machine, device, find, options);
-}
-
-/** The same, of an interface that was looked up. */
-function detachFrom(machine: Machine, from: Interface, options: ChangeOptions): Promise<DetachResult> {
-  const find = (cleared: number): Interface => {
-    const after = cleared > 0 ? "what removed interfaces have left was cleared" : NOTHING_CHANGED;
-    return interfaceNow(machine.kernel, from, after);
-  };
-  return detachFound(machine, from.device, find, options);
-}
-
-/** @param find is told how many attachments of interfaces that are gone were cleared: its own can be one of them */
-async function detachFound(
-  machine: Machine,
-  called: string,
-  find: (cleared: number) => Interface,
-  options: ChangeOptions,
-): Promise<DetachResult> {
-  const what = `detach the chain from ${called}`;
-  const { lockTimeout: timeout, signal } = options;
-  using told = listen(options.events);
-  const { emit, notice: report } = told;
-  const { kernel } = machine;
-  try {
-    const { device, ifindex } = find(sweep(machine, report));
-    const dir = attachmentDir(machine, ifindex);
-    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
-    const lock = { timeout, waiting, signal };
-    await adopt(machine, device, ifindex, lock, report);
-    const found = await withLock(kernel, dir, lock, async () => {
-      const there = await detachLink(machine, dir, ifindex).catch((error: unknown) => {
-        // The lock may have made it.
-        removeIfEmpty(dir);
-        throw error;
-      });
-      if (there.elsewhere !== undefined) return there;
-      clearAll(dir);
-      removeTree(dir);
-      return there;
-    });
-    report(
-      found.detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`,
-    );
-    if (found.elsewhere !== undefined) report(found.elsewhere);
-    return { detached: found.detached };
-  } catch (error) {
-    const after = "the next `xdpgen detach` clears what is left";
-    throw explain(explainAborted(error, what, signal), what, called, after);
-  }
-}
-
-/**
- * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
- * @throws XdpgenError `environment`, `kernel`
- */
-export function clearDefunct(options: AttachOptions = {}): number {
-  using told = listen(options.events);
-  const what = "clear what removed interfaces have left";
-  try {
-    return sweep(machineFor(what, options), told.notice);
-  } catch (error) {
-    throw explain(error, what, "", "the next command clears the rest");
-  }
-}
-
-/** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */
-async function detachLink(
-  machine: Machine,
-  dir: string,
-  ifindex: number,
-): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
-  const { kernel } = machine;
-  using pinned = readPinned(kernel, dir, ifindex);
-  const moved = pinned?.place.kind === "elsewhere";
-  if (pinned && !moved) kernel.detachLink(pinned.link.number);
-  // Whatever became of what is pinned here, packets may meet another chain.
-  const other = pinned?.place.kind !== "here" && detachUnpinned(machine, ifindex, moved ? pinned : undefined);
-  // Packets that are still in a dispatcher must find its slots bound.
-  if (other || (pinned && !moved)) await kernel.waitForPackets();
-  if (moved) {
-    const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
-    return { detached: other, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
-  }
-  return { detached: other || pinned !== undefined || lastGeneration(kernel, dir) !== undefined };
-}
-
-/**
- * Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one.
- * @param not a link that stays: of an interface elsewhere, which may have the same index
- */
-function detachUnpinned(machine: Machine, ifindex: number, not?: PinnedLink): boolean {
-  const { kernel } = machine;
-  const hook = kernel.queryXdp(ifindex);
-  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
-  if (chain === undefined) return false;
-  using link = linkTo(machine, ifindex, chain, not && kernel.linkInfo(not.link.number).id);
-  if (link) kernel.detachLink(link.number);
-  return link !== undefined;
-}
-
-function isDispatcher(kernel: Kernel, id: number): boolean {
-  using program = kernel.programById(id);
-  return readManifest(kernel, kernel.programInfo(program.number)) !== undefined;
 }

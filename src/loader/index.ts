@@ -8,13 +8,11 @@ export {
   type Attachment,
   type Attachments,
   type AttachOptions,
-  type ChangeOptions,
-  clearDefunct,
-  detach,
-  type DetachResult,
   open,
   openAll,
 } from "./attachment.ts";
+export type { ChangeOptions } from "./swap/locked-change.ts";
+export { clearDefunct, detach, type DetachOptions, type DetachResult } from "./swap/detach.ts";
 export { type CheckFailure, type CheckOutcome, formatFailures } from "./run/check-report.ts";
 export { testChain, type TestOptions } from "./run/checks.ts";
 export {

@@ -5,31 +5,20 @@
 import type { Mode } from "../../chain/chain.ts";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { adopt } from "../live/adopt.ts";
-import { explain } from "../live/explain.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
-import { pinAgain, sweep } from "../live/recovery.ts";
-import { attachmentDir, dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
+import { pinAgain } from "../live/recovery.ts";
+import { dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { type Holder, withLock } from "../machine/lock.ts";
-import { type Machine, thisMachine } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
 import { LostRace, updateLink } from "./commit.ts";
-import { explainAborted, listen, type SwapListener } from "./events.ts";
+import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
 
-export interface RollbackOptions {
+export interface RollbackOptions extends ChangeOptions, WithMachine {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
   readonly to?: number;
-  /** Milliseconds to wait for another writer; default 10000. */
-  readonly lockTimeout?: number;
-  /** Told what happens, as it happens. */
-  readonly events?: SwapListener;
-  /** Ends the waiting for another writer. */
-  readonly signal?: AbortSignal;
-  /** Where to act; default this machine. Tests give their own. */
-  readonly machine?: Machine;
 }
 
 export interface RollbackResult {
@@ -49,39 +38,24 @@ export interface RollbackResult {
  *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
-  using told = listen(options.events);
-  const machine = options.machine ?? thisMachine(`roll ${device} back`, told.notice);
-  return await rollBack(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
+  const machine = machineFor(`roll ${device} back`, options);
+  return rollBackOn(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
 }
 
 /** The same, of an interface that was looked up. */
-export async function rollBack(
-  machine: Machine,
-  { device, ifindex }: Interface,
-  options: RollbackOptions,
-): Promise<RollbackResult> {
-  const what = `roll ${device} back`;
-  const { lockTimeout: timeout, signal } = options;
+export function rollBackOn(machine: Machine, at: Interface, options: RollbackOptions): Promise<RollbackResult> {
   const { kernel } = machine;
-  using told = listen(options.events);
-  const { emit, notice: report } = told;
-  try {
-    sweep(machine, report);
-    const dir = attachmentDir(machine, ifindex);
-    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
-    const lock = { timeout, waiting, signal };
-    await adopt(machine, device, ifindex, lock, report);
-    return await withLock(kernel, dir, lock, async () => {
-      using pinned = readPinned(kernel, dir, ifindex);
-      if (pinned) pinAgain(kernel, dir, pinned, report);
-      if (pinned) return exchange(kernel, { device, ifindex, dir }, pinned, options.to, report);
-      // The lock made the folder.
-      removeIfEmpty(dir);
-      throw notAttached(device);
-    });
-  } catch (error) {
-    throw explain(explainAborted(error, what, signal), what, device);
-  }
+  const critical = async (place: Place, report: (message: string) => void): Promise<RollbackResult> => {
+    const { device, ifindex, dir } = place;
+    using pinned = readPinned(kernel, dir, ifindex);
+    if (pinned) pinAgain(kernel, dir, pinned, report);
+    if (pinned) return exchange(kernel, place, pinned, options.to, report);
+    // The lock made the folder.
+    removeIfEmpty(dir);
+    throw notAttached(device);
+  };
+  const what = `roll ${at.device} back`;
+  return changeUnderLock(machine, { what, called: at.device, find: () => at, critical }, options);
 }
 
 function exchange(

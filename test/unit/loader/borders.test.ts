@@ -1,9 +1,10 @@
 /** What a user of the library is told where a call of the kernel fails: never a bare errno, which would be a bug of ours. */
 import { describe, expect, it } from "vitest";
-import { attach, clearDefunct } from "../../../src/loader/attachment.ts";
+import { attach } from "../../../src/loader/attachment.ts";
 import type { Kernel, KernelError } from "../../../src/loader/machine/kernel.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { openMap } from "../../../src/loader/run/plain-xdp.ts";
+import { clearDefunct } from "../../../src/loader/swap/detach.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, withMap, world, type World } from "./world.ts";
 

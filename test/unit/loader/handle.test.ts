@@ -1,7 +1,8 @@
 /** A handle and its interface: whatever becomes of the name, what is acted upon is the interface that it was got for. */
 import { describe, expect, it } from "vitest";
-import { attach, attachAll, clearDefunct, detach } from "../../../src/loader/attachment.ts";
+import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import type { Machine } from "../../../src/loader/machine/machine.ts";
+import { clearDefunct, detach } from "../../../src/loader/swap/detach.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { chain, notices, numbered, world, type World } from "./world.ts";
 

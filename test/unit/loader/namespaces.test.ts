@@ -1,7 +1,7 @@
 /** Which network namespaces are seen, and what is cleared of an attachment whose namespace is or is not. */
 import { mkdirSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { attach, attachAll, clearDefunct } from "../../../src/loader/attachment.ts";
+import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import { networkNamespace } from "../../../src/loader/machine/interface.ts";
 import {
   mountedNamespaces,
@@ -11,6 +11,7 @@ import {
 } from "../../../src/loader/machine/namespaces.ts";
 import { CHANGED, untilSettled } from "../../../src/loader/machine/settle.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { clearDefunct } from "../../../src/loader/swap/detach.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, world } from "./world.ts";
 

@@ -2,9 +2,10 @@
 import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, attachAll, detach } from "../../../src/loader/attachment.ts";
+import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";

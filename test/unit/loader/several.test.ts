@@ -1,10 +1,11 @@
 /** Several interfaces in one swap: what they share, and that they change together or not at all. */
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, attachAll, type Attachments, detach, open, openAll } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, type Attachments, open, openAll } from "../../../src/loader/attachment.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { type Preview, previewAll } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { groupsOf } from "../../../src/loader/swap/groups.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";

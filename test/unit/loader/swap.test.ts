@@ -2,9 +2,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, detach, open } from "../../../src/loader/attachment.ts";
+import { attach, open } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, world, type World } from "./world.ts";

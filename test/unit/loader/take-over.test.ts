@@ -1,9 +1,10 @@
 /** What `--replace` and links that are not where they were leave, and what a failure on the way leaves. */
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES, type Mode } from "../../../src/chain/chain.ts";
-import { attach, detach, open } from "../../../src/loader/attachment.ts";
+import { attach, open } from "../../../src/loader/attachment.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, eachFailing, notices, numbered, withMap, world, type World } from "./world.ts";

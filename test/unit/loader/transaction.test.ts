@@ -2,8 +2,9 @@
 import { readdirSync, renameSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, detach, open } from "../../../src/loader/attachment.ts";
+import { attach, open } from "../../../src/loader/attachment.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { SWAP_STEPS, type SwapEvent, type SwapListener } from "../../../src/loader/swap/events.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { failure } from "./fake-kernel.ts";

@@ -2,9 +2,10 @@
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
-import { attach, attachAll, detach, open } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
+import { detach } from "../../../src/loader/swap/detach.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { chain, eachFailing, numbered, withMap, world, type World } from "./world.ts";
 

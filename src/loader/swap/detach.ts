@@ -1,0 +1,120 @@
+/** A chain taken off its interface, with all its pins; and the pins of interfaces that are gone. */
+import { explain } from "../live/explain.ts";
+import { lastGeneration } from "../live/history.ts";
+import { movedAway, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
+import { clearAll, sweep } from "../live/recovery.ts";
+import { linkPin, type Place, removeIfEmpty, removeTree } from "../live/store.ts";
+import { linkTo } from "../live/whereabouts.ts";
+import { publicPath } from "../machine/bpffs.ts";
+import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "../machine/interface.ts";
+import type { Kernel } from "../machine/kernel.ts";
+import type { Machine } from "../machine/machine.ts";
+import { listen } from "./events.ts";
+import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
+
+export type DetachOptions = ChangeOptions & WithMachine;
+
+export interface DetachResult {
+  /** False where there was nothing to detach. */
+  readonly detached: boolean;
+}
+
+/**
+ * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none; a chain that went
+ * to another network namespace with an interface that had the same index is left alone. What removed interfaces have left is
+ * cleared first, whatever comes of the rest.
+ *
+ * @throws XdpgenError `interface-missing`, `environment`, `conflict`, `aborted`, `kernel`
+ */
+export async function detach(device: string, options: DetachOptions = {}): Promise<DetachResult> {
+  const machine = machineFor(`detach the chain from ${device}`, options);
+  const find = (): Interface => ({ device, ifindex: requireInterface(machine.kernel, device) });
+  return detachFound(machine, device, find, options);
+}
+
+/** The same, of an interface that was looked up. */
+export function detachFrom(machine: Machine, from: Interface, options: ChangeOptions): Promise<DetachResult> {
+  const find = (cleared: number): Interface => {
+    const after = cleared > 0 ? "what removed interfaces have left was cleared" : NOTHING_CHANGED;
+    return interfaceNow(machine.kernel, from, after);
+  };
+  return detachFound(machine, from.device, find, options);
+}
+
+function detachFound(
+  machine: Machine,
+  called: string,
+  find: (cleared: number) => Interface,
+  options: ChangeOptions,
+): Promise<DetachResult> {
+  const critical = async (place: Place, report: (message: string) => void): Promise<DetachResult> => {
+    const { device, dir } = place;
+    const { detached, elsewhere } = await detachLink(machine, place).catch((error: unknown) => {
+      // The lock may have made it.
+      removeIfEmpty(dir);
+      throw error;
+    });
+    if (elsewhere === undefined) {
+      clearAll(dir);
+      removeTree(dir);
+    }
+    report(detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`);
+    if (elsewhere !== undefined) report(elsewhere);
+    return { detached };
+  };
+  const after = "the next `xdpgen detach` clears what is left";
+  return changeUnderLock(machine, { what: `detach the chain from ${called}`, called, find, critical, after }, options);
+}
+
+/**
+ * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
+ * @throws XdpgenError `environment`, `kernel`
+ */
+export function clearDefunct(options: DetachOptions = {}): number {
+  using told = listen(options.events);
+  const what = "clear what removed interfaces have left";
+  try {
+    return sweep(machineFor(what, options), told.notice);
+  } catch (error) {
+    throw explain(error, what, "", "the next command clears the rest");
+  }
+}
+
+/** Whether there was a chain to take off; a sentence where the link is on another interface, and stays. */
+async function detachLink(
+  machine: Machine,
+  { dir, ifindex }: Place,
+): Promise<{ readonly detached: boolean; readonly elsewhere?: string }> {
+  const { kernel } = machine;
+  using pinned = readPinned(kernel, dir, ifindex);
+  const moved = pinned?.place.kind === "elsewhere";
+  if (pinned && !moved) kernel.detachLink(pinned.link.number);
+  // Whatever became of what is pinned here, packets may meet another chain.
+  const other = pinned?.place.kind !== "here" && detachUnpinned(machine, ifindex, moved ? pinned : undefined);
+  // Packets that are still in a dispatcher must find its slots bound.
+  if (other || (pinned && !moved)) await kernel.waitForPackets();
+  if (moved) {
+    const command = `\`bpftool link detach pinned ${publicPath(linkPin(dir))}\``;
+    return { detached: other, elsewhere: `${movedAway(pinned, dir, ifindex)}: ${command} takes it off there` };
+  }
+  return { detached: other || pinned !== undefined || lastGeneration(kernel, dir) !== undefined };
+}
+
+/**
+ * Takes off a chain whose pins are out of reach, in another bpffs. Whether there was one.
+ * @param not a link that stays: of an interface elsewhere, which may have the same index
+ */
+function detachUnpinned(machine: Machine, ifindex: number, not?: PinnedLink): boolean {
+  const { kernel } = machine;
+  const hook = kernel.queryXdp(ifindex);
+  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
+  if (chain === undefined) return false;
+  using link = linkTo(machine, ifindex, chain, not && kernel.linkInfo(not.link.number).id);
+  if (link) kernel.detachLink(link.number);
+  return link !== undefined;
+}
+
+function isDispatcher(kernel: Kernel, id: number): boolean {
+  using program = kernel.programById(id);
+  return readManifest(kernel, kernel.programInfo(program.number)) !== undefined;
+}

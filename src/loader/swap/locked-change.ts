@@ -1,0 +1,62 @@
+/** What rollback and detach have in common: a change of one interface that loads nothing. */
+import { adopt } from "../live/adopt.ts";
+import { explain } from "../live/explain.ts";
+import { sweep } from "../live/recovery.ts";
+import type { Place } from "../live/store.ts";
+import type { Interface } from "../machine/interface.ts";
+import { type Holder, withLock } from "../machine/lock.ts";
+import { type Machine, thisMachine } from "../machine/machine.ts";
+import { explainAborted, listen, type SwapListener } from "./events.ts";
+import { placeOf } from "./swap.ts";
+
+export interface ChangeOptions {
+  /** Milliseconds to wait for another writer; default 10000. */
+  readonly lockTimeout?: number;
+  /** Told what happens, as it happens. */
+  readonly events?: SwapListener;
+  /** Ends the waiting for another writer. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where to act; default this machine. Tests give their own. */
+export interface WithMachine {
+  readonly machine?: Machine;
+}
+
+/** @param what the attempt, for the message of a refusal */
+export function machineFor(what: string, { machine, events }: WithMachine & ChangeOptions): Machine {
+  using told = listen(events);
+  return machine ?? thisMachine(what, told.notice);
+}
+
+export interface LockedChange<T> {
+  /** The attempt, for messages, and the interface as the caller called it. */
+  readonly what: string;
+  readonly called: string;
+  /** @param cleared how many attachments of interfaces that are gone were cleared: its own can be one of them */
+  readonly find: (cleared: number) => Interface;
+  /** Runs under the interface's lock, for which its folder is made. */
+  readonly critical: (place: Place, report: (message: string) => void) => Promise<T>;
+  /** What a failed call leaves, in a clause; default nothing. */
+  readonly after?: string;
+}
+
+/** @throws XdpgenError `conflict`, `aborted`, `kernel`, and what the parts of the change throw */
+export async function changeUnderLock<T>(
+  machine: Machine,
+  { what, called, find, critical, after }: LockedChange<T>,
+  { events, lockTimeout: timeout, signal }: ChangeOptions,
+): Promise<T> {
+  using told = listen(events);
+  const { emit, notice: report } = told;
+  try {
+    const place = placeOf(machine, find(sweep(machine, report)));
+    const { device, ifindex, dir } = place;
+    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
+    const lock = { timeout, waiting, signal };
+    await adopt(machine, device, ifindex, lock, report);
+    return await withLock(machine.kernel, dir, lock, () => critical(place, report));
+  } catch (error) {
+    throw explain(explainAborted(error, what, signal), what, called, after);
+  }
+}
