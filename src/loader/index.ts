@@ -52,7 +52,8 @@ export { rollback, type RollbackOptions, type RollbackResult } from "./swap/roll
 export { loadChain, resolveChain } from "./load/source.ts";
 export type { NamespaceStatus } from "./report/place-status.ts";
 export type { LiveFigures, MapStatus, ProgramStatus } from "./report/program-status.ts";
-export { type AttachmentStatus, type KeptStatus, status, type StatusReport } from "./report/status.ts";
+export type { AttachmentStatus, KeptStatus } from "./report/attachment-status.ts";
+export { status, type StatusReport } from "./report/status.ts";
 export type { SwapOptions, SwapResult } from "./swap/swap.ts";
 export type { Trouble } from "./live/trouble.ts";
 export { type ChainVersion, watchChain, type WatchOptions } from "./watch/watch.ts";

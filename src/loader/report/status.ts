@@ -5,10 +5,9 @@
  * reading than at the beginning is read anew. What a swap takes away it takes away after that change. So a report is of one
  * generation, and nothing that vanishes is an error.
  */
-import { existsSync, readFileSync } from "node:fs";
-import type { Action } from "../../chain/chain.ts";
+import { existsSync } from "node:fs";
 import { explain } from "../live/explain.ts";
-import { canRun, type Dispatcher, type Kept, keptGenerations, lastGeneration } from "../live/history.ts";
+import { lastGeneration } from "../live/history.ts";
 import {
   findXdpLink,
   isReadable,
@@ -20,58 +19,14 @@ import {
 } from "../live/live.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
-import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
-import { publicPath } from "../machine/bpffs.ts";
 import { requireInterface } from "../machine/interface.ts";
-import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
+import type { Kernel } from "../machine/kernel.ts";
 import { readLockIfFree } from "../machine/lock.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
 import { type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
 import { CHANGED, untilSettled } from "../machine/settle.ts";
-import { countsOf } from "./counters.ts";
-import { type PlaceStatus, placeStatus } from "./place-status.ts";
-import { type LiveFigures, liveFigures, type ProgramStatus, programStatus } from "./program-status.ts";
-
-/** A generation that `rollback` can take. */
-export interface KeptStatus {
-  readonly generation: number;
-  readonly chain: string;
-  /** When its dispatcher was loaded. */
-  readonly since: Date;
-  /** Names, in the order in which they would run. */
-  readonly programs: readonly string[];
-  /** False where somebody removed the pin of a slot: then it cannot run again. */
-  readonly whole: boolean;
-}
-
-/** Where the dispatcher cannot be read, `troubles` says so, and what only its manifest tells is not there. */
-export interface AttachmentStatus extends PlaceStatus {
-  /** Empty where it cannot be read. */
-  readonly chain: string;
-  readonly end: "verdict" | Action;
-  /** From 1; 0 where it cannot be read. */
-  readonly generation: number;
-  /** When the dispatcher was loaded. */
-  readonly since: Date;
-  readonly dispatcher: {
-    readonly id: number;
-    readonly tag: string;
-    readonly name: string;
-    /** With all that is linked in. */
-    readonly figures: LiveFigures;
-  };
-  /** Other interfaces of its network namespace that run the same dispatcher: its maps and counts are theirs too. */
-  readonly sharedWith: readonly string[];
-  /** In the order in which they run. */
-  readonly programs: readonly ProgramStatus[];
-  /** Path of its folder in bpffs; undefined where its pins are out of reach. */
-  readonly pins?: string;
-  /** What is not as xdpgen left it. */
-  readonly troubles: readonly Trouble[];
-  /** The newest first; later than the one that runs are those that were rolled back. */
-  readonly kept: readonly KeptStatus[];
-}
+import { type Alone, attachmentOf, type AttachmentStatus, outOfReachOf, unreadableOf } from "./attachment-status.ts";
 
 /** All attachments whose pins are in this bpffs, and chains on any interface whose pins are elsewhere; or those of an interface. */
 export type StatusReport = readonly AttachmentStatus[];
@@ -106,9 +61,6 @@ export function attachmentStatus(machine: Machine, name: AttachmentName): Attach
   const others = untilSettled(name.dir, () => sharers(machine, found.ifindex, found.dispatcher.id));
   return { ...found, sharedWith: others.map((other) => kernel.interfaceName(other) ?? `interface ${other}`) };
 }
-
-/** An attachment, as long as nobody has looked at the others. */
-type Alone = Omit<AttachmentStatus, "sharedWith">;
 
 function together(all: readonly Alone[]): readonly AttachmentStatus[] {
   const runsWith = (one: Alone, other: Alone): boolean =>
@@ -194,87 +146,6 @@ function readStopped(machine: Machine, name: AttachmentName): Reading | undefine
   return last && { link: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
 }
 
-function attachmentOf(
-  machine: Machine,
-  name: AttachmentName,
-  where: Whereabouts,
-  dispatcher: Dispatcher,
-  others: readonly Trouble[],
-): Alone {
-  const { kernel } = machine;
-  const { dir } = name;
-  const { identity, programInfo } = dispatcher;
-  const read = identity.manifest.programs.map((program, index) =>
-    programStatus(kernel, dir, identity.generation, program, index + 1),
-  );
-  const pinned = new Set(read.flatMap(({ status: { maps } }) => maps.map(({ id }) => id)));
-  const loaded = [programInfo, ...read.flatMap(({ extension }) => extension ?? [])];
-  return {
-    ...placeStatus(machine, where, name),
-    ...chainOf(
-      kernel,
-      dispatcher,
-      read.map(({ status: one }) => one),
-    ),
-    pins: publicPath(dir),
-    troubles: [
-      ...others,
-      ...lostPins(kernel, dir, identity),
-      ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
-    ],
-    kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
-  };
-}
-
-/** What the kernel tells of a dispatcher without its manifest. */
-function unreadableOf(
-  machine: Machine,
-  name: AttachmentName | undefined,
-  where: Whereabouts,
-  programInfo: ProgramInfo,
-  troubles: readonly Trouble[],
-): Alone {
-  const { kernel } = machine;
-  const identity = { manifest: { chain: "", end: "verdict", programs: [], code: "" }, generation: 0 } as const;
-  return {
-    ...placeStatus(machine, where, name),
-    ...chainOf(kernel, { identity, programInfo }, []),
-    ...(name && { pins: publicPath(name.dir) }),
-    troubles,
-    kept: [],
-  };
-}
-
-function keptStatus(dir: string, kept: Kept): KeptStatus {
-  const { generation, manifest, programInfo } = kept;
-  return {
-    generation,
-    chain: manifest.chain,
-    since: sinceBoot(programInfo.loadTime),
-    programs: manifest.programs.map(({ name }) => name),
-    whole: canRun(dir, kept),
-  };
-}
-
-/** What a dispatcher tells, wherever its pins are. */
-function chainOf(
-  kernel: Kernel,
-  { identity: { manifest, generation }, programInfo }: Dispatcher,
-  programs: readonly ProgramStatus[],
-): Pick<AttachmentStatus, "chain" | "end" | "generation" | "since" | "dispatcher" | "programs"> {
-  const { id, tag, name, loadTime } = programInfo;
-  using fd = kernel.programById(id);
-  const counts = manifest.counters && countsOf(kernel, programInfo, programs.length);
-  return {
-    chain: manifest.chain,
-    end: manifest.end,
-    generation,
-    since: sinceBoot(loadTime),
-    dispatcher: { id, tag, name, figures: liveFigures(kernel, fd.number, programInfo) },
-    programs: programs.map((program, index) => ({ ...program, ...(counts && { counts: counts[index]! }) })),
-  };
-}
-
 /** Chains that run by links that no attachment of this bpffs has. */
 function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alone[] | typeof CHANGED {
   const { kernel, root } = machine;
@@ -299,24 +170,13 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
       if (!lock && existsSync(dir)) continue;
       if (pinnedLinkId(kernel, dir) === id) return CHANGED;
     }
-    const outOfReach: Trouble = { kind: "pins-out-of-reach" };
-    if (!isReadable(identity)) {
-      const troubles: readonly Trouble[] = [{ kind: "unreadable", reason: identity.unreadable }, outOfReach];
-      found.push(unreadableOf(machine, undefined, where, programInfo, troubles));
-      continue;
-    }
-    const programs = identity.manifest.programs.map((one, index) => ({ order: index + 1, ...one, maps: [] }));
-    found.push({
-      ...placeStatus(machine, where, undefined),
-      ...chainOf(kernel, { identity, programInfo }, programs),
-      troubles: [outOfReach],
-      kept: [],
-    });
+    found.push(
+      isReadable(identity)
+        ? outOfReachOf(machine, where, { identity, programInfo })
+        : unreadableOf(machine, undefined, where, programInfo, [
+            { kind: "unreadable", reason: identity.unreadable },
+            { kind: "pins-out-of-reach" },
+          ]),
+    );
   }
-}
-
-/** The kernel counts load times from boot, suspended time included; `btime` is the boot in whole seconds, and stands still. */
-function sinceBoot(nanoseconds: bigint): Date {
-  const boot = Number(/^btime (\d+)$/m.exec(readFileSync("/proc/stat", "utf8"))?.[1]);
-  return new Date(boot * 1000 + Number(nanoseconds / 1_000_000n));
 }
