@@ -164,7 +164,6 @@ export function decodeLinkInfo(bytes: Uint8Array): LinkInfo {
   const v = view(bytes);
   const type = v.getUint32(0, true);
   return {
-    type,
     id: v.getUint32(4, true),
     programId: v.getUint32(8, true),
     ifindex: type === LINK_TYPE_XDP ? v.getUint32(16, true) : 0,

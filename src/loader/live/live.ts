@@ -13,8 +13,6 @@ import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
 import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
-const LINK_TYPE_XDP = 6;
-
 /** Where the link of an attachment is. */
 export type LinkPlace =
   | { readonly kind: "here"; readonly mode: Mode }
@@ -210,7 +208,7 @@ export function findXdpLink(kernel: Kernel, wanted: (link: LinkInfo) => boolean)
     }
     try {
       const info = kernel.linkInfo(link.number);
-      if (info.type === LINK_TYPE_XDP && info.ifindex !== 0 && wanted(info)) return link;
+      if (info.ifindex !== 0 && wanted(info)) return link;
     } catch (error) {
       link.close();
       throw error;

@@ -103,15 +103,13 @@ const ADVICE = [
   },
 ] as const;
 
-/** include/uapi/linux/bpf.h, enum bpf_prog_type. */
-const BPF_PROG_TYPE_XDP = 6;
-
 function requireXdp(kernel: Kernel, { type, id, name }: ProgramInfo, what: string): void {
-  if (type === BPF_PROG_TYPE_XDP) return;
-  const extension = kernel.programTypeName(type) === "ext" ? ": an extension program cannot be tail-called" : "";
+  const called = kernel.programTypeName(type);
+  if (called === "xdp") return;
+  const extension = called === "ext" ? ": an extension program cannot be tail-called" : "";
   throw new XdpgenError(
     "object-unsupported",
-    `${what}: program ${id} (${name}) is of type ${kernel.programTypeName(type)}, and a slot takes type xdp${extension}`,
+    `${what}: program ${id} (${name}) is of type ${called}, and a slot takes type xdp${extension}`,
   );
 }
 

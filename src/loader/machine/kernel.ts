@@ -93,11 +93,9 @@ export interface MapInfo extends MapDefinition {
 
 /** `struct bpf_link_info`, the part that is used. */
 export interface LinkInfo {
-  /** `enum bpf_link_type`. */
-  readonly type: number;
   readonly id: number;
   readonly programId: number;
-  /** XDP links only; 0 once the interface is gone or the link was detached. */
+  /** 0 for a link of another type than XDP, and once the interface is gone or the link was detached. */
   readonly ifindex: number;
 }
 

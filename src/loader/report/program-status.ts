@@ -1,8 +1,8 @@
 /** A program of a live chain, as a report shows it: what its manifest says, and what the kernel and bpffs have of it. */
 import type { Counts, ManifestProgram } from "../../codegen/index.ts";
-import { list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "../live/store.ts";
+import { list, MAP_FOLDERS, mapsDir, openIfPinned, programPin, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
-import { type Fd, isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 import { programInSlot } from "../swap/replacement.ts";
 
 export interface MapStatus {
@@ -138,16 +138,6 @@ function programById(kernel: Kernel, id: number): Known {
 
 /** Undefined where there is no such pin. */
 function withPin<T>(kernel: Kernel, path: string, read: (fd: number) => T): T | undefined {
-  let fd: Fd;
-  try {
-    fd = kernel.openPin(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-  try {
-    return read(fd.number);
-  } finally {
-    fd.close();
-  }
+  using pinned = openIfPinned(kernel, path);
+  return pinned && read(pinned.number);
 }

@@ -178,7 +178,7 @@ export class FakeKernel implements Kernel {
   /** Somebody else's program on an interface. */
   occupy(ifindex: number, name: string, mode: Mode = "native"): number {
     const id = this.#add({ kind: "program", info: programInfo(name, []), extension: false, functions: [] });
-    const link = this.#add({ kind: "link", info: { type: 6, id: 0, programId: id, ifindex }, mode });
+    const link = this.#add({ kind: "link", info: { id: 0, programId: id, ifindex }, mode });
     this.#open(link);
     return id;
   }
@@ -376,14 +376,14 @@ export class FakeKernel implements Kernel {
     if (this.running(ifindex) !== 0) throw failure("bpf_link_create", "EBUSY");
     if (this.options.refuses?.includes(mode)) throw failure("bpf_link_create", "EOPNOTSUPP");
     const programId = this.#fds.get(fd)!;
-    return this.#open(this.#add({ kind: "link", info: { type: 6, id: 0, programId, ifindex }, mode }));
+    return this.#open(this.#add({ kind: "link", info: { id: 0, programId, ifindex }, mode }));
   };
   linkExtension = (fd: number, target: number, btfId: number): Fd => {
     if (!this.#resource(fd, "program").extension) throw failure("bpf_link_create", "EINVAL");
     const slot = `${this.#fds.get(target)!}:${btfId}`;
     if (this.#alive().some((r) => r.kind === "link" && r.slot === slot)) throw failure("bpf_link_create", "EBUSY");
     const programId = this.#fds.get(fd)!;
-    return this.#open(this.#add({ kind: "link", info: { type: 2, id: 0, programId, ifindex: 0 }, slot }));
+    return this.#open(this.#add({ kind: "link", info: { id: 0, programId, ifindex: 0 }, slot }));
   };
   updateLink = (fd: number, next: number, expected: number): void => {
     const link = this.#resource(fd, "link");
