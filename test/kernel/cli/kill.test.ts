@@ -16,7 +16,7 @@ import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { Made } from "../../support/made.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
-import type { Veth } from "../../support/veth.ts";
+import { type Veth, veth } from "../../support/veth.ts";
 import { run, XDPGEN } from "./command.ts";
 import {
   attachmentFolder,
@@ -26,6 +26,7 @@ import {
   type Folder,
   freshWorld,
   type Snapshot,
+  snapshot,
   tree,
 } from "./world.ts";
 
@@ -40,7 +41,8 @@ const CHANGING = /^(bpf|flock|mkdir|rename|rmdir|unlink)$/;
 
 const LINKAGES: readonly Linkage[] = [...runnableLinkages, "tail"];
 
-let pair: Veth;
+/** The second one is for what goes to two interfaces at once. */
+let pairs: readonly Veth[];
 let here: Folder;
 let before: Snapshot;
 beforeAll(() => {
@@ -53,10 +55,15 @@ beforeAll(() => {
   }
 });
 afterAll(() => PROGRAMS.map(pinOf).forEach((pin) => unlinkSync(pin)));
-beforeEach(() => void ({ pair, here, before } = freshWorld()));
+beforeEach(() => {
+  const world = freshWorld();
+  pairs = [world.pair, veth("xe2")];
+  ({ here } = world);
+  before = snapshot();
+});
 afterEach(async () => {
-  await run(["detach", pair.far]);
-  pair[Symbol.dispose]();
+  for (const { far } of pairs) await run(["detach", far]);
+  for (const pair of pairs) pair[Symbol.dispose]();
   here[Symbol.dispose]();
 });
 
@@ -73,6 +80,8 @@ interface Operation {
   readonly to: Programs | undefined;
   /** What is killed, of the command line; default `apply` of what is to run. */
   readonly command?: "rollback" | "detach";
+  /** How many there are; default one. */
+  readonly interfaces?: 2;
 }
 
 const OPERATIONS: readonly Operation[] = [
@@ -80,13 +89,14 @@ const OPERATIONS: readonly Operation[] = [
   { name: "a first apply", from: undefined, to: [1, 2] },
   { name: "rollback", from: [1, 2], to: [9, 3], command: "rollback" },
   { name: "detach", from: [1, 2], to: undefined, command: "detach" },
+  { name: "an apply to two interfaces that share a dispatcher", from: [1, 2], to: [9, 3], interfaces: 2 },
 ];
 
-/** What packets meet, which status must know too; undefined for nothing. */
-async function ran(made: Made): Promise<Programs | undefined> {
+/** What packets of an interface meet, which status must know too; undefined for nothing. */
+async function ran(made: Made, device: string): Promise<Programs | undefined> {
   const kernel = openKernel();
-  const hook = kernel.queryXdp(kernel.interfaceIndex(pair.far));
-  const [found] = status(pair.far);
+  const hook = kernel.queryXdp(kernel.interfaceIndex(device));
+  const [found] = status(device);
   expect(hook).toEqual({ native: found?.mode === undefined ? 0 : found.dispatcher.id, generic: 0, offloaded: 0 });
   if (found?.mode === undefined) return undefined;
   using dispatcher = kernel.programById(hook.native);
@@ -145,28 +155,38 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
     const counter = `  - { name: counter, object: ${here.object("counter")}, priority: 50${by} }\n`;
     return here.write(`${programs.join("-")}.yaml`, `chain: xe\nprograms:\n${lines.join("")}${counter}`);
   }
-  const argvFor = (programs: Programs | undefined): readonly string[] =>
-    programs ? ["apply", chainFile(programs), "--dev", pair.far] : ["detach", pair.far];
-  const pins = (): readonly string[] =>
-    tree(attachmentFolder(openKernel().interfaceIndex(pair.far)))
+  const pinsOf = (devices: readonly string[]): readonly string[] =>
+    devices
+      .flatMap((device) => tree(attachmentFolder(openKernel().interfaceIndex(device))))
       .map((pin) => pin.replace(/\/gen-\d+/, "/gen"))
       .toSorted();
 
   it.for(OPERATIONS)(
     "$name",
     { timeout: KILLS === undefined ? 600_000 : 36_000_000 },
-    async ({ name, from, to, command }, { skip }) => {
+    async ({ name, from, to, command, interfaces = 1 }, { skip }) => {
       skip(EMULATED && KILLS === undefined, SLOW);
       const made = new Made(openKernel());
-      const argv = command ? [command, pair.far] : argvFor(to);
+      const devices = pairs.slice(0, interfaces).map(({ far }) => far);
+      const applying = (programs: Programs): readonly string[] => [
+        "apply",
+        chainFile(programs),
+        ...devices.flatMap((device) => ["--dev", device]),
+      ];
+      const argv = command ? [command, pairs[0]!.far] : applying(to!);
       const go = async (programs: Programs | undefined): Promise<void> => {
-        expect(await run(argvFor(programs))).toMatchObject({ status: 0 });
+        const commands = programs ? [applying(programs)] : devices.map((device) => ["detach", device]);
+        for (const words of commands) expect(await run(words)).toMatchObject({ status: 0 });
       };
+      const pins = (): readonly string[] => pinsOf(devices);
+      const met = (): Promise<readonly (Programs | undefined)[]> =>
+        Promise.all(devices.map((device) => ran(made, device)));
+      const everywhere = (programs: Programs | undefined) => devices.map(() => programs);
       // So that there is a way back to it.
       if (command === "rollback") await go(to);
       await go(from);
       const all = callsOf(argv);
-      expect(await ran(made)).toEqual(to);
+      expect(await met()).toEqual(everywhere(to));
       const whole = pins();
       const changing = all.filter((call) => CHANGING.test(call.name));
       const each = KILLS !== undefined || (linkage === "call" && from !== undefined && to !== undefined);
@@ -175,12 +195,12 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
       for (const call of moments) {
         await go(from);
         const killed = killedAt(call, argv);
-        const now = await ran(made);
-        const isNew = String(now) === String(to);
-        if (!isNew) expect(now, `killed at ${call.name} ${call.nth}`).toEqual(from);
+        const now = await met();
+        for (const programs of now) expect([from, to], `killed at ${call.name} ${call.nth}`).toContainEqual(programs);
+        const isNew = now.every((programs) => String(programs) === String(to));
         ends[killed ? (isNew ? "new" : "old") : "whole"]++;
         await go(to);
-        expect(await ran(made), `after ${call.name} ${call.nth}`).toEqual(to);
+        expect(await met(), `after ${call.name} ${call.nth}`).toEqual(everywhere(to));
         expect(pins(), `after ${call.name} ${call.nth}`).toEqual(whole);
       }
       const figures = `${moments.length} of ${all.length} calls from the lock on, ${changing.length} of them changing`;
