@@ -23,6 +23,7 @@ import type { Place } from "./store.ts";
 import {
   asideDir,
   type AttachmentName,
+  dispatcherPin,
   generationDir,
   linkPin,
   listAttachments,
@@ -42,13 +43,19 @@ export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
 
 function clearGenerations(dir: string, stay: readonly Identity[]): void {
   const numbers = new Set(stay.map(({ generation }) => generation));
-  for (const n of listGenerations(dir)) if (!numbers.has(n)) removeTree(generationDir(dir, n));
+  for (const n of listGenerations(dir)) if (!numbers.has(n)) removeGeneration(dir, n);
   const programs = stay.flatMap(({ manifest }) => manifest.programs);
   for (const key of listPrograms(dir)) {
     const uses = programs.filter((p) => isSameProgram(p, key));
     if (uses.length === 0) removeTree(programDir(dir, key));
     else if (uses.every(({ linkage }) => isLinked(linkage))) unpin(programPin(dir, key));
   }
+}
+
+/** The dispatcher first: a report that finds it gone knows that the rest is going. */
+function removeGeneration(dir: string, generation: number): void {
+  unpin(dispatcherPin(dir, generation));
+  removeTree(generationDir(dir, generation));
 }
 
 /** Everything of an attachment but its folder, which holds the lock. The link goes first: no packet is to meet the rest. */

@@ -1,8 +1,8 @@
 /** One attachment, as a person wants to see it: what its dispatcher, its pins and its maps tell at the moment of reading. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
 import { canRun, type Dispatcher, type Kept, keptGenerations } from "../live/history.ts";
-import type { AttachmentName } from "../live/store.ts";
+import { type AttachmentName, dispatcherPin } from "../live/store.ts";
 import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import type { Whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
@@ -84,7 +84,7 @@ export function attachmentOf(
       ...lostPins(kernel, dir, identity),
       ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
     ],
-    kept: keptGenerations(kernel, dir, identity.generation).map((kept) => keptStatus(dir, kept)),
+    kept: keptGenerations(kernel, dir, identity.generation).flatMap((kept) => keptStatus(dir, kept) ?? []),
   };
 }
 
@@ -107,14 +107,17 @@ export function unreadableOf(
   };
 }
 
-function keptStatus(dir: string, kept: Kept): KeptStatus {
+/** Undefined where another process is removing it: its dispatcher goes first. */
+function keptStatus(dir: string, kept: Kept): KeptStatus | undefined {
   const { generation, manifest, programInfo } = kept;
+  const whole = canRun(dir, kept);
+  if (!whole && !existsSync(dispatcherPin(dir, generation))) return undefined;
   return {
     generation,
     chain: manifest.chain,
     since: sinceBoot(programInfo.loadTime),
     programs: manifest.programs.map(({ name }) => name),
-    whole: canRun(dir, kept),
+    whole,
   };
 }
 

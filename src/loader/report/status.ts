@@ -21,7 +21,7 @@ import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
 import { requireInterface } from "../machine/interface.ts";
-import type { Kernel } from "../machine/kernel.ts";
+import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { readLockIfFree } from "../machine/lock.ts";
 import { type Machine, readableMachine } from "../machine/machine.ts";
 import { type Namespaces, networkNamespaces } from "../machine/namespaces.ts";
@@ -77,6 +77,8 @@ function together(all: readonly Alone[]): readonly AttachmentStatus[] {
 interface Reading {
   /** Id of the link; 0 where there is none. */
   readonly link: number;
+  /** Id of the program that it ran. */
+  readonly program: number;
   readonly status: Alone;
 }
 
@@ -89,7 +91,20 @@ function readAll(machine: Machine): readonly AttachmentStatus[] | typeof CHANGED
   // A folder goes to another name with its interface; one that came meanwhile may have the link of a chain that seemed to have none.
   const again = listAttachments(machine.root);
   if (!isSameList(names, again) || others === CHANGED) return CHANGED;
+  // Of two interfaces that are swapped in turn, the first must not be old where the second is new.
+  if (!found.every((reading) => stillRuns(machine.kernel, reading))) return CHANGED;
   return together([...found.map(({ status: one }) => one), ...others]);
+}
+
+function stillRuns(kernel: Kernel, { link, program }: Reading): boolean {
+  if (link === 0) return true;
+  try {
+    using fd = kernel.linkById(link);
+    return kernel.linkInfo(fd.number).programId === program;
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "EAGAIN")) return false;
+    throw error;
+  }
 }
 
 function isSameList(a: readonly AttachmentName[], b: readonly AttachmentName[]): boolean {
@@ -115,7 +130,7 @@ function readAttachment(machine: Machine, name: AttachmentName): Reading | undef
   const same =
     (pin === undefined ? !live.pinned : live.pinned && kernel.linkInfo(pin.number).id === id) &&
     isSameLink(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
-  return same ? { link: id, status: read } : CHANGED;
+  return same ? { link: id, program: foreign.id, status: read } : CHANGED;
 }
 
 function describe(machine: Machine, name: AttachmentName, live: PinnedLink, where: Whereabouts): Alone | undefined {
@@ -143,7 +158,7 @@ function readStopped(machine: Machine, name: AttachmentName): Reading | undefine
   using link = openLink(kernel, name.dir);
   if (link) return CHANGED;
   const last = lastGeneration(kernel, name.dir);
-  return last && { link: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
+  return last && { link: 0, program: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
 }
 
 /** Chains that run by links that no attachment of this bpffs has. */

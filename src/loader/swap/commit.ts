@@ -12,6 +12,7 @@ import type { Owned } from "../load/owned.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
+import { LostRace } from "./races.ts";
 import { replaceProgram } from "./replacement.ts";
 
 /** One interface, as it was read under the lock. */
@@ -54,22 +55,6 @@ export interface PutBack {
   readonly now: string;
   /** What is not as it was, in another. */
   readonly left?: string | undefined;
-}
-
-/** Somebody got in the way since it was read, without the lock. No packet has met anything new. */
-export class LostRace extends Error {
-  readonly device: string;
-  /** Where they have pinned something, at a path that the chain declares; else they changed the link. */
-  readonly pin?: string;
-
-  constructor(device: string, { cause, pin }: { readonly cause?: unknown; readonly pin?: string } = {}) {
-    super(pin === undefined ? `the link of ${device} was changed by somebody else` : `somebody else pinned ${pin}`, {
-      cause,
-    });
-    this.name = "LostRace";
-    this.device = device;
-    if (pin !== undefined) this.pin = pin;
-  }
 }
 
 /** What an interface gets. */

@@ -3,13 +3,13 @@ import { explain } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
 import { movedAway, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
 import { clearAll, sweep } from "../live/recovery.ts";
-import { linkPin, type Place, removeIfEmpty, removeTree } from "../live/store.ts";
+import { linkPin, type Place, removeTree } from "../live/store.ts";
 import { linkTo } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
-import { listen } from "./events.ts";
+import { listen, type Steps } from "./events.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
 
 export type DetachOptions = ChangeOptions & WithMachine;
@@ -47,19 +47,20 @@ function detachFound(
   find: (cleared: number) => Interface,
   options: ChangeOptions,
 ): Promise<DetachResult> {
-  const critical = async (place: Place, report: (message: string) => void): Promise<DetachResult> => {
+  const critical = async (place: Place, steps: Steps): Promise<DetachResult> => {
     const { device, dir } = place;
-    const { detached, elsewhere } = await detachLink(machine, place).catch((error: unknown) => {
-      // The lock may have made it.
-      removeIfEmpty(dir);
-      throw error;
-    });
+    const interfaces = [device];
+    const { detached, elsewhere } = await steps.run({ step: "commit", interfaces }, () => detachLink(machine, place));
     if (elsewhere === undefined) {
-      clearAll(dir);
-      removeTree(dir);
+      await steps.run({ step: "clear", interfaces }, () => {
+        clearAll(dir);
+        removeTree(dir);
+      });
     }
-    report(detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`);
-    if (elsewhere !== undefined) report(elsewhere);
+    steps.notice(
+      detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`,
+    );
+    if (elsewhere !== undefined) steps.notice(elsewhere);
     return { detached };
   };
   const after = "the next `xdpgen detach` clears what is left";

@@ -2,11 +2,11 @@
 import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
 import { sweep } from "../live/recovery.ts";
-import type { Place } from "../live/store.ts";
+import { type Place, removeIfEmpty } from "../live/store.ts";
 import type { Interface } from "../machine/interface.ts";
-import { type Holder, withLock } from "../machine/lock.ts";
+import { type Holder, lock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
-import { explainAborted, listen, type SwapListener } from "./events.ts";
+import { explainAborted, listen, openSteps, type Steps, type SwapListener } from "./events.ts";
 import { placeOf } from "./swap.ts";
 
 export interface ChangeOptions {
@@ -14,7 +14,7 @@ export interface ChangeOptions {
   readonly lockTimeout?: number;
   /** Told what happens, as it happens. */
   readonly events?: SwapListener;
-  /** Ends the waiting for another writer. */
+  /** Cancels the change until it commits; never after. */
   readonly signal?: AbortSignal;
 }
 
@@ -35,8 +35,8 @@ export interface LockedChange<T> {
   readonly called: string;
   /** @param cleared how many attachments of interfaces that are gone were cleared: its own can be one of them */
   readonly find: (cleared: number) => Interface;
-  /** Runs under the interface's lock, for which its folder is made. */
-  readonly critical: (place: Place, report: (message: string) => void) => Promise<T>;
+  /** Runs under the interface's lock. */
+  readonly critical: (place: Place, steps: Steps) => Promise<T>;
   /** What a failed call leaves, in a clause; default nothing. */
   readonly after?: string;
 }
@@ -47,15 +47,24 @@ export async function changeUnderLock<T>(
   { what, called, find, critical, after }: LockedChange<T>,
   { events, lockTimeout: timeout, signal }: ChangeOptions,
 ): Promise<T> {
-  using told = listen(events);
-  const { emit, notice: report } = told;
+  using steps = openSteps(what, { ...(events && { events }), ...(signal && { signal }) });
+  const { emit, notice } = steps;
+  const { kernel } = machine;
   try {
-    const place = placeOf(machine, find(sweep(machine, report)));
+    const place = placeOf(machine, find(sweep(machine, notice)));
     const { device, ifindex, dir } = place;
     const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
-    const lock = { timeout, waiting, signal };
-    await adopt(machine, device, ifindex, lock, report);
-    return await withLock(machine.kernel, dir, lock, () => critical(place, report));
+    const waits = { timeout, waiting, signal };
+    await adopt(machine, device, ifindex, waits, notice);
+    using held = await steps.run({ step: "lock", interfaces: [device] }, () => lock(kernel, dir, waits));
+    void held;
+    try {
+      return await critical(place, steps);
+    } catch (error) {
+      // The lock may have made it.
+      removeIfEmpty(dir);
+      throw error;
+    }
   } catch (error) {
     throw explain(explainAborted(error, what, signal), what, called, after);
   }

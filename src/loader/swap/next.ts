@@ -11,11 +11,11 @@ import { firstThatFits } from "../load/fit.ts";
 import type { Owned } from "../load/owned.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { requireChecks, requireChecksOfCopy } from "../run/checks.ts";
-import { LostRace } from "./commit.ts";
 import type { Steps } from "./events.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { type Course, courseOf } from "./groups.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
+import { LostRace } from "./races.ts";
 
 /**
  * What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more.

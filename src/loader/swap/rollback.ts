@@ -7,14 +7,16 @@ import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
-import { pinAgain } from "../live/recovery.ts";
-import { dispatcherPin, type Place, removeIfEmpty, slotPin } from "../live/store.ts";
+import { clearLeftovers, pinAgain } from "../live/recovery.ts";
+import { dispatcherPin, type Place, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
-import { LostRace, updateLink } from "./commit.ts";
+import { updateLink } from "./commit.ts";
+import type { Steps } from "./events.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
+import { untilWon } from "./races.ts";
 
 export interface RollbackOptions extends ChangeOptions, WithMachine {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */
@@ -44,28 +46,39 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
 
 /** The same, of an interface that was looked up. */
 export function rollBackOn(machine: Machine, at: Interface, options: RollbackOptions): Promise<RollbackResult> {
-  const { kernel } = machine;
-  const critical = async (place: Place, report: (message: string) => void): Promise<RollbackResult> => {
-    const { device, ifindex, dir } = place;
-    using pinned = readPinned(kernel, dir, ifindex);
-    if (pinned) pinAgain(kernel, dir, pinned, report);
-    if (pinned) return exchange(kernel, place, pinned, options.to, report);
-    // The lock made the folder.
-    removeIfEmpty(dir);
-    throw notAttached(device);
-  };
+  const critical = (place: Place, steps: Steps): Promise<RollbackResult> =>
+    untilWon("rollback", steps, () => exchange(machine.kernel, place, options.to, steps));
   const what = `roll ${at.device} back`;
   return changeUnderLock(machine, { what, called: at.device, find: () => at, critical }, options);
 }
 
-function exchange(
-  kernel: Kernel,
-  at: Place,
+async function exchange(kernel: Kernel, place: Place, to: number | undefined, steps: Steps): Promise<RollbackResult> {
+  const { device, dir } = place;
+  const interfaces = [device];
+  using pinned = await steps.run({ step: "read", interfaces }, () => readPinned(kernel, dir, place.ifindex));
+  if (!pinned) throw notAttached(device);
+  pinAgain(kernel, dir, pinned, steps.notice);
+  const { live, mode } = requireRunning(pinned, place);
+  const kept = keptGenerations(kernel, dir, live.generation);
+  const target = choose(device, live, kept, to);
+  markLive(dir, live.generation);
+  if (target !== live) {
+    requireWhole(dir, device, target);
+    await steps.run({ step: "commit", interfaces }, () => {
+      using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
+      updateLink(kernel, place, pinned, mode, dispatcher.number);
+    });
+  }
+  await steps.run({ step: "clear", interfaces }, () => leave(dir, target, [live, ...kept], steps.notice));
+  const { generation, manifest } = target;
+  return { from: live.generation, generation, mode, manifest };
+}
+
+/** @throws XdpgenError `interface-occupied` or `not-attached` where no chain of xdpgen is on the interface */
+function requireRunning(
   pinned: PinnedLink,
-  to: number | undefined,
-  report: (message: string) => void,
-): RollbackResult {
-  const { device, ifindex, dir } = at;
+  { device, ifindex, dir }: Place,
+): { readonly live: Identity; readonly mode: Mode } {
   const { place, identity } = pinned;
   if (place.kind === "elsewhere") {
     const what = movedAway(pinned, dir, ifindex);
@@ -80,16 +93,7 @@ function exchange(
     );
   }
   if (!identity) throw foreignOnLink(pinned, dir);
-  const target = choose(device, identity, keptGenerations(kernel, dir, identity.generation), to);
-  markLive(dir, identity.generation);
-  if (target !== identity) {
-    requireWhole(dir, device, target);
-    using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
-    change(kernel, at, pinned, place.mode, dispatcher.number);
-    mark(dir, target.generation, report);
-  }
-  const { generation, manifest } = target;
-  return { from: identity.generation, generation, mode: place.mode, manifest };
+  return { live: identity, mode: place.mode };
 }
 
 function choose(device: string, live: Identity, kept: readonly Kept[], to: number | undefined): Identity {
@@ -119,27 +123,19 @@ function requireWhole(dir: string, device: string, target: Identity): void {
   );
 }
 
-function change(kernel: Kernel, at: Place, pinned: PinnedLink, mode: Mode, dispatcher: number): void {
-  try {
-    updateLink(kernel, at, pinned, mode, dispatcher);
-  } catch (error) {
-    if (!(error instanceof LostRace)) throw error;
-    throw new XdpgenError(
-      "conflict",
-      `${at.device}: another process replaced or detached the dispatcher (program ${pinned.programInfo.id}) in the middle of ` +
-        "this rollback, without the lock; nothing was changed here: look at `xdpgen status` and try again",
-      { cause: error.cause },
-    );
-  }
-}
-
 /** The rollback is done: what fails here is said, and left to the next command. */
-function mark(dir: string, generation: number, report: (message: string) => void): void {
+function leave(
+  dir: string,
+  { generation }: Identity,
+  stay: readonly Identity[],
+  notice: (message: string) => void,
+): void {
   try {
     markLive(dir, generation);
+    clearLeftovers(dir, stay);
   } catch (error) {
-    report(
-      `generation ${generation} is live, and could not be marked so (${(error as Error).message}); the next command tries again`,
+    notice(
+      `generation ${generation} is live; what belongs to it could not be put in order (${(error as Error).message}); the next command tries again`,
     );
   }
 }

@@ -28,12 +28,13 @@ import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { clear, legaciesOf, undo } from "./aftermath.ts";
-import { commit, LostRace } from "./commit.ts";
+import { commit } from "./commit.ts";
 import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
 import { nextOf } from "./next.ts";
+import { untilWon } from "./races.ts";
 import { sourceOf } from "./standing.ts";
 
 export interface SwapOptions {
@@ -68,9 +69,6 @@ export interface SwapResult {
   readonly verified?: VerifiedImage;
 }
 
-/** How often a swap begins, where others change the link in the middle of it. */
-const ATTEMPTS = 5;
-
 /** Makes interfaces run `chain`, all or none. One result for each, in their order. See `attach` for the errors. */
 export async function swap(
   machine: Machine,
@@ -98,7 +96,9 @@ export async function swap(
       const waiting = (holder: Holder | undefined): void => steps.emit({ kind: "waiting", interface: device, holder });
       await adopt(machine, device, ifindex, { timeout, waiting, signal: steps.signal }, steps.notice);
     }
-    const results = await locked(kernel, target, options.lockTimeout, () => attempts(machine, target));
+    const results = await locked(kernel, target, options.lockTimeout, () =>
+      untilWon("swap", steps, () => exchange(machine, target)),
+    );
     return names.map((name) => results.find((result) => result.interface === name)!);
   } catch (error) {
     throw explain(explainAborted(error, what, steps.signal), what, names.join(", "));
@@ -144,20 +144,6 @@ async function locked<T>(
   } catch (error) {
     ours.forEach(removeIfEmpty);
     throw error;
-  }
-}
-
-/** A swap that somebody got in the way of begins again with what is there then. */
-async function attempts(machine: Machine, target: Target): Promise<readonly SwapResult[]> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await exchange(machine, target);
-    } catch (error) {
-      if (!(error instanceof LostRace)) throw error;
-      if (attempt === ATTEMPTS) throw alwaysLost(error);
-      const { device, pin } = error;
-      target.steps.emit({ kind: "again", interface: device, ...(pin !== undefined && { pin }), attempt });
-    }
   }
 }
 
@@ -228,16 +214,3 @@ const resultOf = ({
 
 const inOrderOf = (nexts: readonly Next[]): readonly Next[] =>
   nexts.toSorted((a, b) => a.member.ifindex - b.member.ifindex);
-
-function alwaysLost({ device, pin, cause }: LostRace): XdpgenError {
-  if (pin !== undefined) {
-    const message = `${device}: another process changed what is pinned at ${pin} ${ATTEMPTS} times in the middle of this swap`;
-    return new XdpgenError("conflict", `${message}: find out who does, and try again`, { cause });
-  }
-  return new XdpgenError(
-    "conflict",
-    `${device}: another process replaced or detached the dispatcher ${ATTEMPTS} times in the middle of this swap, without ` +
-      "the lock; nothing was changed here: find out who does (`bpftool link show`, `xdpgen status`) and try again",
-    { cause },
-  );
-}

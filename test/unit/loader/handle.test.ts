@@ -56,7 +56,7 @@ describe("an interface that is renamed in the middle of a swap", () => {
       using w = world();
       const machine = w.machine();
       const events = (event: SwapEvent): void => {
-        if (event.kind !== "begin" || event.step !== step) return;
+        if (event.kind !== "begin" || event.step !== step || w.kernel.interfaces.get("lo") !== 1) return;
         rename(w, "lo", "renamed");
         w.kernel.interfaces.set("lo", INDEX);
       };

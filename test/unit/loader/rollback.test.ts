@@ -6,6 +6,7 @@ import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
+import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
@@ -25,6 +26,75 @@ function intrude({ kernel, root }: World): void {
   using ours = kernel.programById(kernel.running());
   kernel.updateLink(link.number, theirs.number, ours.number);
 }
+
+/** Somebody without the lock, who puts the dispatcher of a kept generation on our link. */
+function rollOver({ kernel, root }: World, generation: number): void {
+  using link = kernel.openPin(`${root}/${DIR}/link`);
+  using theirs = kernel.openPin(`${root}/${DIR}/gen-${generation}/dispatcher`);
+  using ours = kernel.programById(kernel.running());
+  kernel.updateLink(link.number, theirs.number, ours.number);
+}
+
+describe("a rollback that is overtaken", () => {
+  const three = async (w: World): Promise<void> => {
+    for (const k of [1, 2, 3]) await attach(kept(2, "call", numbered(k)), "lo", { machine: w.machine() });
+  };
+  const overtaken = (w: World, times: number) => {
+    const events: SwapEvent[] = [];
+    let count = 0;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink" && count++ < times) rollOver(w, count % 2 ? 2 : 3);
+    });
+    return {
+      events,
+      ended: rollback("lo", { to: 1, machine: w.machine(kernel), events: (event) => events.push(event) }),
+    };
+  };
+  const again = (events: readonly SwapEvent[]) => events.filter(({ kind }) => kind === "again");
+
+  it("begins again with what runs then, and tells of it", async () => {
+    using w = world();
+    await three(w);
+    const { ended, events } = overtaken(w, 1);
+    expect(await ended).toMatchObject({ from: 2, generation: 1 });
+    expect(again(events)).toEqual([{ kind: "again", interface: "lo", attempt: 1 }]);
+    const steps = events.flatMap((event) => (event.kind === "end" ? event.step : []));
+    expect(steps).toEqual(["lock", "read", "read", "commit", "clear"]);
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 1, kept: [{ generation: 3 }, { generation: 2 }] }]);
+  });
+
+  it("is an error when it goes on, and nothing was changed by it", async () => {
+    using w = world();
+    await three(w);
+    const pins = w.pins();
+    const { ended, events } = overtaken(w, 1000);
+    await expect(ended).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(/^lo: another process .* 5 times in the middle of this rollback/) as string,
+    });
+    expect(again(events)).toHaveLength(4);
+    expect(w.pins().toSorted()).toEqual(pins.toSorted());
+  });
+});
+
+it("a rollback clears what an apply that was killed has left", async () => {
+  using w = world();
+  for (const k of [1, 2]) await attach(kept(1, "freplace", numbered(k)), "lo", { machine: w.machine() });
+  const folder = `${w.root}/${DIR}`;
+  const killed = watched(w.kernel, (_, call) => {
+    if (call !== "updateLink") return;
+    cpSync(folder, `${w.root}/copy`, { recursive: true });
+    throw failure(call, "EINVAL");
+  });
+  const dying = attach(kept(1, "freplace", numbered(3)), "lo", { machine: w.machine(killed) });
+  await expect(dying).rejects.toThrow("EINVAL");
+  rmSync(folder, { recursive: true });
+  renameSync(`${w.root}/copy`, folder);
+  expect(w.pins().some((pin) => /gen-3|\/p3-/.test(pin))).toBe(true);
+  await rollback("lo", { machine: w.machine() });
+  expect(w.pins().filter((pin) => /gen-3|\/p3-/.test(pin))).toEqual([]);
+  expect(status("lo", w.machine())).toMatchObject([{ generation: 1, kept: [{ generation: 2, whole: true }] }]);
+});
 
 describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
   const chain = (history: number, ...programs: readonly number[]): Chain =>
@@ -320,7 +390,7 @@ describe("refused", () => {
     expect(w.snapshot()).toEqual(before);
   });
 
-  it("where the kernel lets nobody update a link, which is no race; and where somebody was faster", async () => {
+  it("where the kernel lets nobody update a link, which is no race; and where somebody took it meanwhile", async () => {
     using w = world();
     const live = await attach(kept(1, "call", numbered(1)), "lo", { machine: w.machine() });
     await live.update(kept(1, "call", numbered(2)));
@@ -337,8 +407,8 @@ describe("refused", () => {
       if (call === "updateLink") intrude(w);
     });
     await expect(rollback("lo", { machine: w.machine(overtaken) })).rejects.toMatchObject({
-      code: "conflict",
-      message: expect.stringMatching(/^lo: another process replaced or detached the dispatcher/) as string,
+      code: "interface-occupied",
+      message: expect.stringMatching(/runs program \d+ \(theirs\), which has no manifest/) as string,
     });
   });
 
