@@ -1,5 +1,5 @@
 /**
- * One swap in a process of its own, which kills itself before its `at`-th call of the kernel, or, where `at` is `swapped`, when
+ * One swap, or takeover, in a process of its own, which kills itself before its `at`-th call of the kernel, or, where `at` is `swapped`, when
  * the link has been updated. Prints the calls made.
  */
 import type { Linkage } from "../../src/chain/index.ts";
@@ -28,5 +28,5 @@ await attach(
     { linkage: linkage as Linkage, history: Number(history) },
   ),
   device!,
-  { machine },
+  { machine, replace: true },
 );

@@ -123,6 +123,38 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
 });
 
 describe("programs of others", () => {
+  it("are there, or nothing, or the chain, where a takeover is killed; the next apply attaches the chain", async () => {
+    const kernel = openKernel();
+    using object = kernel.openObject(verdictObject(9), "theirs");
+    object.programs[0]!.makeXdp();
+    object.load();
+    const theirs = object.programs[0]!.fd();
+    const ifindex = kernel.interfaceIndex(pair.far);
+    const calls: string[] = [];
+    kernel.attachXdp(ifindex, theirs, "native");
+    const heard = watched(kernel, (_, call) => void calls.push(call));
+    await attach(chain("call", 1), pair.far, { machine: machine(heard), replace: true });
+    const taking = calls.indexOf("detachXdp");
+    const all = calls.flatMap((call, at) => (/^(load|pin|link|detach|wait)/.test(call) ? [at] : []));
+    const moments = EMULATED ? [taking, calls.indexOf("linkXdp")] : all;
+    const met = new Set<string>();
+    for (const at of moments) {
+      await detach(pair.far);
+      kernel.attachXdp(ifindex, theirs, "native");
+      const [command, ...words] = [...CHILD, pair.far, "call", "0", `${at + 1}`, "1"];
+      expect(spawnSync(command, words, { encoding: "utf8" })).toMatchObject({ signal: "SIGKILL", stderr: "" });
+      const now = kernel.queryXdp(ifindex).native;
+      const whose = now === 0 ? "nothing" : now === kernel.programInfo(theirs).id ? "theirs" : "the chain";
+      met.add(whose);
+      if (at <= taking) expect(whose, `killed before ${calls[at]!}`).toBe("theirs");
+      await attach(chain("call", 1), pair.far, { replace: true });
+      expect(await running()).toEqual([1]);
+    }
+    expect(met.has("nothing")).toBe(true);
+    await detach(pair.far);
+    expect(pins()).toEqual([]);
+  }, 600_000);
+
   it("attached by link are named, left alone, and taken over when asked", async () => {
     const kernel = openKernel();
     using object = kernel.openObject(verdictObject(9), "theirs");

@@ -61,7 +61,7 @@ export function withApplyOptions(to: Command): Command {
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
     .addOption(linkageOption("instead of the chain's"))
     .addOption(choice("--mode <mode>", "auto, native or generic, instead of the chain's", ["auto", ...MODES]))
-    .option("--replace", "take the interface over from a program that is not xdpgen's");
+    .option("--replace", "take the interface over from a program that is not xdpgen's; for an instant it has none");
 }
 
 export interface Applying {

@@ -22,11 +22,13 @@ export const detachCommand: MakeCommand = (io, result) =>
         throw new XdpgenError("usage", `detach: ${what}`);
       }
       const detached: string[] = [];
-      result.done = { detached };
+      const events: SwapEvent[] = [];
+      result.done = { detached, events };
       // The library says what it did, a sentence for each interface.
       const say = (message: string): void => (options.json ? io.err : io.out).write(`${message}\n`);
       // Attachments of interfaces that are gone have no name.
       const tell = (event: SwapEvent): void => {
+        if (event.kind !== "begin") events.push(event);
         const note = noteText(event);
         if (note !== undefined) say(note);
       };

@@ -25,17 +25,16 @@ export const rollbackCommand: MakeCommand = (io, result) =>
         throw new XdpgenError("usage", "rollback: which interface? `xdpgen status` lists those with a chain");
       using interrupt = io.interruptible();
       const rolledBack: object[] = [];
-      const messages: string[] = [];
-      result.done = { rolledBack, messages };
+      const events: SwapEvent[] = [];
+      result.done = { rolledBack, events };
       if (devices.length > 1) await io.library.requireInterfaces(devices);
-      const events = (event: SwapEvent): void => {
+      const tell = (event: SwapEvent): void => {
+        if (event.kind !== "begin") events.push(event);
         const note = noteText(event);
-        if (note === undefined) return;
-        messages.push(note);
-        io.err.write(`${note}\n`);
+        if (note !== undefined) io.err.write(`${note}\n`);
       };
       for (const device of devices) {
-        const given = { events, signal: interrupt.signal, ...(to !== undefined && { to }) };
+        const given = { events: tell, signal: interrupt.signal, ...(to !== undefined && { to }) };
         const done = await io.library.rollback(device, given);
         if (json) rolledBack.push(plain(device, done));
         else io.out.write(`${device}: ${sentence(done)}\n`);

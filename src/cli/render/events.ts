@@ -15,7 +15,7 @@ export function noteText(event: SwapEvent): string | undefined {
       return `${event.interface}: waiting for ${describeHolder(event.holder)}, which changes it`;
     case "again": {
       const did = event.pin === undefined ? "changed its link" : `pinned something at ${event.pin}`;
-      return `${event.interface}: somebody ${did} in the middle of this swap; beginning again (${event.attempt})`;
+      return `${event.interface}: somebody ${did} in the middle; beginning again (${event.attempt})`;
     }
     case "begin":
     case "end":

@@ -76,7 +76,8 @@ export async function buildGeneration(
     const extensions = new Map<string, number>();
     for (const { program } of image.plan.nodes) {
       if (!isExtension(program)) continue;
-      extensions.set(program.name, await load(`program ${program.name}`, () => extension(program)));
+      const running = loadedAlready(program);
+      extensions.set(program.name, running ?? (await load(`program ${program.name}`, () => extension(program))));
     }
     const dispatcher = await load("dispatcher", () =>
       resources.own(loadDispatcher(kernel, binder, image, generation, loaded)),
@@ -116,15 +117,19 @@ export async function buildGeneration(
     }
   }
 
-  /** fd of the extension: the one that is loaded already, when the program is unchanged, else a new one. */
-  function extension(program: ResolvedObject): number {
+  /** fd of the extension that an unchanged program has already. */
+  function loadedAlready(program: ResolvedObject): number | undefined {
     const unchanged = programsOf(past).some((p) => isSameProgram(p, program));
     const pin = programPin(dir, program);
-    if (unchanged && existsSync(pin)) return resources.own(kernel.openPin(pin)).number;
+    return unchanged && existsSync(pin) ? resources.own(kernel.openPin(pin)).number : undefined;
+  }
+
+  /** fd of a new extension. */
+  function extension(program: ResolvedObject): number {
     const made = resources.own(loadExtension(kernel, binder, program));
     programs.push({ program: program.name, as: "extension", ...verifiedOf(kernel, made) });
     pinMaps(program, made.maps);
-    journal.pin(made.program.fd(), pin);
+    journal.pin(made.program.fd(), programPin(dir, program));
     return made.program.fd();
   }
 

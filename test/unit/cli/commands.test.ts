@@ -199,7 +199,7 @@ describe("apply", () => {
     const { library } = recording(told);
     const line = "apply c.yaml --dev lo --linkage call";
     const waiting = "lo: waiting for process 7 (xdpgen apply other.yaml), which changes it\n";
-    const again = "lo: somebody changed its link in the middle of this swap; beginning again (1)\n";
+    const again = "lo: somebody changed its link in the middle; beginning again (1)\n";
     const plain = await run(line, { library });
     expect(plain.err).toBe(
       `lo: loading 2 programs of chain edge\n${waiting}lo: load program counter\n${again}lo: commit\na note on lo\n`,
@@ -280,7 +280,7 @@ describe("rollback", () => {
     expect(status).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       rolledBack: [{ interface: "eth5", from: 3, generation: 2, chain: "edge", mode: "native" }],
-      messages: ["about eth5"],
+      events: [{ kind: "notice", message: "about eth5" }],
       error: { code: "not-kept" },
     });
   });
@@ -299,7 +299,10 @@ describe("detach", () => {
   it("takes all that are attached", async () => {
     const library = { detach, status: async () => [attachment, { ...attachment, interface: "eth7" }] };
     const { out, err } = await run("detach --all --json", { library });
-    expect(JSON.parse(out)).toEqual({ detached: ["eth0", "eth7"] });
+    expect(JSON.parse(out)).toEqual({
+      detached: ["eth0", "eth7"],
+      events: ["eth0", "eth7"].map((device) => ({ kind: "notice", message: `detached ${device}` })),
+    });
     expect(err).toBe("detached eth0\ndetached eth7\n");
   });
 
@@ -315,6 +318,7 @@ describe("detach", () => {
     expect(status).toBe(1);
     expect(JSON.parse(out)).toEqual({
       detached: ["eth0"],
+      events: [{ kind: "notice", message: "detached eth0" }],
       error: { code: "conflict", message: "somebody holds the lock" },
     });
   });

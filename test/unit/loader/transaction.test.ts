@@ -49,6 +49,12 @@ describe("steps", () => {
     events.length = 0;
     await live.update(chain(linkage, numbered(1), numbered(2)));
     expect(begun(events)).toEqual(["synthesise", "lock", "read"]);
+
+    // An extension that runs already is not loaded.
+    events.length = 0;
+    await live.update(chain(linkage, numbered(2), numbered(3)));
+    const next = linkage === "freplace" ? ["load program p3", "load dispatcher"] : ["load dispatcher"];
+    expect(begun(events)).toEqual(["synthesise", "lock", "read", ...next, "bind", "commit", "clear"]);
   });
 
   it("end in undo when one fails", async () => {
