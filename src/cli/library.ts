@@ -21,12 +21,13 @@ import type {
   TestOptions,
   Tracer,
   VerifiedImage,
+  WatchOptions,
 } from "../loader/index.ts";
 
 export interface Library {
   loadChain(path: string): Promise<Chain>;
   /** The chain now, and again whenever its files change, until the signal comes. */
-  watchChain(path: string, signal: AbortSignal): AsyncIterable<ChainVersion>;
+  watchChain(path: string, options: WatchOptions): AsyncIterable<ChainVersion>;
   synthesise(chain: Chain, options: SynthesiseOptions): Promise<DispatcherImage>;
   /** What this machine's verifier says of an image; nothing stays loaded. */
   verifyImage(image: DispatcherImage): Promise<VerifiedImage>;
@@ -63,9 +64,9 @@ export const library: Library = {
     const { loadChain } = await import("../loader/index.ts");
     return loadChain(path);
   },
-  async *watchChain(path, signal) {
+  async *watchChain(path, options) {
     const { watchChain } = await import("../loader/index.ts");
-    yield* watchChain(path, { signal });
+    yield* watchChain(path, options);
   },
   async synthesise(chain, options) {
     const { synthesise } = await import("../codegen/index.ts");

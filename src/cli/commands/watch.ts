@@ -8,6 +8,9 @@ import { renderError } from "../render/error.ts";
 import { noteText } from "../render/events.ts";
 import { applyChain, type ApplyOptions, plain, withApplyOptions } from "./apply.ts";
 
+/** How long a version waits that another process was in the way of. */
+const AGAIN_MS = 5000;
+
 export const watchCommand: MakeCommand = (io, result) =>
   withApplyOptions(
     command("watch", "Applies a chain now, and again whenever its file or what it names changes.", [
@@ -42,19 +45,24 @@ export const watchCommand: MakeCommand = (io, result) =>
     };
     // Who hears nothing of a swap has not cancelled it: it is done, and the last.
     const ending = AbortSignal.any([interrupt.signal, io.unheard]);
-    for await (const version of io.library.watchChain(path, ending)) {
+    let again: number | undefined;
+    for await (const version of io.library.watchChain(path, { signal: ending, again: () => again })) {
       let outcome = "";
+      again = undefined;
       try {
         await apply(version);
       } catch (error) {
         if (!(error instanceof XdpgenError)) throw error;
-        tell("refused", { error: { code: error.code, message: error.message } });
+        // Another process has the lock, or was faster: the version is not to blame.
+        if (error.code === "conflict") again = AGAIN_MS;
+        tell("refused", { error: { code: error.code, message: error.message }, ...(again !== undefined && { again }) });
         io.err.write(renderError(error, useColor(options.color, io, io.err)));
         if (error.code === "aborted") continue;
         // Once it came to a commit, only the error knows what runs.
         outcome = committing ? "" : "what runs stays as it is; ";
       }
-      io.err.write(`${outcome}watching ${path} and what it names\n`);
+      const retry = again === undefined ? "" : `trying again in ${again / 1000} s; `;
+      io.err.write(`${outcome}${retry}watching ${path} and what it names\n`);
     }
     tell("ended");
     io.err.write(

@@ -13,6 +13,11 @@ import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
 export interface WatchOptions extends FileWatchOptions {
   /** Milliseconds in which a bad version may be followed by a better one and is then not told; default 1000. */
   readonly patience?: number;
+  /**
+   * Asked when a version has been told and its receiver wants the next: milliseconds after which it is told again where no file
+   * has changed by then; undefined where a change is to be waited for.
+   */
+  readonly again?: () => number | undefined;
 }
 
 /** A chain with its objects, or what is wrong with them. */
@@ -31,7 +36,7 @@ const PATIENCE_MS = 1000;
  * been quiet for a while, and after a bad version only when no better one follows soon.
  */
 export async function* watchChain(path: string, options: WatchOptions = {}): AsyncGenerator<ChainVersion, void> {
-  const { patience = PATIENCE_MS, signal } = options;
+  const { patience = PATIENCE_MS, signal, again } = options;
   using files = fileWatch(options);
   let named: readonly string[] = [];
   for (;;) {
@@ -43,7 +48,8 @@ export async function* watchChain(path: string, options: WatchOptions = {}): Asy
     if ("error" in version && (await files.changed(patience))) continue;
     if (signal?.aborted) return;
     yield version;
-    if (!(await files.changed())) return;
+    const wait = again?.();
+    if (!(await files.changed(wait)) && (wait === undefined || signal?.aborted)) return;
   }
 }
 

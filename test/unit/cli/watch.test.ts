@@ -111,8 +111,8 @@ it("finishes the swap that nobody hears of any more, and ends", async () => {
   const plain = library();
   const listening: Partial<Library> = {
     ...plain,
-    watchChain: async function* (_, signal) {
-      while (!signal.aborted) yield good;
+    watchChain: async function* (_, { signal }) {
+      while (!signal!.aborted) yield good;
     },
     apply: async (to, devices, options) => {
       unheard.abort();
@@ -123,4 +123,34 @@ it("finishes the swap that nobody hears of any more, and ends", async () => {
   const { status } = await run("watch c.yaml --dev eth0 --json", { library: listening, unheard: unheard.signal });
   expect(status).toBe(0);
   expect(applied.map((signal) => signal?.aborted)).toEqual([false]);
+});
+
+it("tries a version again that another process was in the way of, and no other", async () => {
+  const asked: (number | undefined)[] = [];
+  const codes = ["conflict", "interface-occupied", "conflict"] as const;
+  let tries = 0;
+  const busy: Partial<Library> = {
+    ...library(),
+    watchChain: async function* (_, { again }) {
+      for (let version = 0; version <= codes.length; version++) {
+        yield good;
+        asked.push(again!());
+      }
+    },
+    apply: async (...args) => {
+      const code = codes[tries++];
+      if (code) throw new XdpgenError(code, "process 7 still held the lock");
+      return library().apply!(...args);
+    },
+  };
+  const { err } = await run("watch c.yaml --dev eth0", { library: busy });
+  expect(asked).toEqual([5000, undefined, 5000, undefined]);
+  expect(err).toContain("what runs stays as it is; trying again in 5 s; watching c.yaml and what it names\n");
+  tries = 0;
+  const { out } = await run("watch c.yaml --dev eth0 --json", { library: busy });
+  const events = out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { readonly event: string; readonly again?: number });
+  expect(events.flatMap(({ event, again }) => (event === "refused" ? [again] : []))).toEqual([5000, undefined, 5000]);
 });

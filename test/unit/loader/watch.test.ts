@@ -345,3 +345,19 @@ it("looks from time to time where no event comes, as below /proc", async () => {
   child.kill();
   expect(await files.changed(5000)).toBe(true);
 });
+
+it("tells a version again after the time that its receiver asks for, and a change before that", async () => {
+  objects("a", "b");
+  writeFileSync(at("chain.yaml"), text("a"));
+  const waits = [200, 200, 3_600_000, undefined];
+  const seen = versions(at("chain.yaml"), { again: () => waits.shift() });
+  expect(await seen.next()).toBe("a");
+  expect(await seen.next()).toBe("a");
+  expect(await seen.next()).toBe("a");
+  const changed = seen.next();
+  writeFileSync(at("chain.yaml"), text("a", "b"));
+  expect(await changed).toBe("a b");
+  const last = seen.next();
+  end.abort();
+  expect(await last).toBe("the end");
+});
