@@ -1,18 +1,33 @@
 /** Everything that is loaded through a kernel, noted by its id, to tell later what of it is still there. */
+import koffi from "koffi";
+import { declare } from "../../src/loader/ffi/declare.ts";
 import { type BpfObject, type Fd, isErrno, type Kernel } from "../../src/loader/machine/kernel.ts";
 
 /**
  * enum bpf_map_type. One that loses its last fd is emptied a little later, and whoever opens it by id in between makes the kernel
- * keep it for good (prog_array_map_clear in kernel/bpf/arraymap.c, 6.18): nobody asks for these. Only fds, pins and programs hold one.
+ * keep it for good (prog_array_map_clear in kernel/bpf/arraymap.c, 6.18): these are looked for among all ids, and not opened.
  */
 const PROG_ARRAY = 3;
+
+const nextMapId = declare<(start: number, next: Uint8Array) => number>(
+  koffi.load("libbpf.so.1"),
+  "int bpf_map_get_next_id(__u32 start_id, void *next_id)",
+);
+
+/** Ids of all maps of the machine, none of which is opened. */
+function mapIds(): ReadonlySet<number> {
+  const ids = new Set<number>();
+  const next = new Uint32Array(1);
+  while (nextMapId(next[0]!, new Uint8Array(next.buffer)) === 0) ids.add(next[0]!);
+  return ids;
+}
 
 type Kind = "program" | "map" | "link";
 
 export class Made {
   readonly #kernel: Kernel;
-  /** Such as `program 17`, each with how to open it. */
-  readonly #known = new Map<string, () => Fd>();
+  /** Such as `program 17`, each with whether it is there. */
+  readonly #known = new Map<string, (maps: ReadonlySet<number>) => boolean>();
 
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
@@ -53,15 +68,8 @@ export class Made {
 
   /** What the kernel still has. It frees a little later than the last of its users goes. */
   alive(): readonly string[] {
-    return [...this.#known].flatMap(([name, open]) => {
-      try {
-        open().close();
-        return [name];
-      } catch (error) {
-        if (isErrno(error, "ENOENT", "EAGAIN")) return [];
-        throw error;
-      }
-    });
+    const maps = mapIds();
+    return [...this.#known].flatMap(([name, isThere]) => (isThere(maps) ? [name] : []));
   }
 
   /** libbpf has no fd of what it was told to leave out. */
@@ -80,17 +88,27 @@ export class Made {
     switch (kind) {
       case "program": {
         const { id, name } = kernel.programInfo(fd);
-        return void this.#known.set(`program ${id} (${name})`, () => kernel.programById(id));
+        return void this.#known.set(`program ${id} (${name})`, () => opens(() => kernel.programById(id)));
       }
       case "map": {
         const { id, name, type } = kernel.mapInfo(fd);
-        if (type !== PROG_ARRAY) this.#known.set(`map ${id} (${name})`, () => kernel.mapById(id));
-        return undefined;
+        const open = (): boolean => opens(() => kernel.mapById(id));
+        return void this.#known.set(`map ${id} (${name})`, type === PROG_ARRAY ? (maps) => maps.has(id) : open);
       }
       case "link": {
         const { id } = kernel.linkInfo(fd);
-        return void this.#known.set(`link ${id}`, () => kernel.linkById(id));
+        return void this.#known.set(`link ${id}`, () => opens(() => kernel.linkById(id)));
       }
     }
+  }
+}
+
+function opens(open: () => Fd): boolean {
+  try {
+    open().close();
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "EAGAIN")) return false;
+    throw error;
   }
 }

@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Linkage } from "../../../src/chain/index.ts";
 import { openKernel, status } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
+import { counted } from "../../support/counted.ts";
 import { runnableLinkages } from "../../support/linkages.ts";
 import { Made } from "../../support/made.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
@@ -104,6 +105,10 @@ async function ran(made: Made, device: string): Promise<Programs | undefined> {
   const { dataOut } = await kernel.testRun(dispatcher.number, { data: verdictPacket(Array(10).fill(2)) });
   const met = visited(dataOut);
   expect(found.programs.map(({ name }) => name)).toEqual([...met.map((k) => `p${placeOf(k)}`), "counter"]);
+  expect({ troubles: found.troubles, broken: found.kept.filter(({ whole }) => !whole) }).toEqual({
+    troubles: [],
+    broken: [],
+  });
   return met;
 }
 
@@ -194,6 +199,7 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
       const ends = { old: 0, new: 0, whole: 0 };
       for (const call of moments) {
         await go(from);
+        const counts = from && to && counted(status(devices[0])[0]!);
         const killed = killedAt(call, argv);
         const now = await met();
         for (const programs of now) expect([from, to], `killed at ${call.name} ${call.nth}`).toContainEqual(programs);
@@ -202,6 +208,8 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
         await go(to);
         expect(await met(), `after ${call.name} ${call.nth}`).toEqual(everywhere(to));
         expect(pins(), `after ${call.name} ${call.nth}`).toEqual(whole);
+        // One packet on each interface, each time.
+        if (counts !== undefined) expect(counted(status(devices[0])[0]!)).toBe(counts + 2 * interfaces);
       }
       const figures = `${moments.length} of ${all.length} calls from the lock on, ${changing.length} of them changing`;
       console.log(`linkage ${linkage}, ${name}: killed at ${figures}: ${JSON.stringify(ends)}`);
