@@ -7,7 +7,16 @@ import { codegenTable } from "./codegen.ts";
 import { claimsTable, slopeTable, tenTable, changedTable, kernelOf } from "./contest.ts";
 import { type Lines, picture } from "./markdown.ts";
 import { orMissing, type Results } from "./results.ts";
-import { addingTable, framesTable, latencyTable, severalTable, startTable, swapTable, trafficTable } from "./wires.ts";
+import {
+  addingTable,
+  callsTable,
+  framesTable,
+  latencyTable,
+  severalTable,
+  startTable,
+  swapTable,
+  trafficTable,
+} from "./wires.ts";
 
 export const DOCUMENTS = ["README.md", "docs/performance.md"] as const;
 
@@ -75,6 +84,7 @@ const BLOCKS: Readonly<Record<string, Block>> = {
     "",
     ...from(addingTable(changeOfBoth), changeOfBoth),
   ],
+  calls: ({ change }) => from(callsTable(change), change),
   start: ({ start }) => from(startTable(start), start),
   codegen: ({ codegen }) => from(codegenTable(codegen), codegen),
   verifier: ({ verifier }) => [

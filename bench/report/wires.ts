@@ -269,6 +269,27 @@ export const addingTable = (result: Kept<ChangeRow>): Lines =>
     rows: result.rows.filter((row) => row.change === "add" && row.kind === "lean" && row.process !== "first"),
   });
 
+/** Calls of bpf(2) that add a program, of each linkage, to programs without maps and with one each. */
+export function callsTable({ rows }: Kept<ChangeRow>): Lines {
+  const ways = (["command", "running"] as const).flatMap((process) =>
+    [2, 5, 10].map((programs) => ({ process, programs })),
+  );
+  const adds = rows.filter(({ change, contestant }) => change === "add" && contestant !== "xdp-loader");
+  const contestants = new Map(adds.map((row) => [`${row.contestant}, ${row.kind}`, row]));
+  const cell = (wanted: Partial<ChangeRow>, figure: (row: ChangeRow) => number): string => {
+    const found = adds.find((row) =>
+      Object.entries(wanted).every(([key, value]) => row[key as keyof ChangeRow] === value),
+    );
+    return found ? `${figure(found)}` : "";
+  };
+  const cells = [...contestants].map(([name, { contestant, kind }]) => [
+    name,
+    ...ways.map((way) => cell({ ...way, contestant, kind }, ({ calls }) => calls.bpf)),
+  ]);
+  const wanted = ["wanted at most", ...ways.map((way) => cell(way, ({ allowed }) => allowed))];
+  return tableOf(["", ...ways.map(({ process, programs }) => `${process}, ${programs}`)], [...cells, wanted]);
+}
+
 export function changeTable({ rows }: Pick<Kept<ChangeRow>, "rows">): Lines {
   const cells = rows.map(({ contestant, kind, programs, change, process, calls, allowed, milliseconds, memory }) => [
     `${change}, ${programs} ${kind}: ${contestant}, ${process}`,
