@@ -125,7 +125,7 @@ const OPERATIONS: readonly Operation[] = [
   { name: "detach", before: [[1, 2]], act: detachEach, after: undefined },
 ];
 
-/** Those that have steps of their own where interfaces share a dispatcher; in emulation the others are left to the host. */
+/** Those that have steps of their own where interfaces share a dispatcher. */
 const SHARED = OPERATIONS.filter(({ name }) =>
   ["first apply", "apply that changes an object", "detach"].includes(name),
 );
@@ -213,8 +213,8 @@ function telling(calls: readonly string[]): readonly number[] {
 
 describe.each(LINKAGES)("linkage %s, any one call fails", (linkage) => {
   it.each([
-    ...(EMULATED ? SHARED : OPERATIONS).map((operation) => ({ ...operation, interfaces: 1 })),
-    ...(EMULATED ? [] : SHARED.map((operation) => ({ ...operation, interfaces: 2 }))),
+    ...OPERATIONS.map((operation) => ({ ...operation, interfaces: 1 })),
+    ...SHARED.map((operation) => ({ ...operation, interfaces: 2 })),
   ])(
     "of $name on $interfaces interfaces",
     async ({ before, foreign = false, act, after, meanwhile, next = act, interfaces }) => {
