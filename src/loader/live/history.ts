@@ -128,6 +128,15 @@ export function markLive(dir: string, generation: number): void {
   unlessGone(() => mkdirSync(mark, { mode: 0o700 }));
 }
 
+/**
+ * From now on the generation is again one that has not run, for it is to be taken back: said before the link has the one before it
+ * again, so that a crash in between leaves one that the next command clears.
+ */
+export function markNew(dir: string, generation: number): void {
+  const mark = newMark(dir, generation);
+  if (!existsSync(mark)) unlessGone(() => mkdirSync(mark, { mode: 0o700 }));
+}
+
 function unlessGone(change: () => void): void {
   try {
     change();

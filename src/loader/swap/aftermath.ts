@@ -2,7 +2,7 @@
 import { type Chain, isLinked } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { explain } from "../live/explain.ts";
-import { keptBeside, markLive, stillKept } from "../live/history.ts";
+import { keptBeside, markLive, markNew, stillKept } from "../live/history.ts";
 import { type Identity, movedAway } from "../live/live.ts";
 import { clearLeftovers } from "../live/recovery.ts";
 import type { Kernel } from "../machine/kernel.ts";
@@ -28,9 +28,11 @@ export async function undo(
   await steps.run({ step: "undo", interfaces }, async () => {
     const forward = new Set<Member>();
     for (const { next, committed } of done.toReversed()) {
-      const { device } = next.member;
+      const { device, dir, before } = next.member;
       try {
+        if (next.replaced === undefined) failureOf(() => markNew(dir, next.generation));
         const back = committed.putBack();
+        if (before.identity) failureOf(() => markLive(dir, before.identity!.generation));
         now.set(device, back.now);
         if (back.left !== undefined) left.push(back.left);
       } catch (failure) {
@@ -50,6 +52,17 @@ export async function undo(
   if (!(explained instanceof Error)) return explained;
   const code = explained instanceof XdpgenError ? explained.code : "conflict";
   return new XdpgenError(code, `${explained.message}\nNot all is as before: ${left.join("; ")}`, { cause });
+}
+
+/**
+ * The health command may take minutes, in which a crash must leave what ran last: what it leaves unsaid the next command says, as
+ * long as the link tells.
+ */
+export function markCommitted(done: readonly Done[], { notice }: Steps): void {
+  for (const { next } of done) {
+    const failure = failureOf(() => markLive(next.member.dir, next.generation));
+    if (failure) notice(`generation ${next.generation} is live, and could not be marked so (${failure.message})`);
+  }
 }
 
 /** What an interface has when all is committed. */

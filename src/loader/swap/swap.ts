@@ -27,7 +27,7 @@ import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
-import { clear, legaciesOf, undo } from "./aftermath.ts";
+import { clear, legaciesOf, markCommitted, undo } from "./aftermath.ts";
 import { commit } from "./commit.ts";
 import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
@@ -195,6 +195,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
 async function requireHealthy(done: readonly Done[], { loaded, steps }: Target): Promise<void> {
   const { name: chain, health } = loaded.chain;
   if (!health) return;
+  markCommitted(done, steps);
   for (const { next } of done) {
     const { device } = next.member;
     const subject = { device, chain, generation: next.generation };

@@ -1,5 +1,5 @@
 /** Health commands: how they end, what is left of them, and what a swap does then. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -12,7 +12,7 @@ import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { runHealth } from "../../../src/loader/swap/health.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain, notices, numbered, world } from "./world.ts";
+import { chain, notices, numbered, withMap, world } from "./world.ts";
 
 const subject = { device: "eth0", chain: "edge", generation: 3 };
 const run = (command: Health["command"], within = "20s", signal?: AbortSignal) =>
@@ -237,5 +237,50 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     await attach(one, "lo", { machine: w.machine() });
     const again = await attach(checked(one, ["false"]), "lo", { machine: w.machine() });
     expect(again.result).toMatchObject({ outcome: "unchanged" });
+  });
+});
+
+describe("an xdpgen that is killed", () => {
+  const of = (k: number, health?: Health): Chain => ({
+    ...chain("call", numbered(k, { bytes: withMap(k) })),
+    history: 1,
+    ...(health && { health }),
+  });
+
+  it("while the command runs leaves a generation that ran last, whatever becomes of the link then", async () => {
+    using w = world();
+    const machine = w.machine();
+    const folder = `${w.root}/42-1`;
+    await attach(of(1), "lo", { machine });
+    const live = await attach(of(2, { command: ["cp", "-r", folder, `${w.root}/copy`] }), "lo", { machine });
+    const { id } = live.status().programs[0]!.maps[0]!;
+    rmSync(folder, { recursive: true });
+    renameSync(`${w.root}/copy`, folder);
+    using link = w.kernel.openPin(`${folder}/link`);
+    w.kernel.detachLink(link.number);
+    rmSync(`${folder}/link`);
+    expect(status("lo", machine)).toMatchObject([{ generation: 2, defunct: true, kept: [{ generation: 1 }] }]);
+    await live.update(of(2));
+    expect(live.status().programs[0]!.maps[0]!.id).toBe(id);
+  });
+
+  it("when the command has failed and the old chain runs again leaves nothing of the new one", async () => {
+    using w = world();
+    const folder = `${w.root}/42-1`;
+    await attach(of(1), "lo", { machine: w.machine() });
+    const before = w.pins();
+    // It waits for packets once the link is put back, and takes the pins away after that.
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "waitForPackets") cpSync(folder, `${w.root}/copy`, { recursive: true });
+    });
+    await expect(attach(of(2, { command: ["false"] }), "lo", { machine: w.machine(kernel) })).rejects.toThrow(
+      "status 1",
+    );
+    rmSync(folder, { recursive: true });
+    renameSync(`${w.root}/copy`, folder);
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 1, kept: [] }]);
+    const again = await attach(of(1), "lo", { machine: w.machine() });
+    expect(again.result).toMatchObject({ outcome: "unchanged", generation: 1 });
+    expect(w.pins().toSorted()).toEqual(before.toSorted());
   });
 });
