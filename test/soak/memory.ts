@@ -37,10 +37,15 @@ export function growth(samples: readonly Sample[]): Growth {
   return { bytes, swaps, perSwap: swaps < JUDGED_SWAPS ? undefined : slope(later) };
 }
 
-/** Of the straight line that fits best. */
+/**
+ * The median over all stretches of a quarter. The engine gives tens of megabytes back at once, now and then: only a third of the
+ * stretches can have one such step in them, and it hides nothing.
+ */
 function slope(samples: readonly Sample[]): number {
-  const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;
-  const [x, y] = [mean(samples.map(({ swaps }) => swaps)), mean(samples.map(({ bytes }) => bytes))];
-  const sum = (of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0);
-  return sum(({ swaps, bytes }) => (swaps - x) * (bytes - y)) / sum(({ swaps }) => (swaps - x) ** 2);
+  const lag = Math.max(1, samples.length >> 2);
+  const slopes = samples.slice(lag).flatMap(({ swaps, bytes }, at) => {
+    const from = samples[at]!;
+    return swaps > from.swaps ? [(bytes - from.bytes) / (swaps - from.swaps)] : [];
+  });
+  return slopes.toSorted((a, b) => a - b)[slopes.length >> 1] ?? 0;
 }

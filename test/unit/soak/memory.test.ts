@@ -24,3 +24,8 @@ test("too few swaps are not judged", () => {
   expect(growth([{ swaps: 9, bytes: 1 }]).perSwap).toBeUndefined();
   expect(growth([])).toEqual({ bytes: 0, swaps: 0, perSwap: undefined });
 });
+
+test.each([100, 120, 150, 180])("a step down at swap %i hides no growth", (at) => {
+  const { perSwap } = growth(samples(200, (swaps) => 1e8 + 5000 * swaps - (swaps >= at ? 3e7 : 0)));
+  expect(perSwap).toBeCloseTo(5000, 6);
+});

@@ -59,8 +59,8 @@ const FAULTS: readonly (readonly [name: string, seen: Seen, failure: RegExp])[] 
   ["a mixed frame", { ...GOOD, frames: { ...GOOD.frames, mixed: 1 } }, /^1 frames met two generations; /],
   [
     "swaps without traffic",
-    { ...GOOD, frames: { ...GOOD.frames, quietSwaps: 22 } },
-    /^no frame passed during 22 of 210/,
+    { ...GOOD, frames: { ...GOOD.frames, quietSwaps: 32 } },
+    /^no frame passed during 32 of 210/,
   ],
   [
     "one more program",
