@@ -5,8 +5,9 @@ import { type Mode, MODES } from "../../src/chain/index.ts";
 export const USAGE = `npm run soak -- [options]
 
 Traffic through a chain that changes all the while: programs, linkages and objects come and go, calls of the kernel fail,
-processes are killed, checks refuse. At the end every frame must have met one generation of the chain, and nothing may be
-left behind. Exit status: 0 all held, 1 something did not, 2 a wrong command line.
+processes are killed, checks refuse. At the end every frame must have met one generation of the chain, nothing may be left
+behind, and the process must not grow. It takes 50 swaps to say that, and 200 to judge the memory: fewer fail, or say so.
+Exit status: 0 all held, 1 something did not, 2 a wrong command line.
 
   --minutes N   how long (default 10)
   --swaps N     until so many swaps have been made, in place of a time

@@ -2,17 +2,14 @@
  * What a soak does to a live chain, one deed after the other. Each says what must be true afterwards; the chain runs either as
  * it did, or as the deed wanted it, whole.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
-import { ACTIONS, type Chain, type Linkage, OBJECT_LINKAGES, type Program } from "../../src/chain/index.ts";
+import { ACTIONS, type Chain, LINKAGES, type Linkage, type Program } from "../../src/chain/index.ts";
 import {
   attach,
   attachAll,
   type Attachment,
-  canFreplace,
   detach,
+  freplaceSupport,
   openKernel,
   rollback,
   status,
@@ -21,9 +18,10 @@ import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
 import { withLoaded } from "../support/loaded.ts";
-import { wordsToStart } from "../support/processes.ts";
 import type { Random } from "../support/random.ts";
 import { watched } from "../unit/loader/faults.ts";
+import { apply } from "./kill.ts";
+import type { Kills } from "./report.ts";
 
 /** The first and last program of every chain, by its number; see test/support/generations.ts. */
 export type MakeChain = (number: number, between: readonly Program[], rest: Partial<Chain>) => Chain;
@@ -39,12 +37,21 @@ export interface Scene {
   readonly number: number;
   /** A folder for files. */
   readonly folder: string;
+  /** Milliseconds that the transaction of a process of its own takes here. */
+  readonly transaction: number;
+  readonly kills: Kills;
 }
 
 /** What came of a deed: whether the chain was changed. Throws where something is not as it must be. */
 export type Deed = (scene: Scene) => Promise<boolean>;
 
-const linkages: readonly Linkage[] = OBJECT_LINKAGES.filter((one) => one !== "freplace" || canFreplace(openKernel()));
+const freplace = freplaceSupport(openKernel());
+/** Linkages that this kernel does not take, and why. */
+export const REFUSED: Readonly<Record<string, string>> = freplace.supported ? {} : { freplace: freplace.reason! };
+export const TAKEN: readonly Linkage[] = LINKAGES.filter((one) => !(one in REFUSED));
+/** Of programs that a chain says the objects of. */
+const OF_OBJECTS = TAKEN.filter((one) => one !== "tail");
+
 /** Their bytes are read once, so that those which are loaded already are loaded once too. */
 const BETWEEN: readonly Program[] = ["counter", "denylist", "ratelimit", "classify", "vlan-pop"].map((name) =>
   sampleProgram(name),
@@ -65,15 +72,19 @@ export function loadAll(make: MakeChain): void {
     );
 }
 
-/** A chain of some programs in some order, by some linkages; one of them may be loaded already. */
+/** A chain of some programs in some order, by some linkages; some of them may be loaded already. */
 function someChain({ make, random, number }: Scene, rest: Partial<Chain> = {}): Chain {
-  const chosen = BETWEEN.filter(() => random.chance(0.5));
-  const programs = chosen.map((program): Program => {
-    const linkage = random.int(6) === 0 ? "tail" : linkages[random.int(linkages.length)]!;
-    return { ...program, priority: 2 + random.int(90), linkage, proceedOn: ACTIONS };
-  });
+  const linkage = (): Linkage => (random.int(6) === 0 ? "tail" : random.pick(OF_OBJECTS));
+  const programs = placed(some(random), random, linkage);
   return withLoaded(make(number, programs, { counters: random.int(4) === 0, ...rest }));
 }
+
+const some = (random: Random): readonly Program[] => BETWEEN.filter(() => random.chance(0.5));
+
+const placed = (programs: readonly Program[], random: Random, linkage: () => Linkage): readonly Program[] =>
+  programs.map((program) => {
+    return { ...program, priority: 2 + random.int(90), linkage: linkage(), proceedOn: ACTIONS };
+  });
 
 function expectRuns(device: string, ...chains: readonly (readonly string[])[]): void {
   const runs = names(device);
@@ -115,34 +126,44 @@ async function fail(scene: Scene): Promise<boolean> {
   return true;
 }
 
-/** A process of its own is killed while it applies a chain. */
+/** A process of its own is killed within the transaction of its apply, or a moment after it. */
 async function kill(scene: Scene): Promise<boolean> {
-  const before = names(scene.device);
-  const { generation } = scene.live.status();
-  // Without loaded programs: what this process holds, another one has no fd of.
-  const chain = scene.make(scene.number, [], {});
-  const file = `${scene.folder}/chain.json`;
-  writeFileSync(file, JSON.stringify(chainDocument(chain)));
-  const [command, ...words] = [...XDPGEN, "apply", file, "--dev", scene.device];
-  const child = spawn(command, words, { stdio: "ignore" });
-  const ended = once(child, "exit");
-  await setTimeout(300 + scene.random.int(2500));
-  child.kill("SIGKILL");
-  await ended;
-  expectRuns(scene.device, before, inOrder(chain));
-  return scene.live.status().generation !== generation;
+  const { live, device, random, transaction, kills } = scene;
+  const before = names(device);
+  const { generation } = live.status();
+  const chain = ownChain(scene, some(random));
+  const { status: code, said, inside } = await apply(writeChain(chain, scene.folder), device, random.int(transaction));
+  if (code !== null && code !== 0) throw new Error(`the process failed: ${said}`);
+  kills.done++;
+  if (inside) kills.inside++;
+  expectRuns(device, before, inOrder(chain));
+  return live.status().generation !== generation;
 }
 
-const XDPGEN = wordsToStart(new URL("../../src/cli/bin.ts", import.meta.url));
+/** How long the transaction of such a process takes, with all programs, where nobody kills it. */
+export async function transactionLength(scene: OwnScene & Pick<Scene, "device" | "folder">): Promise<number> {
+  const { milliseconds, said } = await apply(writeChain(ownChain(scene, BETWEEN), scene.folder), scene.device);
+  if (milliseconds === undefined) throw new Error(`a process of its own could not apply a chain: ${said}`);
+  return Math.ceil(milliseconds);
+}
 
-/** YAML takes JSON. */
-function chainDocument({ name, programs }: Chain): unknown {
-  return {
-    chain: name,
-    programs: programs.map(({ name: program, object, function: main, globals, priority, linkage }) => {
-      return { name: program, object, function: main, globals, priority, linkage };
-    }),
-  };
+type OwnScene = Pick<Scene, "make" | "random" | "number">;
+
+/** Without loaded programs: what this process holds, another one has no fd of. */
+function ownChain({ make, random, number }: OwnScene, programs: readonly Program[]): Chain {
+  const linkage = (): Linkage => random.pick(OF_OBJECTS);
+  return make(number, placed(programs, random, linkage), {});
+}
+
+/** @returns its path */
+function writeChain({ name, programs }: Chain, folder: string): string {
+  const file = `${folder}/chain.json`;
+  const written = programs.map(({ name: program, object, function: main, globals, priority, linkage, proceedOn }) => {
+    return { name: program, object, function: main, globals, priority, linkage, "proceed-on": proceedOn };
+  });
+  // YAML takes JSON.
+  writeFileSync(file, JSON.stringify({ chain: name, programs: written }));
+  return file;
 }
 
 /** A check that fails keeps the chain that runs. */
@@ -236,5 +257,5 @@ export const DEEDS: Readonly<Record<string, { readonly often: number; readonly d
   "loaded program in another's place": { often: 6, deed: replace },
   "two interfaces": { often: 6, deed: share },
   rollback: { often: 6, deed: goBack },
-  "process that is killed": { often: 2, deed: kill },
+  "process that is killed": { often: 6, deed: kill },
 };

@@ -3,8 +3,11 @@
  *
  *     command-line.ts  what was asked for
  *     soak.ts          the run
+ *     course.ts        which deed is next, and what is counted on the way
  *     deeds.ts         what is done to the chain, and what must be true afterwards
+ *     kill.ts          a process that applies a chain, and is killed within its transaction
  *     leftovers.ts     what of it could be left behind
+ *     memory.ts        whether the process grows
  *     report.ts        what came of it
  */
 import { processIo } from "../../src/cli/io.ts";

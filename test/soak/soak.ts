@@ -1,31 +1,35 @@
 /**
- * The run: a chain on one end of a veth pair, traffic into the other, and one deed after the other until the time is over. The
- * chain's first program marks each frame with the number of its chain, and the last one counts those that carry another
+ * The run: a chain on one end of a veth pair, traffic into the other, and what is held before and after all deeds. The chain's
+ * first program marks each frame with the number of its chain, and the last one counts those that carry another
  * (test/bpf/generation.bpf.c).
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate, setTimeout } from "node:timers/promises";
-import { attach, type Attachment, openKernel, openMap } from "../../src/loader/index.ts";
+import { isDeepStrictEqual } from "node:util";
+import { attach, type Attachment, openKernel, openMap, type MapHandle } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
-import { attachmentFolder } from "../kernel/cli/world.ts";
 import { generations, type Passed } from "../support/generations.ts";
 import { random } from "../support/random.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { type Traffic, traffic } from "../support/traffic.ts";
 import { veth } from "../support/veth.ts";
 import type { Command } from "./command-line.ts";
-import { DEEDS, loadAll, type Scene } from "./deeds.ts";
-import { held } from "./leftovers.ts";
-import { failuresOf, growth, type Report, type Tally } from "./report.ts";
+import { course } from "./course.ts";
+import { loadAll, REFUSED, transactionLength } from "./deeds.ts";
+import { type Held, held, leftovers } from "./leftovers.ts";
+import { failuresOf, type Report } from "./report.ts";
 
-/** Of one call, which begins and ends with tens of milliseconds in which none is sent. */
-const FRAMES = 1_000_000;
-/** After so many failures a run ends. */
-const ENOUGH = 10;
+/** Of the first call that sends. */
+const FIRST_FRAMES = 10_000;
+/** Of each later one. Nothing cuts it short, and before the next no frame is sent while a deed keeps this process busy. */
+const CALL_SECONDS = 10;
+/** Milliseconds that the kernel may take to free, a guest's at most, and from one look to the next. */
+const FREED_WITHIN = 60_000;
+const FREEING = 1000;
 
 /** @param say told every five seconds how far it is */
 export async function soak(command: Command, say: (text: string) => void): Promise<Report> {
@@ -41,31 +45,37 @@ export async function soak(command: Command, say: (text: string) => void): Promi
   try {
     live = await attach(source.chain(1), pair.far, { mode: command.mode });
     using sender = traffic(kernel, pair.near);
+    const underTraffic = trafficBy(sender);
     // What is made once and kept, such as probed features, is made before the count.
     loadAll(source.chain);
+    const own = { device: pair.far, make: source.chain, random: random(command.seed), folder };
+    // Under traffic, as the kills are: in a guest with one processor that makes it several times as long.
+    const transaction = await underTraffic(() => transactionLength({ ...own, number: 1 }));
     await live.update(source.chain(2));
     await live.update(source.chain(3));
-    const before = held(attachmentFolder(live.ifindex));
-    const scene = {
-      live,
-      device: pair.far,
-      other: quiet.far,
-      make: source.chain,
-      random: random(command.seed),
-      folder,
+    // One map through all generations.
+    using counts = openMap(live.status().programs.find(({ name }) => name === "last")!.maps[0]!.pin);
+    const pins = live.status().pins!;
+    const before = await still(pins);
+    const scene = { ...own, live, other: quiet.far, transaction };
+    const watch = {
+      seen: () => passed(counts).seen,
+      tell: (progress: string) => say(`${progress}, ${sender.sent()} frames`),
     };
-    const done = await underTraffic(sender, () => deeds(command, scene, () => sender.sent(), say));
+    const { failures, quietSwaps, ...done } = await underTraffic(() => course(command, scene, watch));
     // As before the count, a small chain is kept beside the one that runs.
     await live.update(source.chain(2));
     await live.update(source.chain(1));
-    const pinned = live.status().programs.find(({ name }) => name === "last")!.maps[0]!.pin;
-    const frames = { sent: sender.sent(), ...passed(pinned) };
-    // The kernel frees a little later than the last fd is closed.
     await kernel.waitForPackets();
-    await setTimeout(1000);
-    const { failures, megabytes, ...rest } = done;
-    const after = held(attachmentFolder(live.ifindex));
-    const seen = { seed: command.seed, ...rest, frames, before, after, memory: growth(megabytes) };
+    const seen = {
+      kernel: release(),
+      seed: command.seed,
+      ...done,
+      refused: REFUSED,
+      frames: { sent: sender.sent(), ...passed(counts), quietSwaps },
+      before,
+      after: await settled(pins, before),
+    };
     return { ...seen, failures: [...failures, ...failuresOf(seen)] };
   } finally {
     await live?.detach();
@@ -73,74 +83,53 @@ export async function soak(command: Command, say: (text: string) => void): Promi
   }
 }
 
-/** Frames flow until `work` has come to its end, well or badly. A failure of either is thrown. */
-async function underTraffic<T>(sender: Traffic, work: () => Promise<T>): Promise<T> {
-  const over = new AbortController();
-  const send = async (): Promise<void> => {
-    const data = frame(ethernet(), payload(46));
-    while (!over.signal.aborted) {
-      await sender.send(data, FRAMES);
+/** Lets frames flow until `work` has come to its end, well or badly. A failure of either is thrown. */
+type UnderTraffic = <T>(work: () => Promise<T>) => Promise<T>;
+
+function trafficBy(sender: Traffic): UnderTraffic {
+  const data = frame(ethernet(), payload(46));
+  let count = FIRST_FRAMES;
+  const sendUntil = async (over: AbortSignal): Promise<void> => {
+    while (!over.aborted) {
+      const began = performance.now();
+      await sender.send(data, count);
+      // In emulation a tenth of the frames take as long.
+      count = Math.ceil((count * CALL_SECONDS * 1000) / (performance.now() - began));
       await setImmediate();
     }
   };
-  const worked = work().finally(() => over.abort());
-  const [result] = await Promise.all([worked, send()]);
-  return result;
+  return async (work) => {
+    const over = new AbortController();
+    const worked = work().finally(() => over.abort());
+    const [result] = await Promise.all([worked, sendUntil(over.signal)]);
+    return result;
+  };
 }
 
-interface Done {
-  readonly seconds: number;
-  readonly swaps: number;
-  readonly deeds: Readonly<Record<string, Tally>>;
-  readonly failures: readonly string[];
-  /** Resident, after each deed. */
-  readonly megabytes: readonly number[];
-}
-
-async function deeds(
-  command: Command,
-  scene: Omit<Scene, "number">,
-  sent: () => number,
-  say: (text: string) => void,
-): Promise<Done> {
-  const tallies: Record<string, Tally> = {};
-  for (const name of Object.keys(DEEDS)) tallies[name] = { done: 0, changed: 0 };
-  const megabytes: number[] = [];
-  const failures: string[] = [];
-  const start = performance.now();
-  const seconds = (): number => (performance.now() - start) / 1000;
-  const swaps = (): number => Object.values(tallies).reduce((sum, { changed }) => sum + changed, 0);
-  const isOver = (): boolean =>
-    seconds() >= command.minutes * 60 || swaps() >= command.swaps || failures.length >= ENOUGH;
-  let told = 0;
-  for (let number = 4; !isOver(); number += 2) {
-    const name = chosen(scene.random.int(SUM));
-    try {
-      const changed = await DEEDS[name]!.deed({ ...scene, number });
-      tallies[name]!.done++;
-      if (changed) tallies[name]!.changed++;
-    } catch (error) {
-      failures.push(`deed ${number / 2}, ${name}: ${(error as Error).message}`);
-    }
-    megabytes.push(process.memoryUsage().rss / 2 ** 20);
-    if (seconds() - told < 5) continue;
-    told = seconds();
-    say(`${Math.round(told)} s: ${swaps()} swaps, ${sent()} frames, ${failures.length} failures`);
+/** What is held when nothing goes on, and the kernel has freed what it frees a little later than the last fd is closed. */
+async function still(pins: string): Promise<Held> {
+  let last = held(pins);
+  for (const deadline = performance.now() + FREED_WITHIN; performance.now() < deadline;) {
+    await setTimeout(FREEING);
+    const now = held(pins);
+    if (isDeepStrictEqual(now, last)) break;
+    last = now;
   }
-  return { seconds: seconds(), swaps: swaps(), deeds: tallies, failures, megabytes };
+  return last;
 }
 
-const SUM = Object.values(DEEDS).reduce((sum, { often }) => sum + often, 0);
-
-function chosen(at: number): string {
-  let rest = at;
-  for (const [name, { often }] of Object.entries(DEEDS)) if ((rest -= often) < 0) return name;
-  throw new RangeError(`no deed at ${at}`);
+/** The same at the end, when time is given to what is more than before. */
+async function settled(pins: string, before: Held): Promise<Held> {
+  const deadline = performance.now() + FREED_WITHIN;
+  for (;;) {
+    const after = held(pins);
+    if (leftovers(before, after).length === 0 || performance.now() > deadline) return after;
+    await setTimeout(FREEING);
+  }
 }
 
-/** What the last program has counted, in the map of that pin. */
-function passed(pin: string): Passed {
-  using map = openMap(pin);
+/** What the last program has counted. */
+function passed(map: MapHandle): Passed {
   const [seen, mixed] = [0, 1].map((key) => sumPerCpu(map.lookup(u32(key)), map.info.valueSize));
   return { seen: seen!, mixed: mixed! };
 }
