@@ -53,10 +53,10 @@ const LEAST_OF_LINKAGE = 5;
 /** Of all swaps, while which no frame need pass: the sender pauses between two of its calls. Measured: up to 7 in 100. */
 const QUIET = 0.15;
 /**
- * Pages that the engine and malloc still take: 10,000 to 12,000 bytes for each of swaps 150 to 300. Objects that a swap does not
- * close are 10,000 each, and a swap opens five or so.
+ * Pages that the engine and malloc still take: 10,000 to 12,000 bytes for each of swaps 150 to 300, and of thousands of swaps 1,000
+ * bytes each. Objects that a swap does not close are 10,000 each, and a swap opens five or so.
  */
-const BYTES_PER_SWAP = 24_576;
+const bytesPerSwap = (judged: number): number => (judged < 1000 ? 24_576 : 4096);
 
 /** What does not hold at the end, whatever the deeds said. */
 export function failuresOf(report: Omit<Report, "failures">): readonly string[] {
@@ -100,9 +100,10 @@ function lost({ sent, seen, mixed }: Frames): readonly string[] {
 }
 
 function grown({ swaps, perSwap }: Growth): readonly string[] {
-  if (perSwap === undefined || perSwap <= BYTES_PER_SWAP) return [];
+  const most = bytesPerSwap(swaps);
+  if (perSwap === undefined || perSwap <= most) return [];
   return [
-    `resident memory grows by ${number(perSwap)} bytes for each swap, over the last ${swaps}, of ${number(BYTES_PER_SWAP)} at ` +
+    `resident memory grows by ${number(perSwap)} bytes for each swap, over the last ${swaps}, of ${number(most)} at ` +
       "most; compare two heap snapshots (node --heapsnapshot-signal), and what libbpf's objects are closed by",
   ];
 }

@@ -95,6 +95,11 @@ const FAULTS: readonly (readonly [name: string, seen: Seen, failure: RegExp])[] 
     { ...GOOD, memory: { ...GOOD.memory, perSwap: 30_000 } },
     /^resident memory grows by 30,000 bytes for each swap, over the last 105, .*heap snapshots/,
   ],
+  [
+    "growing memory, over thousands of swaps",
+    { ...GOOD, memory: { ...GOOD.memory, swaps: 1000, perSwap: 5000 } },
+    /^resident memory grows by 5,000 bytes for each swap, over the last 1000, of 4,096 at most; /,
+  ],
   ["no kill inside", { ...GOOD, kills: { done: 12, inside: 0 } }, /^none of 12 kills hit a transaction; /],
   ["too few swaps", { ...GOOD, swaps: 49 }, /^49 swaps say too little, it takes 50: /],
   [
