@@ -61,7 +61,7 @@ export interface Attachments extends AsyncDisposable {
    * @param to default the generation before, of each
    */
   rollback(to?: number, options?: ChangeOptions): Promise<readonly RollbackResult[]>;
-  /** One interface after the other. Errors as of `detach`: where one fails, those before it have been detached. */
+  /** One interface after the other. Errors as of `detach`: where one fails, all others are detached all the same. */
   detach(options?: ChangeOptions): Promise<readonly DetachResult[]>;
 }
 
@@ -179,7 +179,7 @@ function attachments(
         inTurn(now(), (one) => rollBackOn(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
       ),
     detach: (options) =>
-      queue.take(() => inTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options }))),
+      queue.take(() => eachInTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options }))),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
@@ -191,6 +191,17 @@ async function inTurn<T>(
   const results: T[] = [];
   for (const one of interfaces) results.push(await change(one));
   return results;
+}
+
+/** The same, and a failure of one is thrown when all are done. */
+async function eachInTurn<T>(
+  interfaces: readonly Interface[],
+  change: (one: Interface) => Promise<T>,
+): Promise<readonly T[]> {
+  const failures: unknown[] = [];
+  const results = await inTurn(interfaces, (one) => change(one).catch((error: unknown) => void failures.push(error)));
+  if (failures.length > 0) throw failures[0];
+  return results as readonly T[];
 }
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {

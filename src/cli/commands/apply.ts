@@ -18,7 +18,7 @@ import type { Io } from "../io.ts";
 import { type Progress, progress } from "../progress.ts";
 import { noteText, workText } from "../render/events.ts";
 import { linkageReasons } from "../render/linkages.ts";
-import { renderPlan } from "../render/plan.ts";
+import { changesNothing, renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 
@@ -61,7 +61,10 @@ export function withApplyOptions(to: Command): Command {
     .option("-d, --dev <interface>", "instead of the chain's interfaces; may be given several times", collect)
     .addOption(linkageOption("instead of the chain's"))
     .addOption(choice("--mode <mode>", "auto, native or generic, instead of the chain's", ["auto", ...MODES]))
-    .option("--replace", "take the interface over from a program that is not xdpgen's; for an instant it has none");
+    .option(
+      "--replace",
+      "take the interface over from a program that is not xdpgen's; for an instant it may have none",
+    );
 }
 
 export interface Applying {
@@ -98,7 +101,7 @@ export async function applyChain(
   const previews = options.json ? [] : await io.library.preview(chain, devices, given).catch(leaveToApply);
   // What is in the way is said by the error that follows.
   const refused = previews.some(({ obstacle }) => obstacle !== undefined);
-  for (const preview of refused ? [] : previews.filter(({ outcome }) => outcome !== "unchanged")) {
+  for (const preview of refused ? [] : previews.filter((one) => !changesNothing(one))) {
     shown.note(renderPlan(preview, view).trimEnd());
     if (io.err.isTerminal) shown.step(loading);
   }

@@ -11,7 +11,7 @@ import {
   printJson,
   useColor,
 } from "../common.ts";
-import { renderPlan } from "../render/plan.ts";
+import { changesNothing, renderPlan } from "../render/plan.ts";
 import { style } from "../render/style.ts";
 import { warn } from "../render/warnings.ts";
 import { devicesOf, reasons } from "./apply.ts";
@@ -55,7 +55,7 @@ export const planCommand: MakeCommand = (io, result) =>
         if (!options.json) io.out.write(`${planned.length > 0 ? "\n" : ""}${renderPlan(preview, view)}`);
         planned.push(preview);
       }
-      const differs = planned.some(({ outcome }) => outcome !== "unchanged");
+      const differs = planned.some((preview) => !changesNothing(preview));
       const declared = planned[0]!.difference.programs.flatMap(({ kind, program }) =>
         kind === "out" ? [] : [program],
       );

@@ -3,6 +3,7 @@ import { InvalidArgumentError } from "commander";
 import { XdpgenError } from "../../errors.ts";
 import type { RollbackResult, SwapEvent } from "../../loader/index.ts";
 import { collect, command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
+import type { Library } from "../library.ts";
 import { noteText } from "../render/events.ts";
 
 interface Options extends CommonOptions {
@@ -28,12 +29,13 @@ export const rollbackCommand: MakeCommand = (io, result) =>
       const events: SwapEvent[] = [];
       result.done = { rolledBack, events };
       if (devices.length > 1) await io.library.requireInterfaces(devices);
+      const once = devices.length > 1 ? await eachOnce(devices, io.library) : devices;
       const tell = (event: SwapEvent): void => {
         if (event.kind !== "begin") events.push(event);
         const note = noteText(event);
         if (note !== undefined) io.err.write(`${note}\n`);
       };
-      for (const device of devices) {
+      for (const device of once) {
         const given = { events: tell, signal: interrupt.signal, ...(to !== undefined && { to }) };
         const done = await io.library.rollback(device, given);
         if (json) rolledBack.push(plain(device, done));
@@ -41,6 +43,19 @@ export const rollbackCommand: MakeCommand = (io, result) =>
       }
       if (json) printJson(io, result.done);
     });
+
+/** An interface may have several names. */
+async function eachOnce(
+  devices: readonly string[],
+  { interfaceIndex }: Pick<Library, "interfaceIndex">,
+): Promise<readonly string[]> {
+  const byIndex = new Map<number, string>();
+  for (const device of devices) {
+    const index = await interfaceIndex(device);
+    if (!byIndex.has(index)) byIndex.set(index, device);
+  }
+  return [...byIndex.values()];
+}
 
 function generation(value: string): number {
   const number = Number(value);

@@ -8,8 +8,8 @@ import { renderError } from "../render/error.ts";
 import { noteText } from "../render/events.ts";
 import { applyChain, type ApplyOptions, plain, withApplyOptions } from "./apply.ts";
 
-/** How long a version waits that another process was in the way of. */
-const AGAIN_MS = 5000;
+/** How long a version waits that another process was in the way of: twice as long each time, up to the longest. */
+const [RETRY_MS, LONGEST_RETRY_MS] = [5000, 60_000];
 
 export const watchCommand: MakeCommand = (io, result) =>
   withApplyOptions(
@@ -45,24 +45,30 @@ export const watchCommand: MakeCommand = (io, result) =>
     };
     // Who hears nothing of a swap has not cancelled it: it is done, and the last.
     const ending = AbortSignal.any([interrupt.signal, io.unheard]);
-    let again: number | undefined;
-    for await (const version of io.library.watchChain(path, { signal: ending, again: () => again })) {
+    let retry: number | undefined;
+    let pause = RETRY_MS;
+    for await (const version of io.library.watchChain(path, { signal: ending, retryAfter: () => retry })) {
       let outcome = "";
-      again = undefined;
+      retry = undefined;
       try {
         await apply(version);
+        pause = RETRY_MS;
       } catch (error) {
         if (!(error instanceof XdpgenError)) throw error;
         // Another process has the lock, or was faster: the version is not to blame.
-        if (error.code === "conflict") again = AGAIN_MS;
-        tell("refused", { error: { code: error.code, message: error.message }, ...(again !== undefined && { again }) });
+        if (error.code === "conflict") {
+          retry = pause;
+          pause = Math.min(2 * pause, LONGEST_RETRY_MS);
+        } else pause = RETRY_MS;
+        const after = retry === undefined ? {} : { retryInMs: retry };
+        tell("refused", { error: { code: error.code, message: error.message }, ...after });
         io.err.write(renderError(error, useColor(options.color, io, io.err)));
         if (error.code === "aborted") continue;
         // Once it came to a commit, only the error knows what runs.
         outcome = committing ? "" : "what runs stays as it is; ";
       }
-      const retry = again === undefined ? "" : `trying again in ${again / 1000} s; `;
-      io.err.write(`${outcome}${retry}watching ${path} and what it names\n`);
+      const next = retry === undefined ? "" : `trying again in ${retry / 1000} s; `;
+      io.err.write(`${outcome}${next}watching ${path} and what it names\n`);
     }
     tell("ended");
     io.err.write(

@@ -20,7 +20,9 @@ export function renderPlan(preview: Preview, view: PlanView): string {
   const { paint } = view;
   const lines = [
     ...named(preview.interface, hanging(`${preview.interface}: ${presentText(preview)}`, "", view), paint.bold),
-    ...(outcome === "unchanged" ? ["  nothing to change"] : changes(preview, view)),
+    ...(outcome === "unchanged"
+      ? [changesNothing(preview) ? "  nothing to change" : "  the chain runs on as it is"]
+      : changes(preview, view)),
     ...forgotten(preview, view),
     ...(obstacle === undefined ? [] : hanging(`apply would refuse: ${obstacle}`, "  ", view, paint.red)),
   ];
@@ -91,6 +93,10 @@ function changes(preview: Preview, view: PlanView): readonly string[] {
     ...hanging(summary(programs), "  ", view, paint.bold),
   ];
 }
+
+/** What runs stays as it is, and what is kept too. */
+export const changesNothing = (preview: Preview): boolean =>
+  preview.outcome === "unchanged" && preview.forgotten.length === 0;
 
 const SIGNS = { in: "+", out: "-", changed: "~", unchanged: " " } as const;
 

@@ -1,7 +1,7 @@
 /** The XDP hook of an interface: what sits on it, creating our link, taking it over from somebody else. */
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
-import { NOTHING_CHANGED } from "../machine/interface.ts";
+import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
 import { explain, refusal } from "./explain.ts";
@@ -181,6 +181,9 @@ export function createLink(
       const after = restore();
       throw occupied(kernel, device, occupant, after);
     }
+    // net/core/dev.c, bpf_xdp_link_attach: EINVAL where there is no such interface any more, as of a driver that refuses.
+    if (isErrno(error, "EINVAL") && kernel.interfaceName(ifindex) === undefined)
+      throw interfaceGone(device, error, restore());
     if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
     if (wanted !== "auto") {
       const after = restore();

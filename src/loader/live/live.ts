@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import type { Mode } from "../../chain/chain.ts";
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
+import { publicPath } from "../machine/bpffs.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
 import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
@@ -94,13 +95,13 @@ export function foreignOnLink({ programInfo, unreadable }: PinnedLink, dir: stri
   if (unreadable !== undefined) {
     return new XdpgenError(
       "interface-occupied",
-      `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), a dispatcher that cannot be read: ` +
+      `the link ${publicPath(linkPin(dir))} runs program ${programInfo.id} (${programInfo.name}), a dispatcher that cannot be read: ` +
         `${unreadable}; or detach it (\`xdpgen detach\`), or take over with --replace, which gives its maps up`,
     );
   }
   return new XdpgenError(
     "interface-occupied",
-    `the link ${linkPin(dir)} runs program ${programInfo.id} (${programInfo.name}), which has no manifest of ` +
+    `the link ${publicPath(linkPin(dir))} runs program ${programInfo.id} (${programInfo.name}), which has no manifest of ` +
       "xdpgen: somebody put it in the dispatcher's place. Detach it (`xdpgen detach`), or take over with --replace",
   );
 }
@@ -113,7 +114,7 @@ export function notAttached(device: string): XdpgenError {
 export function movedAway({ identity }: PinnedLink, dir: string, ifindex: number): string {
   const what = identity ? `the chain ${identity.manifest.chain}` : "the program";
   return (
-    `${what} whose link is ${linkPin(dir)} runs on an interface that once had the index ${ifindex} here and was moved to ` +
+    `${what} whose link is ${publicPath(linkPin(dir))} runs on an interface that once had the index ${ifindex} here and was moved to ` +
     "another network namespace"
   );
 }

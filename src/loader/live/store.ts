@@ -37,7 +37,7 @@ export interface AttachmentName {
 }
 
 export function listAttachments(root: string): readonly AttachmentName[] {
-  return list(root).flatMap((name) => {
+  return folders(root).flatMap((name) => {
     const match = /^(\d+)-(\d+)$/.exec(name);
     return match ? [{ dir: `${root}/${name}`, netns: Number(match[1]), ifindex: Number(match[2]) }] : [];
   });
@@ -81,6 +81,16 @@ export function pinName(map: string): string {
 export function list(path: string): readonly string[] {
   try {
     return readdirSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+/** Somebody may have pinned something beside them. */
+function folders(path: string): readonly string[] {
+  try {
+    return readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? entry.name : []));
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw error;

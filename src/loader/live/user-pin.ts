@@ -6,7 +6,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { definitionText, type Manifest, type MapDefinition } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { isBpffs, reachablePath } from "../machine/bpffs.ts";
+import { BPFFS, findBpffs, isBpffs, publicPath, reachablePath } from "../machine/bpffs.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps } from "./declared-maps.ts";
 import { sameDefinition } from "./map-definition.ts";
@@ -14,7 +14,8 @@ import { mapPin, openIfPinned, removeIfEmpty } from "./store.ts";
 
 /**
  * The map that is pinned at the user's path; undefined where there is none.
- * @throws XdpgenError `environment` for a path that is in no bpffs, `map-pin` for a map of another definition, or no map
+ * @throws XdpgenError `environment` for a path that is in no bpffs, `map-pin` for one among xdpgen's own pins, a map of another
+ *   definition, or no map
  */
 export function openUserPin(
   kernel: Kernel,
@@ -55,6 +56,12 @@ export function openMap(kernel: Kernel, what: string, pin: string): Fd {
 
 /** The folders that are not there yet are made with the pin. */
 function requireInBpffs(what: string, path: string): void {
+  const own = `${findBpffs() ?? BPFFS}/xdpgen/`;
+  if (path.startsWith(own))
+    throw new XdpgenError(
+      "map-pin",
+      `${what}, and ${publicPath(own)} is for xdpgen's own pins: choose a path beside it`,
+    );
   let folder = dirname(path);
   while (!existsSync(folder)) folder = dirname(folder);
   if (isBpffs(folder)) return;

@@ -6,6 +6,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { XdpgenError } from "../../errors.ts";
+import { publicPath } from "./bpffs.ts";
 import { isErrno, type Kernel, type LockKind } from "./kernel.ts";
 
 const POLL_MS = 10;
@@ -30,10 +31,12 @@ export interface LockOptions {
 /**
  * Makes the folder `dir` where there is none and locks it. Waits without blocking the event loop.
  *
- * @throws XdpgenError `conflict` after `timeout`, naming the holder where the kernel tells it
+ * @throws XdpgenError `usage` where that is no time, `conflict` after `timeout`, naming the holder where the kernel tells it
  */
 export async function lock(kernel: Kernel, dir: string, options: LockOptions = {}): Promise<Disposable> {
   const { timeout = LOCK_TIMEOUT_MS, waiting, signal } = options;
+  if (!(timeout >= 0))
+    throw new XdpgenError("usage", `wait ${timeout} ms for the lock on ${dir}? It must be 0 or more`);
   const deadline = performance.now() + timeout;
   let told: number | undefined | "nobody" = "nobody";
   for (;;) {
@@ -127,7 +130,7 @@ function isStill(dir: string, fd: number): boolean {
 function timedOut(dir: string, holder: Holder | undefined, timeout: number): XdpgenError {
   return new XdpgenError(
     "conflict",
-    `${describeHolder(holder)} still held the lock on ${dir} after ${timeout} ms; nothing was changed: try again when it is done`,
+    `${describeHolder(holder)} still held the lock on ${publicPath(dir)} after ${timeout} ms; nothing was changed: try again when it is done`,
   );
 }
 

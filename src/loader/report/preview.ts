@@ -86,8 +86,9 @@ export async function previewAll(
   const { kernel } = machine;
   const places = placesOf(machine, devices);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
-  using loaded = openLoaded(kernel, await resolveChain(declared));
-  const images = imagesOf(kernel, loaded.chain);
+  const resolved = await resolveChain(declared);
+  using loaded = explained(what, devices, () => openLoaded(kernel, resolved));
+  const images = explained(what, devices, () => imagesOf(kernel, loaded.chain));
   const all = { mode: declared.mode, replace: options.replace === true, loaded, images };
   for (let reading = 1; ; reading++) {
     try {
@@ -97,6 +98,14 @@ export async function previewAll(
       if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
       if (reading === READINGS) throw alwaysChanging(what, error);
     }
+  }
+}
+
+function explained<T>(what: string, devices: readonly string[], ask: () => T): T {
+  try {
+    return ask();
+  } catch (error) {
+    throw explain(error, what, devices.join(", "));
   }
 }
 

@@ -75,6 +75,7 @@ function together(all: readonly Alone[]): readonly AttachmentStatus[] {
 }
 
 interface Reading {
+  readonly name: AttachmentName;
   /** Id of the link; 0 where there is none. */
   readonly link: number;
   /** Id of the program that it ran. */
@@ -86,13 +87,22 @@ function readAll(machine: Machine): readonly AttachmentStatus[] | typeof CHANGED
   let seen: Namespaces | undefined;
   const remembering: Machine = { ...machine, namespaces: () => (seen ??= (machine.namespaces ?? networkNamespaces)()) };
   const names = listAttachments(machine.root);
-  const found = names.flatMap((name) => untilSettled(name.dir, () => readAttachment(remembering, name)) ?? []);
+  const readOne = (name: AttachmentName): readonly Reading[] => {
+    const reading = untilSettled(name.dir, () => readAttachment(remembering, name));
+    return reading ? [reading] : [];
+  };
+  let found = names.flatMap(readOne);
   const others = readOthers(remembering, new Set(found.map(({ link }) => link)));
   // A folder goes to another name with its interface; one that came meanwhile may have the link of a chain that seemed to have none.
-  const again = listAttachments(machine.root);
-  if (!isSameList(names, again) || others === CHANGED) return CHANGED;
-  // Of two interfaces that are swapped in turn, the first must not be old where the second is new.
-  if (!found.every((reading) => stillRuns(machine.kernel, reading))) return CHANGED;
+  if (!isSameList(names, listAttachments(machine.root)) || others === CHANGED) return CHANGED;
+  // Of two interfaces that are swapped in turn, the first must not be old where the second is new. Those that have not changed are
+  // not read again, however many they are.
+  found = untilSettled("the attachments", () => {
+    const stale = new Set(found.filter((reading) => !stillRuns(machine.kernel, reading)));
+    if (stale.size === 0) return found;
+    found = found.flatMap((reading) => (stale.has(reading) ? readOne(reading.name) : reading));
+    return CHANGED;
+  });
   return together([...found.map(({ status: one }) => one), ...others]);
 }
 
@@ -130,7 +140,7 @@ function readAttachment(machine: Machine, name: AttachmentName): Reading | undef
   const same =
     (pin === undefined ? !live.pinned : live.pinned && kernel.linkInfo(pin.number).id === id) &&
     isSameLink(now, { programId: foreign.id, ifindex: where.kind === "nowhere" ? 0 : where.ifindex });
-  return same ? { link: id, program: foreign.id, status: read } : CHANGED;
+  return same ? { name, link: id, program: foreign.id, status: read } : CHANGED;
 }
 
 function describe(machine: Machine, name: AttachmentName, live: PinnedLink, where: Whereabouts): Alone | undefined {
@@ -158,7 +168,7 @@ function readStopped(machine: Machine, name: AttachmentName): Reading | undefine
   using link = openLink(kernel, name.dir);
   if (link) return CHANGED;
   const last = lastGeneration(kernel, name.dir);
-  return last && { link: 0, program: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
+  return last && { name, link: 0, program: 0, status: attachmentOf(machine, name, { kind: "nowhere" }, last, []) };
 }
 
 /** Chains that run by links that no attachment of this bpffs has. */

@@ -19,6 +19,7 @@ import { requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { readableMachine } from "../machine/machine.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
+import { untilSettled } from "../machine/settle.ts";
 import { type CheckFailure, type CheckOutcome, compare, formatFailures } from "./check-report.ts";
 import { loadCopy } from "./copy.ts";
 import { openTracer, type PacketContext, testRunFrom, type Tracer } from "./trace.ts";
@@ -67,7 +68,8 @@ async function outcomesOf(
       const skipped = "it uses the live maps: name the interface that they belong to with --dev";
       outcomes.push({ name: check.name, maps: "live", frames: 0, failures: [], skipped });
     } else {
-      using copy = loadCopy(kernel, image, loaded, liveMaps(kernel, image, options.device));
+      const { device } = options;
+      using copy = untilSettled(device, () => loadCopy(kernel, image, loaded, liveMaps(kernel, image, device)));
       outcomes.push(await run(kernel, check, copy.program));
     }
   }

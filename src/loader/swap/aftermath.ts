@@ -37,6 +37,7 @@ export async function undo(
         if (back.left !== undefined) left.push(back.left);
       } catch (failure) {
         // Packets meet it: its pins stay.
+        failureOf(() => markLive(dir, next.generation));
         forward.add(next.member);
         left.push(`${device} could not be put back from generation ${next.generation} (${(failure as Error).message})`);
       }

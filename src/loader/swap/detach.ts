@@ -71,7 +71,7 @@ function detachFound(
  * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
  * @throws XdpgenError `environment`, `kernel`
  */
-export function clearDefunct(options: DetachOptions = {}): number {
+export function clearDefunct(options: Pick<DetachOptions, "events" | "machine"> = {}): number {
   using told = listen(options.events);
   const what = "clear what removed interfaces have left";
   try {

@@ -5,6 +5,7 @@
 import { setImmediate } from "node:timers/promises";
 import { XdpgenError } from "../../errors.ts";
 import type { Holder } from "../machine/lock.ts";
+import { LostRace } from "./races.ts";
 
 /**
  * In their order. Nothing that packets meet changes before `commit`, and whatever was made is taken back. `clear` comes last
@@ -23,7 +24,7 @@ export const SWAP_STEPS = [
   "bind",
   /** One check of the chain. */
   "check",
-  /** The swap itself: `bpf_link_update` with the expected program, the first link, or another program in a slot. */
+  /** The swap itself: `bpf_link_update` with the expected program, the first link, or another program in a slot. Or a detach. */
   "commit",
   /** The chain's health command, with the next generation live. */
   "health",
@@ -48,8 +49,8 @@ export type SwapEvent =
   /** Another process has the lock. Told once for each that has it. */
   | { readonly kind: "waiting"; readonly interface: string; readonly holder: Holder | undefined }
   /**
-   * Somebody changed the link in the middle, without the lock, or pinned something at a path that the chain declares: the swap
-   * begins again with what is there now.
+   * Somebody changed the link in the middle, without the lock, or pinned something at a path that the chain declares: the swap, or
+   * the rollback, begins again with what is there now.
    */
   | { readonly kind: "again"; readonly interface: string; readonly pin?: string; readonly attempt: number }
   | { readonly kind: "notice"; readonly message: string };
@@ -95,6 +96,8 @@ export function openSteps(
         return result;
       } catch (error) {
         emit({ kind: "failed", ...work, milliseconds: milliseconds() });
+        // No packet has met anything new.
+        if (error instanceof LostRace) committed = false;
         throw explainAborted(error, what, signal);
       }
     },

@@ -11,6 +11,7 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
+import type { Identity } from "../live/live.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
@@ -157,6 +158,8 @@ export async function buildGeneration(
  * Pins a generation that is pinned in the folder `from` in that of another attachment too, so that each lives without the
  * other. Maps that are pinned there already are the same ones, but for those of a kept generation: they lose their pins.
  *
+ * @param kept generations of that attachment. One whose maps lose their pins is marked as none that has run, before they do: a
+ *   process that is killed then must not leave it with the maps of another
  * @param resources hold what loses its pin, for the journal
  * @returns the programs whose maps were others there: kept generations that have them are not whole any more
  */
@@ -164,6 +167,7 @@ export function shareGeneration(
   kernel: Kernel,
   from: string,
   { dir, journal }: BuildPlace,
+  kept: readonly Identity[],
   manifest: Manifest,
   generation: number,
   resources: Owned,
@@ -178,7 +182,9 @@ export function shareGeneration(
     for (const folder of MAP_FOLDERS) {
       const here = mapsDir(dir, program, folder);
       for (const name of list(here)) {
-        const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap);
+        const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap, () =>
+          disown(program),
+        );
         if (other) displaced.push(program);
       }
     }
@@ -209,12 +215,22 @@ export function shareGeneration(
   }
 
   /** What was made for this attachment alone: the same by name, but not what the slots are bound to, or what those use. */
-  function dropOther(there: string, here: string, idOf: (fd: number) => number): boolean {
+  function dropOther(there: string, here: string, idOf: (fd: number) => number, first?: () => void): boolean {
     if (!existsSync(there) || !existsSync(here)) return false;
     using theirs = kernel.openPin(there);
     const ours = resources.own(kernel.openPin(here));
     const other = idOf(theirs.number) !== idOf(ours.number);
-    if (other) journal.unpin(ours.number, here);
-    return other;
+    if (!other) return false;
+    first?.();
+    journal.unpin(ours.number, here);
+    return true;
+  }
+
+  function disown(program: ProgramKey): void {
+    for (const one of kept) {
+      const mark = newMark(dir, one.generation);
+      const uses = one.manifest.programs.some((other) => isSameProgram(other, program));
+      if (uses && !existsSync(mark)) journal.makeDir(mark);
+    }
   }
 }

@@ -1,5 +1,7 @@
 /** Runs the health command of a chain. In: the command and what it is about. Out: nothing, or why the swap must not stay. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import type { Readable } from "node:stream";
 import { commandLineOf, DEFAULT_WITHIN, type Health, withinMs } from "../../chain/health.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Steps } from "./events.ts";
@@ -51,12 +53,16 @@ export async function runHealth(
     return { reason: `cannot be started: ${(error as Error).message}`, lines: [] };
   }
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8");
-    stream.on("data", (text: string) => (output = (output + text).slice(-MOST_OUTPUT)));
+  // It has none where there was no fd for it, as of which it tells with its error.
+  for (const stream of [child.stdout, child.stderr] as readonly (Readable | null | undefined)[]) {
+    stream?.setEncoding("utf8");
+    stream?.on("data", (text: string) => (output = (output + text).slice(-MOST_OUTPUT)));
   }
   const reason = await ended(child, within, signal);
   if (reason === undefined) return undefined;
+  if (child.pid === undefined && folder && !existsSync(folder)) {
+    return { reason: `cannot be started: there is no folder ${folder}`, lines: [] };
+  }
   return {
     reason,
     lines: output

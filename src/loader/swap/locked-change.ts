@@ -30,8 +30,9 @@ export function machineFor(what: string, { machine, events }: WithMachine & Chan
 }
 
 export interface LockedChange<T> {
-  /** The attempt, for messages, and the interface as the caller called it. */
+  /** The attempt, for messages. */
   readonly what: string;
+  /** The interface as the caller called it. */
   readonly called: string;
   /** @param cleared how many attachments of interfaces that are gone were cleared: its own can be one of them */
   readonly find: (cleared: number) => Interface;

@@ -127,7 +127,7 @@ async function share(
   if (others.length === 0) return new Map();
   return steps.run({ step: "bind", interfaces: others.map(({ device }) => device) }, () => {
     const each = (member: Member): readonly ProgramKey[] =>
-      shareGeneration(kernel, from.dir, member, manifest, generation, resources);
+      shareGeneration(kernel, from.dir, member, member.before.kept, manifest, generation, resources);
     return new Map(others.map((member) => [member, each(member)]));
   });
 }

@@ -1,14 +1,15 @@
 /**
  * Back to a generation that is kept: one bpf_link_update to its dispatcher, which is loaded and has its slots bound. Nothing
- * is loaded, verified, made or removed, so the generation that ran is kept in its place.
+ * is loaded, verified or made, and nothing removed but what a crash has left: the generation that ran is kept in its place.
  */
+import { existsSync } from "node:fs";
 import type { Mode } from "../../chain/chain.ts";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, type Identity, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import { clearLeftovers, pinAgain } from "../live/recovery.ts";
-import { dispatcherPin, type Place, slotPin } from "../live/store.ts";
+import { dispatcherPin, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
@@ -37,7 +38,7 @@ export interface RollbackResult {
  * had, with what has been written since.
  *
  * @throws XdpgenError `not-attached`, `not-kept` where there is no such generation or it is not whole any more,
- *   `interface-missing`, `interface-occupied`, `environment`, `conflict`. Nothing was changed then.
+ *   `interface-missing`, `interface-occupied`, `environment`, `conflict`, `aborted`, `kernel`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
   const machine = machineFor(`roll ${device} back`, options);
@@ -45,7 +46,11 @@ export async function rollback(device: string, options: RollbackOptions = {}): P
 }
 
 /** The same, of an interface that was looked up. */
-export function rollBackOn(machine: Machine, at: Interface, options: RollbackOptions): Promise<RollbackResult> {
+export function rollBackOn(
+  machine: Machine,
+  at: Interface,
+  options: Omit<RollbackOptions, "machine">,
+): Promise<RollbackResult> {
   const critical = (place: Place, steps: Steps): Promise<RollbackResult> =>
     untilWon("rollback", steps, () => exchange(machine.kernel, place, options.to, steps));
   const what = `roll ${at.device} back`;
@@ -60,16 +65,20 @@ async function exchange(kernel: Kernel, place: Place, to: number | undefined, st
   pinAgain(kernel, dir, pinned, steps.notice);
   const { live, mode } = requireRunning(pinned, place);
   const kept = keptGenerations(kernel, dir, live.generation);
-  const target = choose(device, live, kept, to);
   markLive(dir, live.generation);
+  clearUnfinished(dir, [live, ...kept], steps.notice);
+  const target = choose(device, live, kept, to);
   if (target !== live) {
     requireWhole(dir, device, target);
+    // It is kept from now on.
+    const pin = dispatcherPin(dir, live.generation);
+    if (!existsSync(pin)) kernel.pin(pinned.program.number, pin);
     await steps.run({ step: "commit", interfaces }, () => {
       using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
       updateLink(kernel, place, pinned, mode, dispatcher.number);
     });
   }
-  await steps.run({ step: "clear", interfaces }, () => leave(dir, target, [live, ...kept], steps.notice));
+  await steps.run({ step: "clear", interfaces }, () => mark(dir, target.generation, steps.notice));
   const { generation, manifest } = target;
   return { from: live.generation, generation, mode, manifest };
 }
@@ -123,19 +132,27 @@ function requireWhole(dir: string, device: string, target: Identity): void {
   );
 }
 
-/** The rollback is done: what fails here is said, and left to the next command. */
-function leave(
-  dir: string,
-  { generation }: Identity,
-  stay: readonly Identity[],
-  notice: (message: string) => void,
-): void {
+/**
+ * What an apply that was killed has left is cleared here too; but where a generation has run that cannot be read, nobody can say what
+ * it uses. What fails is said, and left to the next command.
+ */
+function clearUnfinished(dir: string, stay: readonly Identity[], notice: Steps["notice"]): void {
+  const ran = listGenerations(dir).filter((generation) => !existsSync(newMark(dir, generation)));
+  if (ran.some((generation) => stay.every((one) => one.generation !== generation))) return;
   try {
-    markLive(dir, generation);
     clearLeftovers(dir, stay);
   } catch (error) {
+    notice(`could not clear what a crash has left (${(error as Error).message}); the next command tries again`);
+  }
+}
+
+/** The rollback is done: what fails here is said, and left to the next command. */
+function mark(dir: string, generation: number, notice: Steps["notice"]): void {
+  try {
+    markLive(dir, generation);
+  } catch (error) {
     notice(
-      `generation ${generation} is live; what belongs to it could not be put in order (${(error as Error).message}); the next command tries again`,
+      `generation ${generation} is live, and could not be marked so (${(error as Error).message}); the next command tries again`,
     );
   }
 }

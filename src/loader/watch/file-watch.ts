@@ -88,7 +88,7 @@ export function fileWatch({ quiet = QUIET_MS, rescan = RESCAN_MS, signal }: File
         }
         const left = deadline - performance.now();
         if (left <= 0) return false;
-        await pause(Math.min(rescan, left), true);
+        await pause(Math.min(rescan, left, LONGEST_TIMER_MS), true);
       }
     },
     [Symbol.dispose]: () => folders[Symbol.dispose](),
@@ -138,6 +138,8 @@ function watchedFolders(tell: () => void): Disposable & { follow(paths: readonly
 
 /** As many as the kernel follows (include/linux/namei.h, MAXSYMLINKS). */
 const MOST_LINKS = 40;
+/** Node's own: a longer one ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Every name that looking a path up passes through, in its real folder, until one is missing. */
 function wayTo(path: string): readonly string[] {

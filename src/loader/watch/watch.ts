@@ -3,6 +3,7 @@
  * that it names, has changed. Nothing is applied here.
  */
 import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
 import { capturesOf, type Chain, type EditableChain, parseChain } from "../../chain/index.ts";
 import { planChain } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
@@ -17,7 +18,7 @@ export interface WatchOptions extends FileWatchOptions {
    * Asked when a version has been told and its receiver wants the next: milliseconds after which it is told again where no file
    * has changed by then; undefined where a change is to be waited for.
    */
-  readonly again?: () => number | undefined;
+  readonly retryAfter?: () => number | undefined;
 }
 
 /** A chain with its objects, or what is wrong with them. */
@@ -35,8 +36,10 @@ const PATIENCE_MS = 1000;
  * Files that do not exist yet are waited for. A file that is written in two steps is read when it is whole: when all files have
  * been quiet for a while, and after a bad version only when no better one follows soon.
  */
-export async function* watchChain(path: string, options: WatchOptions = {}): AsyncGenerator<ChainVersion, void> {
-  const { patience = PATIENCE_MS, signal, again } = options;
+export async function* watchChain(chain: string, options: WatchOptions = {}): AsyncGenerator<ChainVersion, void> {
+  // From a folder that is removed and made again a relative path leads nowhere.
+  const path = resolve(chain);
+  const { patience = PATIENCE_MS, signal, retryAfter } = options;
   using files = fileWatch(options);
   let named: readonly string[] = [];
   for (;;) {
@@ -48,7 +51,7 @@ export async function* watchChain(path: string, options: WatchOptions = {}): Asy
     if ("error" in version && (await files.changed(patience))) continue;
     if (signal?.aborted) return;
     yield version;
-    const wait = again?.();
+    const wait = retryAfter?.();
     if (!(await files.changed(wait)) && (wait === undefined || signal?.aborted)) return;
   }
 }

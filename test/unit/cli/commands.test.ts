@@ -264,8 +264,13 @@ describe("rollback", () => {
     return { from: 3, generation: to, mode: "native", manifest: image.manifest };
   };
 
+  /** `alt0` is a second name of eth5. */
+  const interfaceIndex = async (name: string): Promise<number> => (name === "alt0" ? 5 : Number(name.slice(3)));
+
   it("says from where to where, and that maps are not rolled back", async () => {
-    const { status, out, err } = await run("rollback eth5 --dev eth6 --to 1", { library: { rollback } });
+    const { status, out, err } = await run("rollback eth5 --dev eth6 --to 1", {
+      library: { rollback, interfaceIndex },
+    });
     expect({ status, err }).toEqual({ status: 0, err: "about eth5\nabout eth6\n" });
     expect(out).toBe(
       "eth5: rolled back from generation 3 to chain edge, generation 1, native mode; maps keep their contents\n" +
@@ -275,8 +280,13 @@ describe("rollback", () => {
     expect(same.out).toBe("eth5: nothing to change: chain edge, generation 3, native mode\n");
   });
 
+  it("goes back once where two names are of one interface", async () => {
+    const { out } = await run("rollback eth5 alt0 eth6", { library: { rollback, interfaceIndex } });
+    expect(out.match(/^\w+(?=: rolled back)/gm)).toEqual(["eth5", "eth6"]);
+  });
+
   it("prints JSON, and beside an error what was done before it", async () => {
-    const { out, status } = await run("rollback eth5 eth9 --json", { library: { rollback } });
+    const { out, status } = await run("rollback eth5 eth9 --json", { library: { rollback, interfaceIndex } });
     expect(status).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       rolledBack: [{ interface: "eth5", from: 3, generation: 2, chain: "edge", mode: "native" }],

@@ -116,7 +116,9 @@ describe("the picture of a difference", () => {
     expect(text(aged)).toMatch(
       /\n {2}no longer kept: generation 2, chain old; lost with it: ids\/flows\n {2}no longer kept: generation 1, chain edge\n$/,
     );
-    expect(text({ ...aged, outcome: "unchanged" })).toContain("nothing to change\n  no longer kept: generation 2");
+    expect(text({ ...aged, outcome: "unchanged" })).toContain(
+      "the chain runs on as it is\n  no longer kept: generation 2",
+    );
   });
 
   it("has every change, with its sign", () => {
@@ -228,6 +230,7 @@ describe("plan", () => {
     ["", [swap], 0],
     ["--exit-code", [nothingToChange], 0],
     ["--exit-code", [swap], 3],
+    ["--exit-code", [{ ...nothingToChange, forgotten: aged.forgotten }], 3],
     ["--exit-code", [nothingToChange, swap], 3],
     ["", [{ ...swap, obstacle: "no" }], 1],
     ["--exit-code", [{ ...nothingToChange, obstacle: "no" }, swap], 1],
@@ -310,6 +313,13 @@ describe("apply", () => {
     library.apply = async () => [{ ...swapped, outcome: "unchanged", generation: 3 }];
     const { out } = await run("apply c.yaml --dev eth0", { library });
     expect(out).toBe("eth0: nothing to change: chain edge, generation 3, 2 programs by call, native mode\n");
+  });
+
+  it("shows beforehand what is kept no longer, also where the chain runs on as it is", async () => {
+    const library = applying(async () => [{ ...nothingToChange, forgotten: aged.forgotten }]);
+    library.apply = async () => [{ ...swapped, outcome: "unchanged", generation: 3 }];
+    const { err } = await run("apply c.yaml --dev eth0", { library });
+    expect(err).toContain("no longer kept: generation 2, chain old; lost with it: ids/flows\n");
   });
 
   it("leaves it to the act to say what is in the way", async () => {

@@ -127,14 +127,14 @@ it("finishes the swap that nobody hears of any more, and ends", async () => {
 
 it("tries a version again that another process was in the way of, and no other", async () => {
   const asked: (number | undefined)[] = [];
-  const codes = ["conflict", "interface-occupied", "conflict"] as const;
+  const codes = ["conflict", "conflict", "interface-occupied", "conflict"] as const;
   let tries = 0;
   const busy: Partial<Library> = {
     ...library(),
-    watchChain: async function* (_, { again }) {
+    watchChain: async function* (_, { retryAfter }) {
       for (let version = 0; version <= codes.length; version++) {
         yield good;
-        asked.push(again!());
+        asked.push(retryAfter!());
       }
     },
     apply: async (...args) => {
@@ -144,13 +144,18 @@ it("tries a version again that another process was in the way of, and no other",
     },
   };
   const { err } = await run("watch c.yaml --dev eth0", { library: busy });
-  expect(asked).toEqual([5000, undefined, 5000, undefined]);
+  expect(asked).toEqual([5000, 10_000, undefined, 5000, undefined]);
   expect(err).toContain("what runs stays as it is; trying again in 5 s; watching c.yaml and what it names\n");
   tries = 0;
   const { out } = await run("watch c.yaml --dev eth0 --json", { library: busy });
   const events = out
     .trimEnd()
     .split("\n")
-    .map((line) => JSON.parse(line) as { readonly event: string; readonly again?: number });
-  expect(events.flatMap(({ event, again }) => (event === "refused" ? [again] : []))).toEqual([5000, undefined, 5000]);
+    .map((line) => JSON.parse(line) as { readonly event: string; readonly retryInMs?: number });
+  expect(events.flatMap(({ event, retryInMs }) => (event === "refused" ? [retryInMs] : []))).toEqual([
+    5000,
+    10_000,
+    undefined,
+    5000,
+  ]);
 });

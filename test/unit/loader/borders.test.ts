@@ -2,9 +2,11 @@
 import { describe, expect, it } from "vitest";
 import { attach } from "../../../src/loader/attachment.ts";
 import type { Kernel, KernelError } from "../../../src/loader/machine/kernel.ts";
+import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { openMap } from "../../../src/loader/run/plain-xdp.ts";
 import { clearDefunct } from "../../../src/loader/swap/detach.ts";
+import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { failure } from "./fake-kernel.ts";
 import { chain, numbered, withMap, world, type World } from "./world.ts";
 
@@ -99,4 +101,32 @@ describe("no room for the socket that an interface is looked for with", () => {
     expect(() => status(undefined, machine)).toThrow(expect.objectContaining({ code: "kernel" }));
     expect(w.snapshot()).toEqual(before);
   });
+});
+
+describe("an interface that is deleted before its first link", () => {
+  it.each(["auto", "native", "generic"] as const)("is gone, and no driver has refused mode %s", async (mode) => {
+    using w = world();
+    // net/core/dev.c, bpf_xdp_link_attach: EINVAL where no interface has the index.
+    const linkXdp: Kernel["linkXdp"] = (fd, ifindex, wanted) => {
+      if (w.kernel.interfaceName(ifindex) === undefined) throw failure("bpf_link_create", "EINVAL");
+      return w.kernel.linkXdp(fd, ifindex, wanted);
+    };
+    const kernel = Object.assign(Object.create(w.kernel) as Kernel, { linkXdp });
+    const events = (event: SwapEvent): void => {
+      if (event.kind === "begin" && event.step === "commit") w.kernel.deleteInterface("lo");
+    };
+    const attempt = attach(one, "lo", { machine: w.machine(kernel), mode, events });
+    await expect(attempt).rejects.toMatchObject({ code: "interface-missing" });
+    expect(w.pins()).toEqual([]);
+  });
+});
+
+it("a plan that cannot ask the kernel says so as an attach does", async () => {
+  using w = world();
+  const { number: fd } = w.kernel.loadedAs("held", {});
+  const machine = w.machine(failing(w, "createMap", failure("bpf_map_create", "EMFILE")));
+  const holding = chain("call", { name: "held", fd, priority: 1 });
+  const said = { code: "kernel", message: expect.stringMatching(/bpf_map_create: EMFILE/) as string };
+  await expect(attach(holding, "lo", { machine })).rejects.toMatchObject(said);
+  await expect(preview(holding, "lo", { machine })).rejects.toMatchObject(said);
 });

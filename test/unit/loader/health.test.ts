@@ -1,4 +1,5 @@
 /** Health commands: how they end, what is left of them, and what a swap does then. */
+import { spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,6 +56,31 @@ describe("a health command", () => {
     expect(failed?.lines).toHaveLength(10);
     expect(failed?.lines).toContain("line 5000");
     expect(failed?.lines).toContain("wrong");
+  });
+
+  it("has failed where its folder is gone, or nobody has an fd left for it, and says which", async () => {
+    const gone = await runHealth({ command: ["true"], folder: "/nonexistent" }, subject);
+    expect(gone?.reason).toBe("cannot be started: there is no folder /nonexistent");
+    const child = `
+      import { openSync, closeSync } from "node:fs";
+      import { runHealth } from "${new URL("../../../src/loader/swap/health.ts", import.meta.url).href}";
+      const subject = { device: "lo", chain: "c", generation: 1 };
+      await runHealth({ command: ["true"] }, subject);
+      const fds = [];
+      try { for (;;) fds.push(openSync("/dev/null", "r")); } catch {}
+      for (const spare of [0, 1, 1, 1, 1]) {
+        for (let n = 0; n < spare; n++) closeSync(fds.pop());
+        const failed = await runHealth({ command: ["true"] }, subject);
+        if (!/cannot be started/.test(failed?.reason)) throw new Error(String(failed?.reason));
+      }
+      for (const fd of fds) closeSync(fd);
+      console.log("failed each time");
+    `;
+    const words = ["--import", "tsx", "--input-type=module", "--eval", child];
+    const { stdout, stderr } = spawnSync("sh", ["-c", 'ulimit -n 64; exec "$0" "$@"', process.execPath, ...words], {
+      encoding: "utf8",
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: "failed each time\n", stderr: "" });
   });
 
   it("that cannot be started has failed", async () => {

@@ -70,3 +70,8 @@ it("of readers is shared, and excludes writers", async () => {
   await expect(lock(kernel, `${base}/a`, { timeout: 30 })).rejects.toMatchObject({ code: "conflict" });
   expect(readLockIfFree(kernel, `${base}/none`)).toBeUndefined();
 });
+
+it.each([Number.NaN, -1])("is not waited for %s milliseconds", async (timeout) => {
+  await expect(lock(kernel, `${base}/a`, { timeout })).rejects.toMatchObject({ code: "usage" });
+  expect(existsSync(`${base}/a`)).toBe(false);
+});

@@ -63,6 +63,17 @@ describe("a rollback that is overtaken", () => {
     expect(status("lo", w.machine())).toMatchObject([{ generation: 1, kept: [{ generation: 3 }, { generation: 2 }] }]);
   });
 
+  it("can be cancelled before it begins again", async () => {
+    using w = world();
+    await three(w);
+    const cancel = new AbortController();
+    const kernel = watched(w.kernel, (_, call) => void (call === "updateLink" && rollOver(w, 2)));
+    const events = ({ kind }: SwapEvent): void => void (kind === "again" && cancel.abort());
+    const ended = rollback("lo", { to: 1, machine: w.machine(kernel), events, signal: cancel.signal });
+    await expect(ended).rejects.toMatchObject({ code: "aborted" });
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2 }]);
+  });
+
   it("is an error when it goes on, and nothing was changed by it", async () => {
     using w = world();
     await three(w);
@@ -453,4 +464,24 @@ it("two programs that parted over a map that is one by name do not come back tog
     await live.update(kept(2, linkage, numbered(3, { bytes: withMap(3) })));
     expect(live.status().programs[0]!.maps[0]!.id).toBe(id);
   }
+});
+
+it("what ran is kept, also where somebody removed the pin of its dispatcher", async () => {
+  using w = world();
+  const machine = w.machine();
+  for (const k of [1, 2]) await attach(kept(1, "call", numbered(k)), "lo", { machine });
+  rmSync(`${w.root}/${DIR}/gen-2/dispatcher`);
+  expect(await rollback("lo", { machine })).toMatchObject({ from: 2, generation: 1 });
+  expect(await rollback("lo", { machine, to: 2 })).toMatchObject({ from: 1, generation: 2 });
+});
+
+it("a rollback clears nothing where a generation has run that cannot be read", async () => {
+  using w = world();
+  const machine = w.machine();
+  for (const k of [1, 2]) await attach(kept(1, "call", numbered(k)), "lo", { machine });
+  using theirs = w.kernel.foreign("of another version");
+  mkdirSync(`${w.root}/${DIR}/gen-7`);
+  w.kernel.pin(theirs.number, `${w.root}/${DIR}/gen-7/dispatcher`);
+  expect(await rollback("lo", { machine })).toMatchObject({ generation: 1 });
+  expect(w.pins()).toContain(`${DIR}/gen-7/dispatcher`);
 });

@@ -1,4 +1,5 @@
 /** Several interfaces in one swap: what they share, and that they change together or not at all. */
+import { cpSync, renameSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, attachAll, type Attachments, open, openAll } from "../../../src/loader/attachment.ts";
@@ -6,6 +7,7 @@ import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { type Preview, previewAll } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
+import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { groupsOf } from "../../../src/loader/swap/groups.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
@@ -533,4 +535,44 @@ describe.each(OBJECT_LINKAGES)("linkage %s, with a history", (linkage) => {
     const is = status("b", machine)[0]!.kept.map(({ generation }) => generation);
     expect(before.get("b")).toEqual(was.filter((generation) => !is.includes(generation)));
   });
+});
+
+it("a process that is killed before it commits leaves no kept generation with the maps of another", async () => {
+  using w = several();
+  const machine = w.machine();
+  const of = (k: number, bytes?: Uint8Array): Chain => ({
+    ...chain("call", numbered(k, bytes && { bytes })),
+    history: 1,
+  });
+  const mapped = of(1, withMap(1));
+  await attach(mapped, "b", { machine });
+  await attach(of(9), "b", { machine });
+  await attach(of(9), "lo", { machine });
+  const stop = new AbortController();
+  const events = (event: SwapEvent): void => {
+    if (event.kind !== "begin" || event.step !== "commit") return;
+    // What a kill leaves: the pins of this instant. No link has changed yet.
+    cpSync(w.root, `${w.root}.left`, { recursive: true });
+    stop.abort();
+  };
+  await expect(attachAll(mapped, ["lo", "b"], { machine, signal: stop.signal, events })).rejects.toThrow("cancelled");
+  expect(status("b", machine)).toMatchObject([{ kept: [{ generation: 1, whole: true }] }]);
+  rmSync(w.root, { recursive: true });
+  renameSync(`${w.root}.left`, w.root);
+  // Its maps are not where it would look for them, so it is not there, and a plan takes none of them for its own.
+  expect(status("b", machine)).toMatchObject([{ generation: 2, kept: [], troubles: [] }]);
+  await expect(rollback("b", { machine })).rejects.toMatchObject({ code: "not-kept" });
+  const [planned] = await previewAll(mapped, ["b"], { machine });
+  expect(planned!.difference.programs[0]!.maps).toMatchObject([{ contents: "empty" }]);
+  const live = await attach(mapped, "b", { machine });
+  expect(live.status().troubles).toEqual([]);
+});
+
+it("all are detached that can be, whatever becomes of one of them", async () => {
+  using w = several();
+  const live = await attachAll(chain("call", numbered(1)), ["lo", "b", "c"], { machine: w.machine() });
+  w.kernel.deleteInterface("b");
+  await expect(live.detach()).rejects.toMatchObject({ code: "interface-missing" });
+  expect(running(w)).toEqual([0, 0, 0]);
+  expect(w.pins()).toEqual([]);
 });

@@ -350,7 +350,7 @@ it("tells a version again after the time that its receiver asks for, and a chang
   objects("a", "b");
   writeFileSync(at("chain.yaml"), text("a"));
   const waits = [200, 200, 3_600_000, undefined];
-  const seen = versions(at("chain.yaml"), { again: () => waits.shift() });
+  const seen = versions(at("chain.yaml"), { retryAfter: () => waits.shift() });
   expect(await seen.next()).toBe("a");
   expect(await seen.next()).toBe("a");
   expect(await seen.next()).toBe("a");
