@@ -2,8 +2,8 @@
  * A command is killed as it enters a system call, by strace, once for each: packets meet the old chain or the new one, whole;
  * status says which; the next command succeeds; and when all is detached nothing is left.
  *
- * An apply by `call` that changes a chain, and a rollback, are killed at every bpf(2) and at every call that changes a file; other
- * operations and linkages at every tenth of these. With XDPGEN_KILLS=changing each is killed at all of these, also in emulation,
+ * An apply by `call` that changes the chain of an interface, and a rollback, are killed at every bpf(2) and at every call that changes
+ * a file; other operations and linkages at every tenth of these. With XDPGEN_KILLS=changing each is killed at all of these, also in emulation,
  * where it takes hours; with XDPGEN_KILLS=all at every system call of its main thread, from the lock on.
  */
 import { execFileSync, spawnSync } from "node:child_process";
@@ -194,7 +194,8 @@ describe.each(LINKAGES)("linkage %s", (linkage) => {
       expect(await met()).toEqual(everywhere(to));
       const whole = pins();
       const changing = all.filter((call) => CHANGING.test(call.name));
-      const each = KILLS !== undefined || (linkage === "call" && from !== undefined && to !== undefined);
+      const each =
+        KILLS !== undefined || (linkage === "call" && from !== undefined && to !== undefined && interfaces === 1);
       const moments = ALL ? all : changing.filter((_, at) => each || at % SAMPLED === 0);
       const ends = { old: 0, new: 0, whole: 0 };
       for (const call of moments) {
