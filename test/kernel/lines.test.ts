@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Chain } from "../../src/chain/index.ts";
 import { originOf, synthesise } from "../../src/codegen/index.ts";
-import { attach, openKernel } from "../../src/loader/index.ts";
+import { attach, detach, openKernel } from "../../src/loader/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { jitedProgram } from "../support/jited.ts";
 import { lacking } from "../support/kernel-differences.ts";
@@ -20,7 +20,8 @@ let pair: Veth;
 beforeEach(() => {
   pair = veth("xlines");
 });
-afterEach(() => {
+afterEach(async () => {
+  await detach(pair.far);
   pair[Symbol.dispose]();
 });
 

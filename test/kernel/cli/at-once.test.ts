@@ -6,7 +6,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type AttachmentStatus, open, openKernel, type SwapResult } from "../../../src/loader/index.ts";
+import { type AttachmentStatus, clearDefunct, open, openKernel, type SwapResult } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { counted } from "../../support/counted.ts";
@@ -45,6 +45,8 @@ let before: Snapshot;
 beforeAll(async () => {
   requireBpffs(openKernel(), () => {});
   if (EMULATED) return;
+  // For the reader, to whom all that there is to clear is a mistake.
+  clearDefunct();
   const [command = "", ...words] = WRITER;
   for (let n = 0; n < WRITERS; n++) {
     const child = spawn(command, words);
