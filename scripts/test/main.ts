@@ -14,7 +14,7 @@ const LIMIT_SECONDS = 40 * 60;
 
 /**
  * What asks most of a kernel: dispatchers of each linkage are loaded, bound, run, exchanged under traffic and taken back, with
- * every call failing in turn, and with hands of others at work. The whole suite on one kernel more does not fit into the limit.
+ * every call failing in turn. The whole suite on one kernel more does not fit into the limit.
  */
 const TELLING_KERNELS_APART = [
   "behaviour",
@@ -25,7 +25,6 @@ const TELLING_KERNELS_APART = [
   "generations",
   "rollback",
   "faults",
-  "hostile",
 ].map((name) => `test/kernel/${name}.test.ts`);
 
 const out = (chunk: Buffer | string): void => void process.stdout.write(chunk);
