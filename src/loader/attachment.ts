@@ -1,7 +1,7 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
 import { folderOf } from "./live/adopt.ts";
-import { explain } from "./live/explain.ts";
+import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
 import { type Interface, interfaceNow } from "./machine/interface.ts";
 import type { TestRunOptions, TestRunResult } from "./machine/kernel.ts";
@@ -142,7 +142,9 @@ function attachment(
     },
     async testRun(options) {
       queue.requireOpen();
-      using live = reading(device, () => readLive(kernel, folderOf(machine, ifindex).dir, ifindex));
+      using live = explaining(`read what runs on ${device}`, device, () =>
+        readLive(kernel, folderOf(machine, ifindex).dir, ifindex),
+      );
       if (!live || live.place.kind === "elsewhere") throw notAttached(device);
       return await testRun(kernel, live.program.number, options);
     },
@@ -205,15 +207,9 @@ async function eachInTurn<T>(
 }
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
-  const found = reading(device, () => attachmentStatus(machine, folderOf(machine, ifindex)));
+  const found = explaining(`read what runs on ${device}`, device, () =>
+    attachmentStatus(machine, folderOf(machine, ifindex)),
+  );
   if (found?.namespace.kind === "own") return found;
   throw notAttached(device);
-}
-
-function reading<T>(device: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw explain(error, `read what runs on ${device}`, device);
-  }
 }

@@ -25,3 +25,12 @@ export function explain(error: unknown, what: string, device: string, after: str
   const hint = isErrno(error, "ERANGE") ? `: ${TOO_LARGE}` : "";
   return new XdpgenError("kernel", `cannot ${what}: ${error.message}${hint}; ${after}`, { cause: error });
 }
+
+/** Runs what may fail, and explains how it did. */
+export function explaining<T>(what: string, device: string, body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw explain(error, what, device);
+  }
+}

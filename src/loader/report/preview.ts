@@ -6,7 +6,7 @@ import type { Chain, Mode } from "../../chain/chain.ts";
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
-import { explain } from "../live/explain.ts";
+import { explain, explaining } from "../live/explain.ts";
 import { inheritance, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
 import { type Identity, readPinned } from "../live/live.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
@@ -87,8 +87,8 @@ export async function previewAll(
   const places = placesOf(machine, devices);
   const declared = { ...chain, mode: options.mode ?? chain.mode, linkage: options.linkage ?? chain.linkage };
   const resolved = await resolveChain(declared);
-  using loaded = explained(what, devices, () => openLoaded(kernel, resolved));
-  const images = explained(what, devices, () => imagesOf(kernel, loaded.chain));
+  using loaded = explaining(what, devices.join(", "), () => openLoaded(kernel, resolved));
+  const images = explaining(what, devices.join(", "), () => imagesOf(kernel, loaded.chain));
   const all = { mode: declared.mode, replace: options.replace === true, loaded, images };
   for (let reading = 1; ; reading++) {
     try {
@@ -98,14 +98,6 @@ export async function previewAll(
       if (!isErrno(error, "ENOENT")) throw explain(error, what, devices.join(", "));
       if (reading === READINGS) throw alwaysChanging(what, error);
     }
-  }
-}
-
-function explained<T>(what: string, devices: readonly string[], ask: () => T): T {
-  try {
-    return ask();
-  } catch (error) {
-    throw explain(error, what, devices.join(", "));
   }
 }
 
