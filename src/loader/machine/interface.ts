@@ -66,6 +66,21 @@ export function interfaceNow(kernel: Kernel, { device, ifindex }: Interface, aft
   return { device: name, ifindex };
 }
 
+/**
+ * After a wait: its index may have been given to another meanwhile, and a caller who gave a name means the interface of that name.
+ * That it is gone shows later.
+ * @throws XdpgenError `conflict` where another name has the index now
+ */
+export function requireSame(kernel: Kernel, { device, ifindex }: Interface): void {
+  const name = kernel.interfaceName(ifindex);
+  // The name that was given may be an alternative one.
+  if (name === undefined || name === device || indexOf(kernel, device) === ifindex) return;
+  throw new XdpgenError(
+    "conflict",
+    `interface ${ifindex} was ${device} when this began, and is ${name} now; ${NOTHING_CHANGED}: look at both, and try again`,
+  );
+}
+
 /** An interface that was there when the command began. */
 export function interfaceGone(device: string, cause?: unknown, after: string = NOTHING_CHANGED): XdpgenError {
   return new XdpgenError("interface-missing", `interface ${device} went away; ${after}`, { cause });

@@ -3,7 +3,7 @@ import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
 import { sweep } from "../live/recovery.ts";
 import { type Place, removeIfEmpty } from "../live/store.ts";
-import type { Interface } from "../machine/interface.ts";
+import { type Interface, requireSame } from "../machine/interface.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
 import { explainAborted, listen, openSteps, type Steps, type SwapListener } from "./events.ts";
@@ -60,6 +60,7 @@ export async function changeUnderLock<T>(
     using held = await steps.run({ step: "lock", interfaces: [device] }, () => lock(kernel, dir, waits));
     void held;
     try {
+      requireSame(kernel, place);
       return await critical(place, steps);
     } catch (error) {
       // The lock may have made it.

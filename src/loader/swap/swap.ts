@@ -23,7 +23,7 @@ import { openLoaded } from "../load/loaded.ts";
 import { owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import type { VerifiedImage } from "../load/verified.ts";
-import { type Interface, requireInterface } from "../machine/interface.ts";
+import { type Interface, requireInterface, requireSame } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -140,6 +140,7 @@ async function locked<T>(
         ours.push(dir);
       }
     });
+    for (const place of places) requireSame(kernel, place);
     return await critical();
   } catch (error) {
     ours.forEach(removeIfEmpty);

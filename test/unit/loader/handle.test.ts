@@ -1,9 +1,11 @@
 /** A handle and its interface: whatever becomes of the name, what is acted upon is the interface that it was got for. */
 import { describe, expect, it } from "vitest";
 import { attach, attachAll } from "../../../src/loader/attachment.ts";
+import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../../src/loader/machine/machine.ts";
 import { clearDefunct, detach } from "../../../src/loader/swap/detach.ts";
-import type { SwapEvent } from "../../../src/loader/swap/events.ts";
+import type { SwapEvent, SwapListener } from "../../../src/loader/swap/events.ts";
+import { rollback } from "../../../src/loader/swap/rollback.ts";
 import { chain, notices, numbered, world, type World } from "./world.ts";
 
 const one = chain("call", numbered(1));
@@ -81,6 +83,33 @@ describe("an interface that is renamed in the middle of a swap", () => {
       if (event.kind === "begin" && event.step === "read") rename(w, "lo", "renamed");
     };
     expect((await attach(two, "lo", { machine, events })).result).toMatchObject({ outcome: "created", generation: 2 });
+  });
+});
+
+describe("an interface whose index another has, when the lock is free at last", () => {
+  it.each([
+    ["attach", (w: World, events: SwapListener) => attach(two, "lo", { machine: w.machine(), events })],
+    ["rollback", (w: World, events: SwapListener) => rollback("lo", { machine: w.machine(), events })],
+    ["detach", (w: World, events: SwapListener) => detach("lo", { machine: w.machine(), events })],
+  ] as const)("is not taken for the one that was named: %s", async (_, change) => {
+    using w = world();
+    for (const before of [two, { ...one, history: 1 }]) await attach(before, "lo", { machine: w.machine() });
+    const ran = w.kernel.running();
+    const pins = w.pins();
+    // Whoever has the lock lets it go after the second try.
+    let tries = 0;
+    const busy: Kernel = Object.assign(Object.create(w.kernel) as Kernel, { tryLock: () => ++tries > 2 });
+    const changing = change({ ...w, machine: () => w.machine(busy) }, ({ kind }) => {
+      if (kind === "waiting") rename(w, "lo", "another");
+    });
+    await expect(changing).rejects.toMatchObject({
+      code: "conflict",
+      message: expect.stringMatching(
+        /^interface 1 was lo when this began, and is another now; nothing was changed/,
+      ) as string,
+    });
+    expect(w.kernel.running()).toBe(ran);
+    expect(w.pins()).toEqual(pins);
   });
 });
 
