@@ -101,6 +101,30 @@ describe("a chain", () => {
       "b",
     ));
 
+  it("is named from the folder that it is in, which is removed and made anew", async () => {
+    const before = process.cwd();
+    mkdirSync(at("sub"));
+    process.chdir(at("sub"));
+    try {
+      writeFileSync("a.o", verdictObject(1));
+      writeFileSync("chain.yaml", text("a"));
+      await expectVersions(
+        "a",
+        async () => {
+          rmSync(at("sub"), { recursive: true });
+          await setTimeout(100);
+          mkdirSync(at("sub"));
+          writeFileSync(at("sub/b.o"), verdictObject(2));
+          writeFileSync(at("sub/chain.yaml"), text("b"));
+        },
+        "b",
+        "chain.yaml",
+      );
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("is truncated, and written in two steps", () =>
     expectVersions(
       "a",
