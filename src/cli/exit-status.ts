@@ -34,7 +34,12 @@ const EXIT_STATUS = {
     2: WRONG,
     cancelled: CANCELLED,
   },
-  detach: { 0: "nothing of xdpgen's is there any more", 1: "the kernel or an interface said no", 2: WRONG },
+  detach: {
+    0: "nothing of xdpgen's is there any more",
+    1: "the kernel or an interface said no",
+    2: WRONG,
+    cancelled: `${CANCELLED}; what is left runs`,
+  },
   trace: {
     0: "shown",
     1: "the kernel or an interface said no",

@@ -8,6 +8,7 @@ import type {
   AttachmentStatus,
   ChainVersion,
   CheckOutcome,
+  DetachOptions,
   DetachResult,
   DoctorReport,
   LiveProgram,
@@ -39,7 +40,7 @@ export interface Library {
   apply(chain: Chain, devices: readonly string[], options: SwapOptions): Promise<readonly SwapResult[]>;
   status(device?: string): Promise<readonly AttachmentStatus[]>;
   rollback(device: string, options: RollbackOptions): Promise<RollbackResult>;
-  detach(device: string, events: SwapListener): Promise<DetachResult>;
+  detach(device: string, options: DetachOptions): Promise<DetachResult>;
   /** Clears what removed interfaces have left; how many there were. */
   clearDefunct(events: SwapListener): Promise<number>;
   /** @throws XdpgenError `interface-missing` where one of them does not exist */
@@ -97,9 +98,9 @@ export const library: Library = {
     const { rollback } = await import("../loader/index.ts");
     return rollback(device, options);
   },
-  async detach(device, events) {
+  async detach(device, options) {
     const { detach } = await import("../loader/index.ts");
-    return detach(device, { events });
+    return detach(device, options);
   },
   async clearDefunct(events) {
     const { clearDefunct } = await import("../loader/index.ts");

@@ -21,6 +21,7 @@ export const detachCommand: MakeCommand = (io, result) =>
           device === undefined ? "which interface? name one, or say --all" : `${device} and --all: say one of them`;
         throw new XdpgenError("usage", `detach: ${what}`);
       }
+      using interrupt = io.interruptible();
       const detached: string[] = [];
       const events: SwapEvent[] = [];
       result.done = { detached, events };
@@ -35,7 +36,7 @@ export const detachCommand: MakeCommand = (io, result) =>
       const cleared = device === undefined ? await io.library.clearDefunct(tell) : 0;
       const devices = device === undefined ? await attached(io.library) : [device];
       for (const name of devices) {
-        const ended = await io.library.detach(name, tell);
+        const ended = await io.library.detach(name, { events: tell, signal: interrupt.signal });
         if (ended.detached) detached.push(name);
       }
       if (options.json) printJson(io, result.done);

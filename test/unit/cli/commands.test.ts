@@ -297,8 +297,8 @@ describe("rollback", () => {
 });
 
 describe("detach", () => {
-  const detach: Library["detach"] = async (device, events) => {
-    events({ kind: "notice", message: `detached ${device}` });
+  const detach: Library["detach"] = async (device, { events }) => {
+    events?.({ kind: "notice", message: `detached ${device}` });
     return { detached: true };
   };
 
@@ -316,11 +316,26 @@ describe("detach", () => {
     expect(err).toBe("detached eth0\ndetached eth7\n");
   });
 
+  it("is cancelled by a signal between two interfaces, and says which is done", async () => {
+    const controller = new AbortController();
+    const library: Partial<Library> = {
+      detach: async (device, options) => {
+        if (options.signal?.aborted) throw new XdpgenError("aborted", "cancelled", { cause: options.signal.reason });
+        controller.abort(new Interrupt("SIGINT"));
+        return detach(device, options);
+      },
+      status: async () => [attachment, { ...attachment, interface: "eth7" }],
+    };
+    const { status, out } = await run("detach --all --json", { library, interrupt: controller.signal });
+    expect(status).toBe(130);
+    expect(JSON.parse(out)).toMatchObject({ detached: ["eth0"], error: { code: "aborted" } });
+  });
+
   it("says as JSON what was done before an error", async () => {
     const library: Partial<Library> = {
-      detach: async (device, events) => {
+      detach: async (device, options) => {
         if (device === "eth7") throw new XdpgenError("conflict", "somebody holds the lock");
-        return detach(device, events);
+        return detach(device, options);
       },
       status: async () => [attachment, { ...attachment, interface: "eth7" }],
     };
