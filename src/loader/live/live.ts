@@ -229,8 +229,28 @@ export function xdpLinks(kernel: Kernel, wanted: (link: LinkInfo) => boolean): r
   return found;
 }
 
+/**
+ * Manifests that were read, by what tells a program from every other until the machine starts anew: its id, which may be given
+ * again, and when it was loaded. Its manifest is frozen and bound to it, so neither changes as long as it is loaded.
+ */
+const known = new WeakMap<Kernel, Map<string, Identity>>();
+
+/** A process that swaps all day reads only what runs and what is kept. */
+const KNOWN_AT_MOST = 256;
+
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
 export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
+  const manifests = known.get(kernel) ?? new Map<string, Identity>();
+  known.set(kernel, manifests);
+  const key = `${program.id} ${program.loadTime}`;
+  const found = manifests.get(key) ?? readAnew(kernel, program);
+  manifests.delete(key);
+  if (found && isReadable(found)) manifests.set(key, found);
+  if (manifests.size > KNOWN_AT_MOST) manifests.delete(manifests.keys().next().value!);
+  return found;
+}
+
+function readAnew(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
   // It is bound after all that the code uses, and so is the last.
   for (const id of program.mapIds.toReversed()) {
     const map = kernel.mapById(id);
