@@ -5,7 +5,7 @@ import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
 import { explain, refusal } from "./explain.ts";
-import { readManifest } from "./live.ts";
+import { readManifest } from "./manifest.ts";
 import { linkTo } from "./whereabouts.ts";
 
 const MODES: readonly Mode[] = ["native", "generic"];

@@ -1,6 +1,6 @@
 /**
  * What runs on one interface, as the kernel tells it: the link from its pin, the dispatcher from the link, the manifest from
- * the map that is bound to the dispatcher. Nothing is remembered anywhere else.
+ * the dispatcher. Nothing is remembered anywhere else.
  *
  * An attachment's folder is known by network namespace and index. Both are given again once they are free, while the
  * interface that had them may live on elsewhere with our link. So nobody trusts the folder's name: whoever acts on an
@@ -8,10 +8,10 @@
  */
 import { dirname } from "node:path";
 import type { Mode } from "../../chain/chain.ts";
-import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
+import { type Identity, isReadable, readManifest } from "./manifest.ts";
 import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
 /** Where the link of an attachment is. */
@@ -21,19 +21,6 @@ export type LinkPlace =
   | { readonly kind: "elsewhere" }
   /** The interface is gone, or somebody detached the link: no packet meets it any more. */
   | { readonly kind: "nowhere" };
-
-/** What a dispatcher says of itself. */
-export interface Identity {
-  readonly manifest: Manifest;
-  readonly generation: number;
-}
-
-/** A dispatcher of xdpgen whose manifest this one cannot read: as a rule, one of another version made it. */
-export interface Unreadable {
-  /** Why, in a clause. */
-  readonly unreadable: string;
-  readonly manifest?: undefined;
-}
 
 /** The link that is pinned in an attachment's folder, and the program on it, whosever that is. */
 export interface PinnedLink extends Disposable {
@@ -228,50 +215,3 @@ export function xdpLinks(kernel: Kernel, wanted: (link: LinkInfo) => boolean): r
   });
   return found;
 }
-
-/**
- * Manifests that were read, by what tells a program from every other until the machine starts anew: its id, which may be given
- * again, and when it was loaded. Its manifest is frozen and bound to it, so neither changes as long as it is loaded.
- */
-const known = new WeakMap<Kernel, Map<string, Identity>>();
-
-/** A process that swaps all day reads only what runs and what is kept. */
-const KNOWN_AT_MOST = 256;
-
-/** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
-export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
-  const manifests = known.get(kernel) ?? new Map<string, Identity>();
-  known.set(kernel, manifests);
-  const key = `${program.id} ${program.loadTime}`;
-  const found = manifests.get(key) ?? readAnew(kernel, program);
-  manifests.delete(key);
-  if (found && isReadable(found)) manifests.set(key, found);
-  if (manifests.size > KNOWN_AT_MOST) manifests.delete(manifests.keys().next().value!);
-  return found;
-}
-
-function readAnew(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
-  // It is bound after all that the code uses, and so is the last.
-  for (const id of program.mapIds.toReversed()) {
-    const map = kernel.mapById(id);
-    try {
-      const info = kernel.mapInfo(map.number);
-      if (info.name !== MANIFEST_SECTION) continue;
-      return decoded(kernel.lookup(map.number, new Uint8Array(4), info.valueSize));
-    } finally {
-      map.close();
-    }
-  }
-  return undefined;
-}
-
-function decoded(bytes: Uint8Array): Identity | Unreadable {
-  try {
-    return decodeManifest(bytes);
-  } catch (error) {
-    if (error instanceof XdpgenError) return { unreadable: error.message };
-    throw error;
-  }
-}
-
-export const isReadable = (found: Identity | Unreadable): found is Identity => found.manifest !== undefined;

@@ -9,15 +9,8 @@ import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
 import { inheritance, isSameProgram, type Kept, markLive } from "./history.ts";
-import {
-  findXdpLink,
-  type Identity,
-  openLink,
-  pinnedDispatchers,
-  type PinnedLink,
-  pinnedLinkId,
-  readPinned,
-} from "./live.ts";
+import { findXdpLink, openLink, pinnedDispatchers, type PinnedLink, pinnedLinkId, readPinned } from "./live.ts";
+import type { Identity } from "./manifest.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
 import {

@@ -5,7 +5,7 @@ import { BPF_MAP_TYPE_PROG_ARRAY, COUNTERS_MAP, type Manifest, programArray } fr
 import { publicPath, reachablePath } from "../machine/bpffs.ts";
 import { type Kernel, KernelError, type MapInfo, type ProgramInfo } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
-import type { Identity } from "./live.ts";
+import type { Identity } from "./manifest.ts";
 import { BPF_F_RDONLY_PROG } from "./map-definition.ts";
 import { dispatcherPin, linkPin, openIfPinned, programPin, slotPin } from "./store.ts";
 

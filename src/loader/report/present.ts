@@ -1,6 +1,7 @@
 /** What is on an interface: the link that is pinned for it, and programs that are nobody's here. */
 import type { Mode } from "../../chain/chain.ts";
-import { type Identity, type PinnedLink, readManifest } from "../live/live.ts";
+import type { PinnedLink } from "../live/live.ts";
+import { type Identity, readManifest } from "../live/manifest.ts";
 import type { Kernel } from "../machine/kernel.ts";
 
 /** An XDP program on the interface that is not the dispatcher of its attachment. */

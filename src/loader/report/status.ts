@@ -8,15 +8,8 @@
 import { existsSync } from "node:fs";
 import { explain } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
-import {
-  findXdpLink,
-  isReadable,
-  openLink,
-  type PinnedLink,
-  pinnedLinkId,
-  readManifest,
-  readPinned,
-} from "../live/live.ts";
+import { findXdpLink, openLink, type PinnedLink, pinnedLinkId, readPinned } from "../live/live.ts";
+import { isReadable, readManifest } from "../live/manifest.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";

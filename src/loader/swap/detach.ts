@@ -1,7 +1,8 @@
 /** A chain taken off its interface, with all its pins; and the pins of interfaces that are gone. */
 import { explain } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
-import { movedAway, type PinnedLink, readManifest, readPinned } from "../live/live.ts";
+import { movedAway, type PinnedLink, readPinned } from "../live/live.ts";
+import { readManifest } from "../live/manifest.ts";
 import { clearAll, sweep } from "../live/recovery.ts";
 import { linkPin, type Place, removeTree } from "../live/store.ts";
 import { linkTo } from "../live/whereabouts.ts";

@@ -11,7 +11,7 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
-import type { Identity } from "../live/live.ts";
+import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,

@@ -2,7 +2,7 @@
  * A loaded program that takes the place of another one in its slot, while the dispatcher runs on: one entry of a map changes,
  * and each packet meets the old program or the new one. Which program is in a slot, the slot's map alone says.
  */
-import type { Identity } from "../live/live.ts";
+import type { Identity } from "../live/manifest.ts";
 import { slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";

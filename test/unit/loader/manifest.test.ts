@@ -1,7 +1,7 @@
 /** A dispatcher's manifest is read once in a process, and never taken for that of another program. */
 import { expect, it } from "vitest";
 import { attach } from "../../../src/loader/attachment.ts";
-import { readManifest } from "../../../src/loader/live/live.ts";
+import { readManifest } from "../../../src/loader/live/manifest.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { chain, numbered, world, type World } from "./world.ts";
 
