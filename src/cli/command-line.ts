@@ -43,6 +43,10 @@ Examples:
   $ xdpgen status
   $ xdpgen detach eth0`,
     );
+  // Before the rest of the line is understood: what is wrong there is answered in one line too.
+  root.hook("preSubcommand", (_, chosen) => {
+    if (chosen.name() === "watch") result.lines = true;
+  });
   const commands = [
     buildCommand,
     graphCommand,

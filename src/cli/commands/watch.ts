@@ -11,7 +11,7 @@ import { applyChain, type ApplyOptions, plain, withApplyOptions } from "./apply.
 /** How long a version waits that another process was in the way of: twice as long each time, up to the longest. */
 const [RETRY_MS, LONGEST_RETRY_MS] = [5000, 60_000];
 
-export const watchCommand: MakeCommand = (io, result) =>
+export const watchCommand: MakeCommand = (io) =>
   withApplyOptions(
     command("watch", "Applies a chain now, and again whenever its file or what it names changes.", [
       ["xdpgen watch chain.yaml --dev eth0", "until Ctrl-C; the chain runs on then"],
@@ -19,7 +19,6 @@ export const watchCommand: MakeCommand = (io, result) =>
     ]),
   ).action(async (path: string, options: ApplyOptions) => {
     using interrupt = io.interruptible();
-    result.lines = true;
     const tell = (event: string, rest: object = {}): void => {
       if (options.json) printJson(io, { event, time: io.now().toISOString(), ...rest }, 0);
     };

@@ -159,3 +159,10 @@ it("tries a version again that another process was in the way of, and no other",
     5000,
   ]);
 });
+
+it("answers a wrong command line in one line too", async () => {
+  const { status, out } = await run("watch c.yaml --dev eth0 --json --mode fast");
+  expect(status).toBe(2);
+  expect(out.trimEnd().split("\n")).toHaveLength(1);
+  expect(JSON.parse(out)).toMatchObject({ error: { code: "usage", message: expect.stringContaining("--mode") } });
+});
