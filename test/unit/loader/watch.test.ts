@@ -370,6 +370,25 @@ it("looks from time to time where no event comes, as below /proc", async () => {
   expect(await files.changed(5000)).toBe(true);
 });
 
+it("looks from time to time at most where the time is longer than a timer can be", async () => {
+  const warned: string[] = [];
+  const hear = ({ name }: Error): void => void warned.push(name);
+  process.on("warning", hear);
+  try {
+    writeFileSync(at("x"), "one");
+    using files = fileWatch({ quiet: 20, rescan: 2 ** 40, signal: end.signal });
+    files.follow([at("x")]);
+    const changed = files.changed();
+    await setTimeout(50);
+    writeFileSync(at("x"), "two");
+    expect(await changed).toBe(true);
+  } finally {
+    process.off("warning", hear);
+  }
+  // Node ends such a timer after a millisecond, and says so.
+  expect(warned).not.toContain("TimeoutOverflowWarning");
+});
+
 it("tells a version again after the time that its receiver asks for, and a change before that", async () => {
   objects("a", "b");
   writeFileSync(at("chain.yaml"), text("a"));
