@@ -12,7 +12,7 @@ import { countedAtEnds } from "../support/counted.ts";
 import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { expectRefusal, run, XDPGEN } from "./cli/command.ts";
+import { expectRefusal, run, spawn, XDPGEN } from "./cli/command.ts";
 import { type Folder, folder, LONG, numberedChain } from "./cli/world.ts";
 
 const data = frame(ethernet(), payload(46));
@@ -92,7 +92,13 @@ it.each(commandLinkages)(
     try {
       child.kill("SIGKILL");
       await once(child, "exit");
-      expect(status(pair.far)).toMatchObject([{ generation: 2, kept: [{ generation: 1, whole: true }] }]);
+      expect(status(pair.far)).toMatchObject([
+        { generation: 2, troubles: [{ kind: "undecided" }], kept: [{ generation: 1, whole: true }] },
+      ]);
+      expect((await run(["status", pair.far])).out).toContain("its health command has not said that all is well");
+      expect((await run(["plan", slow, "--dev", pair.far])).out).toContain(
+        "its health command never said that all is well",
+      );
       expect(await run(["rollback", pair.far])).toMatchObject({ status: 0 });
       expect(status(pair.far)).toMatchObject([
         { generation: 1, programs: [{ name: "p1" }], kept: [{ generation: 2 }] },
@@ -100,6 +106,27 @@ it.each(commandLinkages)(
     } finally {
       process.kill(Number(readFileSync(pid, "utf8")));
     }
+  },
+  LONG,
+);
+
+it.each(commandLinkages)(
+  "linkage %s: what a killed xdpgen left undecided is asked again, and goes back where it fails",
+  async (linkage) => {
+    const head = `linkage: ${linkage}\n`;
+    await run(["apply", numberedChain(here, "good", [1], head), "--dev", pair.far]);
+    // It kills the xdpgen that asks, and says no to the next.
+    const command = `test -e killed && exit 3; touch killed; kill -KILL $PPID`;
+    const doubtful = numberedChain(here, "doubtful", [1, 2], `${head}health: { command: "${command}" }\n`);
+    expect(spawn(["apply", doubtful, "--dev", pair.far])).toMatchObject({ status: null });
+    expect(status(pair.far)).toMatchObject([{ generation: 2, troubles: [{ kind: "undecided" }] }]);
+    expectRefusal(
+      await run(["apply", doubtful, "--dev", pair.far]),
+      1,
+      "ended with status 3",
+      `${pair.far}: back to generation 1`,
+    );
+    expect(status(pair.far)).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
   },
   LONG,
 );

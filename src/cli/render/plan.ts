@@ -21,12 +21,17 @@ export function renderPlan(preview: Preview, view: PlanView): string {
   const lines = [
     ...named(preview.interface, hanging(`${preview.interface}: ${presentText(preview)}`, "", view), paint.bold),
     ...(outcome === "unchanged"
-      ? [changesNothing(preview) ? "  nothing to change" : "  the chain runs on as it is"]
+      ? [changesNothing(preview) ? "  nothing to change" : "  the chain runs on as it is", ...undecided(preview, view)]
       : changes(preview, view)),
     ...forgotten(preview, view),
     ...(obstacle === undefined ? [] : hanging(`apply would refuse: ${obstacle}`, "  ", view, paint.red)),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function undecided(preview: Preview, view: PlanView): readonly string[] {
+  const text = "its health command never said that all is well: apply asks it, and goes back where it fails";
+  return preview.undecided ? hanging(text, "  ", view, view.paint.yellow) : [];
 }
 
 function presentText({ present }: Preview): string {

@@ -56,6 +56,11 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
         `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +
         `\`bpftool map pin id ${trouble.id} PATH\` keeps it, with the path that it had below ${pins ?? ""}/programs`
       );
+    case "undecided":
+      return (
+        "its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile; " +
+        "applying the chain again asks it"
+      );
     case "pins-out-of-reach":
       return (
         "its pins are out of reach, in another bpffs: as long as that is mounted the chain runs; " +

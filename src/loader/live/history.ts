@@ -12,7 +12,7 @@ import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import type { PinnedLink } from "./live.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
-import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin } from "./store.ts";
+import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin, undecidedMark } from "./store.ts";
 
 export interface Kept extends Identity {
   /** Of its dispatcher. */
@@ -136,6 +136,14 @@ export function markLive(dir: string, generation: number): void {
 export function markNew(dir: string, generation: number): void {
   const mark = newMark(dir, generation);
   if (!existsSync(mark)) unlessGone(() => mkdirSync(mark, { mode: 0o700 }));
+}
+
+/** Whether a generation has a health command that has not said that all is well. */
+export const isUndecided = (dir: string, generation: number): boolean => existsSync(undecidedMark(dir, generation));
+
+/** From now on it is one whose health is known, or that has no health command. Harmless where it was that before. */
+export function markDecided(dir: string, generation: number): void {
+  unlessGone(() => rmdirSync(undecidedMark(dir, generation)));
 }
 
 function unlessGone(change: () => void): void {

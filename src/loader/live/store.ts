@@ -8,6 +8,7 @@
  *                                            the slot; or the map of one tail slot
  *       gen-<n>/new/                         there until the generation is live, and empty
  *       gen-<n>/live/                        in that which runs, or ran last, and empty
+ *       gen-<n>/undecided/                   there until its health command has said that all is well, and empty
  *       programs/<name>-<hash>/program       the extension program (freplace)
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
@@ -51,6 +52,8 @@ export const dispatcherPin = (dir: string, generation: number): string =>
 export const newMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/new`;
 /** Another, which moves from one generation to the next. */
 export const liveMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/live`;
+/** A third. */
+export const undecidedMark = (dir: string, generation: number): string => `${generationDir(dir, generation)}/undecided`;
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 

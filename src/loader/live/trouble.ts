@@ -22,6 +22,8 @@ export type Trouble =
   | { readonly kind: "foreign-program"; readonly id: number; readonly name: string }
   /** Another xdpgen made what runs, and this one cannot read it. `reason` is a clause. */
   | { readonly kind: "unreadable"; readonly reason: string }
+  /** It runs, and its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile. */
+  | { readonly kind: "undecided" }
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 

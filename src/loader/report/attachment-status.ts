@@ -1,7 +1,7 @@
 /** One attachment, as a person wants to see it: what its dispatcher, its pins and its maps tell at the moment of reading. */
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
-import { canRun, type Dispatcher, type Kept, keptGenerations } from "../live/history.ts";
+import { canRun, type Dispatcher, isUndecided, type Kept, keptGenerations } from "../live/history.ts";
 import { type AttachmentName, dispatcherPin } from "../live/store.ts";
 import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
 import type { Whereabouts } from "../live/whereabouts.ts";
@@ -81,6 +81,7 @@ export function attachmentOf(
     pins: publicPath(dir),
     troubles: [
       ...others,
+      ...(isUndecided(dir, identity.generation) ? [{ kind: "undecided" } as const] : []),
       ...lostPins(kernel, dir, identity),
       ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
     ],

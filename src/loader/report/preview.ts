@@ -7,7 +7,7 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { explain, explaining } from "../live/explain.ts";
-import { inheritance, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
+import { inheritance, isUndecided, type Kept, keptBeside, pastOf, stillKept } from "../live/history.ts";
 import { readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
 import { requireWay, type Wanted } from "../live/obstacle.ts";
@@ -48,6 +48,8 @@ export interface Preview {
   readonly generation: number;
   /** `auto`: nothing is attached, and the driver has not been asked. */
   readonly mode: Mode | "auto";
+  /** Its health command never said that all is well, and would be asked, though nothing is to be changed. */
+  readonly undecided?: true;
   /** The link of a slot or another pin of the live generation was removed: all would be made again. */
   readonly repair: boolean;
   /** Other interfaces of the same call that would run the same dispatcher, with the same maps. */
@@ -166,6 +168,7 @@ function foresee(
       chain: image.manifest.chain,
       generation: settled || !course || course.kind === "replace" ? found.generation : course.generation,
       mode: present.mode ?? target.mode,
+      ...(settled && chain.health && isUndecided(dir, found.generation) ? { undecided: true } : {}),
       repair: found.repair,
       ...(others.length > 0 && { sharedWith: others.map((other) => other.device) }),
       difference: difference(identity?.manifest, image.manifest, maps, replaced),

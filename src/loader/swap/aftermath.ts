@@ -56,17 +56,6 @@ export async function undo(
   return new XdpgenError(code, `${explained.message}\nNot all is as before: ${left.join("; ")}`, { cause });
 }
 
-/**
- * The health command may take minutes, in which a crash must leave what ran last: what it leaves unsaid the next command says, as
- * long as the link tells.
- */
-export function markCommitted(done: readonly Done[], { notice }: Steps): void {
-  for (const { next } of done) {
-    const failure = failureOf(() => markLive(next.member.dir, next.generation));
-    if (failure) notice(`generation ${next.generation} is live, and could not be marked so (${failure.message})`);
-  }
-}
-
 /** What an interface has when all is committed. */
 export interface Legacy {
   readonly member: Member;
@@ -121,7 +110,7 @@ function leaveBehind(kernel: Kernel, { member: { pinned, dir, ifindex }, live }:
   steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);
 }
 
-function failureOf(work: () => void): Error | undefined {
+export function failureOf(work: () => void): Error | undefined {
   try {
     work();
     return undefined;

@@ -27,15 +27,15 @@ import { type Interface, requireInterface, requireSame } from "../machine/interf
 import type { Kernel } from "../machine/kernel.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
-import { clear, legaciesOf, markCommitted, undo } from "./aftermath.ts";
+import { clear, legaciesOf, undo } from "./aftermath.ts";
 import { commit } from "./commit.ts";
 import { explainAborted, openSteps, type SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
-import { requireHealth } from "./health.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
 import { nextOf } from "./next.ts";
 import { untilWon } from "./races.ts";
 import { sourceOf } from "./standing.ts";
+import { markUndecided, requireDecided, requireHealthy } from "./trial.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -157,6 +157,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
   const members = await steps.run({ step: "read", interfaces }, () =>
     places.map((place) => readMember(machine, place, target, resources)),
   );
+  await requireDecided(kernel, members, target);
   const done: Done[] = [];
   let begun = false;
   try {
@@ -165,6 +166,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     const sources = groups.flatMap(sourceOf);
     requireOneSource(kernel, sources, target.images.preferred.manifest);
     for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
+    if (loaded.chain.health) markUndecided(nexts);
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
       const committed = await steps.run({ step: "commit", interfaces: [device] }, () => {
@@ -190,18 +192,6 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     const outcome = of.next.replaced !== undefined ? "replaced" : mode ? "swapped" : "created";
     return { interface: device, outcome, mode: of.committed.mode, ...resultOf(of.next) };
   });
-}
-
-/** Of each interface that was swapped, one after the other. */
-async function requireHealthy(done: readonly Done[], { loaded, steps }: Target): Promise<void> {
-  const { name: chain, health } = loaded.chain;
-  if (!health) return;
-  markCommitted(done, steps);
-  for (const { next } of done) {
-    const { device } = next.member;
-    const subject = { device, chain, generation: next.generation };
-    await steps.run({ step: "health", interfaces: [device] }, () => requireHealth(health, subject, steps));
-  }
 }
 
 const resultOf = ({

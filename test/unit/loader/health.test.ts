@@ -1,6 +1,6 @@
 /** Health commands: how they end, what is left of them, and what a swap does then. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -8,12 +8,14 @@ import { describe, expect, it, vi } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import type { Health } from "../../../src/chain/health.ts";
 import { attach, attachAll } from "../../../src/loader/attachment.ts";
+import { undecidedMark } from "../../../src/loader/live/store.ts";
+import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { runHealth } from "../../../src/loader/swap/health.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
-import { chain, notices, numbered, withMap, world } from "./world.ts";
+import { chain, notices, numbered, withMap, type World, world } from "./world.ts";
 
 const subject = { device: "eth0", chain: "edge", generation: 3 };
 const run = (command: Health["command"], within = "20s", signal?: AbortSignal) =>
@@ -308,5 +310,122 @@ describe("an xdpgen that is killed", () => {
     const again = await attach(of(1), "lo", { machine: w.machine() });
     expect(again.result).toMatchObject({ outcome: "unchanged", generation: 1 });
     expect(w.pins().toSorted()).toEqual(before.toSorted());
+  });
+});
+
+describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never decided", (linkage) => {
+  const [one, two] = [chain(linkage, numbered(1), numbered(2)), chain(linkage, numbered(2), numbered(3))];
+
+  /** Generation 2 runs on both interfaces: its command failed, and nothing could be put back. */
+  async function stuck(w: World, devices: readonly string[] = ["lo"]): Promise<void> {
+    await attachAll(one, devices, { machine: w.machine() });
+    let updates = 0;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call === "updateLink" && ++updates > devices.length) throw failure("bpf_link_update", "EBUSY");
+    });
+    const attempt = attachAll(checked(two, ["false"]), devices, { machine: w.machine(kernel) });
+    await expect(attempt).rejects.toMatchObject({ code: "health-failed" });
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2, troubles: [{ kind: "undecided" }] }]);
+  }
+
+  it("is asked again by the next apply of its chain, which plan foretells, and stays", async () => {
+    using w = world();
+    await stuck(w);
+    expect(await preview(checked(two, ["true"]), "lo", { machine: w.machine() })).toMatchObject({
+      outcome: "unchanged",
+      undecided: true,
+    });
+    const { lines, events } = notices();
+    const again = await attach(checked(two, ["true"]), "lo", { machine: w.machine(), events });
+    expect(again.result).toMatchObject({ outcome: "unchanged", generation: 2 });
+    expect(lines).toEqual([
+      "generation 2 of lo is live, and its health command never said that all is well",
+      "generation 2 is live on lo; its health command `true` decides whether it stays",
+    ]);
+    expect(again.status().troubles).toEqual([]);
+    const later = await preview(checked(two, ["true"]), "lo", { machine: w.machine() });
+    expect(later).not.toHaveProperty("undecided");
+    const settled = await attach(checked(two, ["false"]), "lo", { machine: w.machine() });
+    expect(settled.result).toMatchObject({ outcome: "unchanged", generation: 2 });
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("goes back where it fails then, on all interfaces", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    await stuck(w, ["lo", "b"]);
+    const attempt = attachAll(checked(two, "test $XDPGEN_INTERFACE = lo"), ["lo", "b"], { machine: w.machine() });
+    await expect(attempt).rejects.toThrow(
+      /^generation 2 of chain test on b is not healthy: .* ended with status 1; lo: back to generation 1; b: back to generation 1$/,
+    );
+    for (const device of ["lo", "b"])
+      expect(status(device, w.machine())).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
+    expect(w.kernel.openFds).toBe(0);
+    const next = await attachAll(checked(two, ["true"]), ["lo", "b"], { machine: w.machine() });
+    expect(next.results).toMatchObject([
+      { outcome: "swapped", generation: 3 },
+      { outcome: "swapped", generation: 3 },
+    ]);
+  });
+
+  it("is one that nobody asks where its chain has no command any more, or another chain comes", async () => {
+    using w = world();
+    await stuck(w);
+    const plain = await attach(two, "lo", { machine: w.machine() });
+    expect(plain.result).toMatchObject({ outcome: "unchanged" });
+    expect(plain.status().troubles).toEqual([]);
+    using other = world();
+    await stuck(other);
+    const next = await attach(checked(chain(linkage, numbered(4)), ["true"]), "lo", { machine: other.machine() });
+    expect(next.result).toMatchObject({ outcome: "swapped", generation: 3 });
+    expect(next.status().troubles).toEqual([]);
+  });
+
+  it("runs on where asking is cancelled, and is asked the next time", async () => {
+    using w = world();
+    await stuck(w);
+    const before = w.snapshot();
+    const cancel = new AbortController();
+    const events = ({ kind }: SwapEvent): void => void (kind === "notice" && setTimeout(50).then(() => cancel.abort()));
+    const options = { machine: w.machine(), events, signal: cancel.signal };
+    await expect(attach(checked(two, ["sleep", "60"]), "lo", options)).rejects.toMatchObject({
+      code: "aborted",
+      message: "cancelled while generation 2 of chain test was live on lo and its health command ran; it runs on",
+    });
+    expect(w.snapshot()).toEqual(before);
+    expect(status("lo", w.machine())).toMatchObject([{ troubles: [{ kind: "undecided" }] }]);
+  });
+
+  it("runs on where nothing before it is kept, and the error says what takes it off", async () => {
+    using w = world();
+    await attach(one, "lo", { machine: w.machine() });
+    mkdirSync(undecidedMark(`${w.root}/42-1`, 1));
+    const attempt = attach(checked(one, ["false"]), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toThrow(
+      "ended with status 1; lo: generation 1 runs on, since none before it is kept (`xdpgen detach lo`)",
+    );
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 1, troubles: [{ kind: "undecided" }] }]);
+  });
+
+  it("runs on where any call of the kernel fails then, and can be asked again", async () => {
+    let calls = 0;
+    // The first time none fails, and all are counted.
+    for (let at = 0; at <= calls; at++) {
+      using w = world();
+      await stuck(w);
+      const kernel = watched(w.kernel, (count, call) => {
+        calls = Math.max(calls, count);
+        if (count === at) throw failure(call, "EINVAL");
+      });
+      const attempt = attach(checked(two, ["false"]), "lo", { machine: w.machine(kernel) });
+      await expect(attempt).rejects.toThrow(/health|EINVAL/);
+      expect(w.kernel.openFds).toBe(0);
+      const [now] = status("lo", w.machine());
+      // The last of them is the one that goes back.
+      expect(now).toMatchObject(at === 0 ? { generation: 1, troubles: [] } : { generation: 2, troubles: [{}] });
+      const next = await attach(checked(two, ["true"]), "lo", { machine: w.machine() });
+      expect(next.status()).toMatchObject({ troubles: [], programs: [{ name: "p2" }, { name: "p3" }] });
+    }
+    expect(calls).toBeGreaterThan(10);
   });
 });
