@@ -12,7 +12,16 @@ import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
 import type { PinnedLink } from "./live.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
-import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin, undecidedMark } from "./store.ts";
+import {
+  dispatcherPin,
+  type Journal,
+  listGenerations,
+  liveMark,
+  newMark,
+  type ProgramKey,
+  slotPin,
+  undecidedMark,
+} from "./store.ts";
 
 export interface Kept extends Identity {
   /** Of its dispatcher. */
@@ -136,6 +145,17 @@ export function markLive(dir: string, generation: number): void {
 export function markNew(dir: string, generation: number): void {
   const mark = newMark(dir, generation);
   if (!existsSync(mark)) unlessGone(() => mkdirSync(mark, { mode: 0o700 }));
+}
+
+/**
+ * From now on none of these is one that has run, until the journal is undone: said before the link has a generation beside which they
+ * are not kept, so that a process that is killed then leaves them to the next command to clear.
+ */
+export function disown(journal: Journal, dir: string, kept: readonly Identity[]): void {
+  for (const { generation } of kept) {
+    const mark = newMark(dir, generation);
+    if (!existsSync(mark)) journal.makeDir(mark);
+  }
 }
 
 /** Whether a generation has a health command that has not said that all is well. */

@@ -10,7 +10,7 @@ import {
   type Manifest,
   type ResolvedObject,
 } from "../../codegen/index.ts";
-import { isSameProgram, type Past, programsOf } from "../live/history.ts";
+import { disown, isSameProgram, type Past, programsOf } from "../live/history.ts";
 import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
@@ -183,7 +183,7 @@ export function shareGeneration(
       const here = mapsDir(dir, program, folder);
       for (const name of list(here)) {
         const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap, () =>
-          disown(program),
+          disownUsers(program),
         );
         if (other) displaced.push(program);
       }
@@ -226,11 +226,8 @@ export function shareGeneration(
     return true;
   }
 
-  function disown(program: ProgramKey): void {
-    for (const one of kept) {
-      const mark = newMark(dir, one.generation);
-      const uses = one.manifest.programs.some((other) => isSameProgram(other, program));
-      if (uses && !existsSync(mark)) journal.makeDir(mark);
-    }
+  function disownUsers(program: ProgramKey): void {
+    const users = kept.filter(({ manifest: { programs } }) => programs.some((other) => isSameProgram(other, program)));
+    disown(journal, dir, users);
   }
 }

@@ -15,6 +15,7 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
+import { disown } from "../live/history.ts";
 import { requireOneSource } from "../live/one-map.ts";
 import { sweep } from "../live/recovery.ts";
 import { attachmentDir, type Place, removeIfEmpty } from "../live/store.ts";
@@ -166,6 +167,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     const sources = groups.flatMap(sourceOf);
     requireOneSource(kernel, sources, target.images.preferred.manifest);
     for (const group of groups) nexts.push(...(await nextOf(kernel, group, sources, target, resources)));
+    nexts.forEach(disownLater);
     if (loaded.chain.health) markUndecided(nexts);
     for (const next of inOrderOf(nexts)) {
       const { device } = next.member;
@@ -192,6 +194,17 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
     const outcome = of.next.replaced !== undefined ? "replaced" : mode ? "swapped" : "created";
     return { interface: device, outcome, mode: of.committed.mode, ...resultOf(of.next) };
   });
+}
+
+/** What came after that which runs was rolled back, and goes with this swap. */
+function disownLater({ member: { dir, journal, before }, replaced }: Next): void {
+  const { identity, kept } = before;
+  if (replaced !== undefined || !identity) return;
+  disown(
+    journal,
+    dir,
+    kept.filter(({ generation }) => generation > identity.generation),
+  );
 }
 
 const resultOf = ({

@@ -292,6 +292,24 @@ describe("an xdpgen that is killed", () => {
     expect(live.status().programs[0]!.maps[0]!.id).toBe(id);
   });
 
+  it("does not bring back what was rolled back before", async () => {
+    using w = world();
+    const machine = w.machine();
+    const folder = `${w.root}/42-1`;
+    await attach(of(1), "lo", { machine });
+    const live = await attach(of(2), "lo", { machine });
+    await live.rollback();
+    expect(live.status()).toMatchObject({ generation: 1, kept: [{ generation: 2 }] });
+    await attach(of(3, { command: ["cp", "-r", folder, `${w.root}/copy`] }), "lo", { machine });
+    rmSync(folder, { recursive: true });
+    renameSync(`${w.root}/copy`, folder);
+    expect(live.status()).toMatchObject({ generation: 3, kept: [{ generation: 1 }] });
+    await attach(of(3), "lo", { machine });
+    expect(live.status()).toMatchObject({ generation: 3, kept: [{ generation: 1 }], troubles: [] });
+    expect(existsSync(`${folder}/gen-2`)).toBe(false);
+    expect(await live.rollback()).toMatchObject({ generation: 1 });
+  });
+
   it("when the command has failed and the old chain runs again leaves nothing of the new one", async () => {
     using w = world();
     const folder = `${w.root}/42-1`;
