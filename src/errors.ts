@@ -25,7 +25,7 @@ export type ErrorCode =
   | "packet-invalid"
   /** A check of the chain did not come out as declared; nothing was changed. */
   | "check-failed"
-  /** The chain's health command failed after the swap; what ran before runs again. */
+  /** The chain's health command failed after the swap; what ran before runs again, or the message says why not. */
   | "health-failed"
   /** A limit of the kernel that this chain meets: 256 subprograms, 64 maps. */
   | "limit"

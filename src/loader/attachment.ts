@@ -72,7 +72,9 @@ export interface Attachments extends AsyncDisposable {
  * @throws XdpgenError `environment` (privilege, libbpf, bpffs, mode), `interface-missing`, `interface-occupied`,
  *   `program-rejected`, `map-pin`, `check-failed`, `conflict`, `aborted`, `kernel`, and what `synthesise` and `resolveChain`
  *   throw. Nothing was changed then, but a map that was pinned where the chain says stays there. And `health-failed`, or
- *   `aborted` while the health command ran: packets met the new chain meanwhile, and what was there before is put back.
+ *   `aborted` while the health command ran: packets met the new chain meanwhile, and what was there before is put back. A chain that
+ *   runs already and whose health command never decided is asked again: it goes back where that fails, and runs on where it is
+ *   cancelled.
  */
 export async function attach(chain: Chain, device: string, options: AttachOptions = {}): Promise<Attachment> {
   const machine = machineFor(`attach chain ${chain.name} to ${device}`, options);

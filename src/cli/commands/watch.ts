@@ -32,7 +32,7 @@ export const watchCommand: MakeCommand = (io) =>
       const { chain } = version;
       using shown = progress(io.err);
       const note = (event: SwapEvent): void => {
-        committing ||= event.kind === "begin" && event.step === "commit";
+        committing ||= event.kind === "begin" && (event.step === "commit" || event.step === "health");
         const message = noteText(event);
         if (message !== undefined) tell("message", { message });
       };
@@ -63,7 +63,7 @@ export const watchCommand: MakeCommand = (io) =>
         tell("refused", { error: { code: error.code, message: error.message }, ...after });
         io.err.write(renderError(error, useColor(options.color, io, io.err)));
         if (error.code === "aborted") continue;
-        // Once it came to a commit, only the error knows what runs.
+        // Once it came to a commit or a health command, only the error knows what runs.
         outcome = committing ? "" : "what runs stays as it is; ";
       }
       const next = retry === undefined ? "" : `trying again in ${retry / 1000} s; `;

@@ -30,7 +30,8 @@ export function renderPlan(preview: Preview, view: PlanView): string {
 }
 
 function undecided(preview: Preview, view: PlanView): readonly string[] {
-  const text = "its health command never said that all is well: apply asks it, and goes back where it fails";
+  const text =
+    "its health command never said that all is well: apply asks it, and goes back where it fails and one before is kept";
   return preview.undecided ? hanging(text, "  ", view, view.paint.yellow) : [];
 }
 

@@ -58,7 +58,7 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
       );
     case "undecided":
       return (
-        "its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile; " +
+        "its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile, or could not go back; " +
         "applying the chain again asks it"
       );
     case "pins-out-of-reach":

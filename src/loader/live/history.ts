@@ -107,7 +107,9 @@ export function keptBeside(
   const earlier = kept.filter(({ generation }) => generation < live.generation);
   const whole = ({ manifest }: Identity): boolean =>
     !manifest.programs.some((program) => displaced.some((other) => isSameProgram(program, other)));
-  const able = [...(canRun(dir, live) ? [live] : []), ...earlier].filter(whole);
+  const last = canRun(dir, live) ? [live] : [];
+  // One that is known to be healthy is worth more.
+  const able = (isUndecided(dir, live.generation) ? [...earlier, ...last] : [...last, ...earlier]).filter(whole);
   return able.slice(0, chain.history ?? DEFAULT_HISTORY);
 }
 

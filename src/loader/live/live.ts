@@ -1,6 +1,6 @@
 /**
  * What runs on one interface, as the kernel tells it: the link from its pin, the dispatcher from the link, the manifest from
- * the dispatcher. Nothing is remembered anywhere else.
+ * the dispatcher. There is no other state.
  *
  * An attachment's folder is known by network namespace and index. Both are given again once they are free, while the
  * interface that had them may live on elsewhere with our link. So nobody trusts the folder's name: whoever acts on an

@@ -11,7 +11,7 @@ import { requireHealth, Unhealthy } from "./health.ts";
 import type { Done, Member, Next, Target } from "./member.ts";
 import { LostRace } from "./races.ts";
 
-/** Before it is live. What runs already, and gets another program into a slot, has no generation to go back to. */
+/** Before it is live. What runs already, and gets another program into a slot, is no other generation. */
 export function markUndecided(nexts: readonly Next[]): void {
   for (const { member, generation, replaced } of nexts)
     if (replaced === undefined) member.journal.makeDir(undecidedMark(member.dir, generation));
@@ -38,7 +38,7 @@ export async function requireHealthy(done: readonly Done[], target: Target): Pro
  * Asks for those that run the chain already and whose command never decided. Where it fails, they go back to the generation before,
  * in one step each, as they would have then.
  *
- * @throws XdpgenError `health-failed`, `aborted`, which leaves them as they are; LostRace
+ * @throws XdpgenError `health-failed`; `aborted`, which leaves them as they are
  */
 export async function requireDecided(kernel: Kernel, members: readonly Member[], target: Target): Promise<void> {
   const undecided = members.filter(({ settled, dir, generation }) => settled && isUndecided(dir, generation));
@@ -52,8 +52,10 @@ export async function requireDecided(kernel: Kernel, members: readonly Member[],
   } catch (error) {
     if (!(error instanceof Unhealthy)) throw error;
     if (steps.signal?.aborted) throw error.explained("it runs on");
-    const now: string[] = [];
-    for (const member of undecided) now.push(`${member.device}: ${await goBack(kernel, member, target)}`);
+    const interfaces = undecided.map(({ device }) => device);
+    const now = await steps.run({ step: "undo", interfaces }, () =>
+      undecided.map((member) => `${member.device}: ${goBack(kernel, member, steps)}`),
+    );
     throw error.explained(now.join("; "));
   }
   for (const member of undecided) decided({ member, generation: member.generation }, target);
@@ -82,19 +84,20 @@ function decided(
 }
 
 /** Says in a clause what the interface runs then. */
-async function goBack(kernel: Kernel, member: Member, { steps }: Target): Promise<string> {
+function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): string {
   const { device, dir, generation, pinned, mode, before } = member;
-  const earlier = before.kept.find((one) => one.generation < generation && canRun(dir, one));
+  const earlier = before.kept.find(
+    (one) => one.generation < generation && canRun(dir, one) && !isUndecided(dir, one.generation),
+  );
   if (!earlier) return `generation ${generation} runs on, since none before it is kept (\`xdpgen detach ${device}\`)`;
   try {
-    await steps.run({ step: "commit", interfaces: [device] }, () => {
-      using dispatcher = kernel.openPin(dispatcherPin(dir, earlier.generation));
-      updateLink(kernel, member, pinned!, mode!, dispatcher.number);
-    });
-    markLive(dir, earlier.generation);
-    return `back to generation ${earlier.generation}`;
+    using dispatcher = kernel.openPin(dispatcherPin(dir, earlier.generation));
+    updateLink(kernel, member, pinned!, mode!, dispatcher.number);
   } catch (error) {
-    if (error instanceof LostRace) throw error;
+    if (error instanceof LostRace) return "somebody else changed its link meanwhile";
     return `could not be put back from generation ${generation} (${(error as Error).message})`;
   }
+  const failure = failureOf(() => markLive(dir, earlier.generation));
+  if (failure) notice(`generation ${earlier.generation} is live, and could not be marked so (${failure.message})`);
+  return `back to generation ${earlier.generation}`;
 }

@@ -386,6 +386,34 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
     ]);
   });
 
+  it("goes back where it can, when somebody changes a link in the middle of it, and is not made anew", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    await stuck(w, ["lo", "b"]);
+    let updates = 0;
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call !== "updateLink" || ++updates < 2) return;
+      using link = w.kernel.openPin(`${w.root}/42-2000002/link`);
+      w.kernel.detachLink(link.number);
+    });
+    const attempt = attachAll(checked(two, ["false"]), ["lo", "b"], { machine: w.machine(kernel) });
+    await expect(attempt).rejects.toThrow(
+      /^generation 2 of chain test on lo is not healthy: .*; lo: back to generation 1; b: somebody else changed its link meanwhile$/,
+    );
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 1, troubles: [] }]);
+    expect(status("b", w.machine())).toMatchObject([{ generation: 2, defunct: true }]);
+    expect(w.kernel.openFds).toBe(0);
+  });
+
+  it("is worth less for a rollback than one before it that was healthy", async () => {
+    using w = world();
+    await stuck(w);
+    const next = await attach({ ...chain(linkage, numbered(4)), history: 1 }, "lo", { machine: w.machine() });
+    expect(next.status()).toMatchObject({ generation: 3, kept: [{ generation: 1 }] });
+    expect(await next.rollback()).toMatchObject({ generation: 1 });
+    expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(linkage === "freplace" ? 2 : 0);
+  });
+
   it("is one that nobody asks where its chain has no command any more, or another chain comes", async () => {
     using w = world();
     await stuck(w);
