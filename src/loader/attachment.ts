@@ -1,5 +1,6 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
+import { XdpgenError } from "../errors.ts";
 import { folderOf } from "./live/adopt.ts";
 import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
@@ -144,10 +145,11 @@ function attachment(
     },
     async testRun(options) {
       queue.requireOpen();
-      using live = explaining(`read what runs on ${device}`, device, () =>
+      const named = now().device;
+      using live = explaining(`read what runs on ${named}`, named, () =>
         readLive(kernel, folderOf(machine, ifindex).dir, ifindex),
       );
-      if (!live || live.place.kind === "elsewhere") throw notAttached(device);
+      if (live?.place.kind !== "here") throw notAttached(named);
       return await testRun(kernel, live.program.number, options);
     },
     detach: (options) => queue.take(() => detachFrom(machine, { device, ifindex }, { ...told, ...options })),
@@ -197,15 +199,25 @@ async function inTurn<T>(
   return results;
 }
 
-/** The same, and a failure of one is thrown when all are done. */
+/** The same, and what failed is thrown when all are done. */
 async function eachInTurn<T>(
   interfaces: readonly Interface[],
   change: (one: Interface) => Promise<T>,
 ): Promise<readonly T[]> {
   const failures: unknown[] = [];
   const results = await inTurn(interfaces, (one) => change(one).catch((error: unknown) => void failures.push(error)));
-  if (failures.length > 0) throw failures[0];
+  if (failures.length > 0) throw together(failures);
   return results as readonly T[];
+}
+
+/** One error for several, with the code of the first. A bug of ours stays one. */
+function together(failures: readonly unknown[]): unknown {
+  const [first] = failures;
+  const bug = failures.find((one) => !(one instanceof XdpgenError));
+  if (failures.length === 1 || bug !== undefined) return bug ?? first;
+  const { code } = first as XdpgenError;
+  const messages = failures.map((one) => (one as XdpgenError).message);
+  return new XdpgenError(code, messages.join("\n"), { cause: new AggregateError(failures) });
 }
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {

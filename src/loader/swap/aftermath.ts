@@ -8,6 +8,7 @@ import type { Identity } from "../live/manifest.ts";
 import { clearLeftovers } from "../live/recovery.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Steps } from "./events.ts";
+import { failureOf } from "./failure.ts";
 import { Unhealthy } from "./health.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
 
@@ -108,15 +109,6 @@ function leaveBehind(kernel: Kernel, { member: { pinned, dir, ifindex }, live }:
   if (pinned?.place.kind !== "elsewhere") return;
   kernel.detachLink(pinned.link.number);
   steps.notice(`${movedAway(pinned, dir, ifindex)}: took it off there`);
-}
-
-export function failureOf(work: () => void): Error | undefined {
-  try {
-    work();
-    return undefined;
-  } catch (error) {
-    return error as Error;
-  }
 }
 
 /** Waits for every packet that is in a program now. Returns what the kernel says where it cannot. */

@@ -12,6 +12,8 @@ import type { Owned } from "../load/owned.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { Steps } from "./events.ts";
+import { failureOf } from "./failure.ts";
 import { LostRace } from "./races.ts";
 import { replaceProgram } from "./replacement.ts";
 
@@ -34,6 +36,7 @@ export interface CommitOptions {
   readonly mode: Mode | "auto";
   readonly replace?: boolean;
   readonly loaded: LoadedPrograms;
+  readonly steps: Pick<Steps, "notice">;
   /** Holds what `putBack` needs; until it is disposed. */
   readonly resources: Owned;
 }
@@ -83,7 +86,12 @@ export function commit(
   try {
     if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
   } catch (error) {
-    putBack();
+    const { notice } = options.steps;
+    const failure = failureOf(() => {
+      const left = putBack();
+      if (left !== undefined) notice(left);
+    });
+    if (failure) notice(`the slot of program ${replaced} could not be put back (${failure.message})`);
     throw error;
   }
   return { mode, said: [], putBack: () => ({ now: `back to the ${replaced} that was there`, left: putBack() }) };

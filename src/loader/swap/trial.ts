@@ -5,8 +5,8 @@
 import { canRun, isUndecided, markDecided, markLive } from "../live/history.ts";
 import { dispatcherPin, undecidedMark } from "../live/store.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import { failureOf } from "./aftermath.ts";
 import { updateLink } from "./commit.ts";
+import { failureOf } from "./failure.ts";
 import { requireHealth, Unhealthy } from "./health.ts";
 import type { Done, Member, Next, Target } from "./member.ts";
 import { LostRace } from "./races.ts";

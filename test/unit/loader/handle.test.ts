@@ -51,6 +51,19 @@ describe("an interface that goes away and leaves its name to another", () => {
   });
 });
 
+it("a handle runs packets through what is live, and through nothing that is not", async () => {
+  using w = world();
+  w.kernel.interfaces.set("a", INDEX);
+  const live = await attach(one, "a", { machine: w.machine() });
+  const packet = { data: new Uint8Array(14) };
+  using link = w.kernel.openPin(`${w.root}/42-${INDEX}/link`);
+  w.kernel.detachLink(link.number);
+  await expect(live.testRun(packet)).rejects.toMatchObject({ code: "not-attached" });
+  await live.update(two);
+  w.kernel.deleteInterface("a");
+  await expect(live.testRun(packet)).rejects.toMatchObject({ code: "interface-missing" });
+});
+
 describe("an interface that is renamed in the middle of a swap", () => {
   it.each(["read", "commit", "clear"] as const)(
     "%s: the chain is attached, and the handle is of that interface",

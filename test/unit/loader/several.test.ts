@@ -419,6 +419,27 @@ it("names are of one interface, of none is a mistake, and disposed of is dispose
   expect(lines).toEqual(["detached the chain from lo", "detached the chain from b"]);
 });
 
+it("a detach of several that fails on some is done on the others, and says all that failed", async () => {
+  using w = several();
+  let broken = false;
+  const kernel = watched(w.kernel, (_, call) => {
+    if (broken && call === "linkInfo") throw failure("bpf_obj_get_info_by_fd", "EACCES");
+  });
+  const live = await attachAll(chain("call", numbered(1)), ["lo", "b", "c"], { machine: w.machine(kernel) });
+  let begun = "";
+  const events = (event: SwapEvent): void => {
+    if (event.kind !== "begin") return;
+    begun = event.interfaces.join();
+    broken = begun !== "b";
+  };
+  const attempt = live.detach({ events });
+  await expect(attempt).rejects.toMatchObject({ code: "kernel" });
+  const said = await attempt.catch(({ message }: Error) => message.split("\n"));
+  expect(said).toEqual([expect.stringMatching(/ lo\b/), expect.stringMatching(/ c\b/)]);
+  expect(w.kernel.running(w.kernel.interfaceIndex("b"))).toBe(0);
+  for (const device of ["lo", "c"]) expect(w.kernel.running(w.kernel.interfaceIndex(device))).not.toBe(0);
+});
+
 describe.each(OBJECT_LINKAGES)("linkage %s, with a history", (linkage) => {
   const kept = (...programs: Parameters<typeof chain>[1][]): Chain => ({ ...chain(linkage, ...programs), history: 2 });
   const keptOn = (w: World): readonly (readonly number[])[] =>
