@@ -15,6 +15,7 @@ import { requireWay, type Wanted } from "./obstacle.ts";
 import type { Place } from "./store.ts";
 import {
   asideDir,
+  isAside,
   type AttachmentName,
   dispatcherPin,
   generationDir,
@@ -25,16 +26,14 @@ import {
   programDir,
   programPin,
   removeTree,
+  removeAside,
+  restoreAside,
   unpin,
 } from "./store.ts";
 
 /** Removes every generation but these, every program and pin that none of them names, and what was set aside. */
 export function clearLeftovers(dir: string, stay: readonly Identity[]): void {
-  removeTree(asideDir(dir));
-  clearGenerations(dir, stay);
-}
-
-function clearGenerations(dir: string, stay: readonly Identity[]): void {
+  removeAside(dir);
   const numbers = new Set(stay.map(({ generation }) => generation));
   for (const n of listGenerations(dir)) if (!numbers.has(n)) removeGeneration(dir, n);
   const programs = stay.flatMap(({ manifest }) => manifest.programs);
@@ -81,6 +80,7 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
   const pinned = readPinned(kernel, dir, ifindex);
   try {
     requireWay(kernel, place, pinned, wanted);
+    takeBackAside(kernel, dir, pinned);
     if (pinned?.place.kind === "nowhere") {
       report(
         "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
@@ -89,14 +89,23 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
     if (pinned?.unreadable === undefined) clearLeftovers(dir, identity ? [identity, ...kept] : []);
-    // Its own is aside since a swap that a crash has ended: the rest is of that one.
-    else if (existsSync(asideDir(dir))) clearGenerations(dir, []);
     if (pinned) pinAgain(kernel, dir, pinned, report);
     return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
     pinned?.[Symbol.dispose]();
     throw error;
   }
+}
+
+/**
+ * A swap that a crash has ended may have set aside what packets still meet. It is for a dispatcher that the process could not read; this
+ * one may.
+ */
+export function takeBackAside(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): void {
+  if (!pinned || !existsSync(asideDir(dir))) return;
+  const { identity, programInfo } = pinned;
+  const committed = identity && isAside(dir) && !pinnedDispatchers(kernel, asideDir(dir)).has(programInfo.id);
+  if (!committed) restoreAside(dir);
 }
 
 /** The pin of a link that somebody removed, and that lives on without it. */

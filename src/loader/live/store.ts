@@ -13,6 +13,7 @@
  *       programs/<name>-<hash>/maps/<map>    the program's maps
  *       programs/<name>-<hash>/shared/<map>  those that its object wants pinned by name: one for all programs of the chain
  *       aside/                               generations and programs of a dispatcher that cannot be read, while it is replaced
+ *       aside/whole/                         there when all of them are in it, and empty
  *
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
@@ -58,6 +59,12 @@ export const slotPin = (dir: string, generation: number, program: string): strin
   `${generationDir(dir, generation)}/slot-${program}`;
 
 export const asideDir = (dir: string): string => `${dir}/aside`;
+const wholeMark = (dir: string): string => `${asideDir(dir)}/whole`;
+/** Whether all is aside: before, the swap that sets it aside has pinned nothing. */
+export const isAside = (dir: string): boolean => existsSync(wholeMark(dir));
+
+/** Names of the folders of an attachment whose pins belong to its generations. */
+const ownFolders = (dir: string): readonly string[] => list(dir).filter((name) => /^(gen-\d+|programs)$/.test(name));
 
 /** A program is known by its name and the hash of its object, function and globals, and of what the chain says of its maps. */
 export interface ProgramKey {
@@ -217,10 +224,28 @@ export function openJournal(kernel: Kernel): Journal {
  */
 export function setAside(dir: string, journal: Journal): void {
   const aside = asideDir(dir);
-  if (existsSync(aside)) return;
-  const own = list(dir).filter((name) => /^(gen-\d+|programs)$/.test(name));
   journal.move(
-    own.map((name) => `${dir}/${name}`),
+    ownFolders(dir).map((name) => `${dir}/${name}`),
     aside,
   );
+  journal.makeDir(wholeMark(dir));
+}
+
+/** The mark goes last: without it what is aside is taken for what is still needed. */
+export function removeAside(dir: string): void {
+  const aside = asideDir(dir);
+  for (const name of ownFolders(aside)) removeTree(`${aside}/${name}`);
+  removeTree(aside);
+}
+
+/** What was set aside goes back; a process that is killed in the middle of it leaves the rest to the next. */
+export function restoreAside(dir: string): void {
+  const aside = asideDir(dir);
+  if (isAside(dir)) {
+    // All that is here is of the swap that set it aside.
+    for (const name of ownFolders(dir)) removeTree(`${dir}/${name}`);
+    rmdirSync(wholeMark(dir));
+  }
+  for (const name of ownFolders(aside)) renameSync(`${aside}/${name}`, `${dir}/${name}`);
+  rmdirSync(aside);
 }

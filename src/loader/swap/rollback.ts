@@ -9,7 +9,7 @@ import { XdpgenError } from "../../errors.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
-import { clearLeftovers, pinAgain } from "../live/recovery.ts";
+import { clearLeftovers, pinAgain, takeBackAside } from "../live/recovery.ts";
 import { dispatcherPin, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
@@ -65,6 +65,7 @@ async function exchange(kernel: Kernel, place: Place, to: number | undefined, st
   if (!pinned) throw notAttached(device);
   pinAgain(kernel, dir, pinned, steps.notice);
   const { live, mode } = requireRunning(pinned, place);
+  takeBackAside(kernel, dir, pinned);
   const kept = keptGenerations(kernel, dir, live.generation);
   markLive(dir, live.generation);
   clearUnfinished(dir, [live, ...kept], steps.notice);

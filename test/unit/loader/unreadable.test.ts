@@ -1,5 +1,5 @@
 /** A dispatcher whose manifest has another version: it runs, and what is pinned is its own. */
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
@@ -102,17 +102,84 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(failures).toBeGreaterThan(10);
   });
 
-  it("is replaced where a crash ended a swap that had begun to", async () => {
-    using w = world();
-    await attached(w);
+  /** What a swap leaves that a crash has ended: some or all is aside, and then pins of its own are there. */
+  function crashed(w: World, moved: readonly string[], whole: boolean): void {
     const dir = `${w.root}/${DIR}`;
     mkdirSync(`${dir}/aside`);
-    for (const name of ["gen-1", "programs"]) renameSync(`${dir}/${name}`, `${dir}/aside/${name}`);
-    mkdirSync(`${dir}/gen-1`);
+    for (const name of moved) if (existsSync(`${dir}/${name}`)) renameSync(`${dir}/${name}`, `${dir}/aside/${name}`);
+    if (!whole) return;
+    mkdirSync(`${dir}/aside/whole`);
+    mkdirSync(`${dir}/gen-1/new`, { recursive: true });
     writeFileSync(`${dir}/gen-1/dispatcher`, "99");
+    mkdirSync(`${dir}/programs/p9-0123456789abcdef/maps`, { recursive: true });
+    writeFileSync(`${dir}/programs/p9-0123456789abcdef/maps/seen`, "98");
+  }
+
+  const crashes: readonly (readonly [string, readonly string[], boolean])[] = [
+    ["moved nothing", [], false],
+    ["moved one folder of two", ["gen-1"], false],
+    ["moved the other", ["programs"], false],
+    ["moved all", ["gen-1", "programs"], false],
+    ["had pins of its own", ["gen-1", "programs"], true],
+  ];
+
+  it.each(crashes)("is replaced where a crash ended a swap that %s", async (_, moved, whole) => {
+    using w = world();
+    await attached(w);
+    crashed(w, moved, whole);
     const { result } = await attach(next, "lo", { machine: w.machine(), replace: true });
     expect(result).toMatchObject({ outcome: "swapped", generation: 1 });
     expect(status("lo", w.machine())).toMatchObject([{ troubles: [] }]);
-    expect(w.pins().filter((pin) => pin.includes("aside"))).toEqual([]);
+    expect(w.pins().filter((pin) => /aside|p9/.test(pin))).toEqual([]);
+  });
+
+  it.each(crashes)(
+    "is whole again where a crash ended a swap that %s, and the next one fails",
+    async (_, moved, whole) => {
+      using w = world();
+      await attached(w);
+      const before = w.snapshot();
+      crashed(w, moved, whole);
+      const refused = { ...next, health: { command: ["false"] } };
+      await expect(attach(refused, "lo", { machine: w.machine(), replace: true })).rejects.toMatchObject({
+        code: "health-failed",
+      });
+      expect(w.snapshot()).toEqual(before);
+    },
+  );
+
+  it("goes, and not what replaced it, where a crash ended the clearing of it", async () => {
+    using w = world();
+    const machine = w.machine();
+    await attached(w);
+    await attach(next, "lo", { machine, replace: true });
+    const before = w.snapshot();
+    const dir = `${w.root}/${DIR}`;
+    mkdirSync(`${dir}/aside/whole`, { recursive: true });
+    mkdirSync(`${dir}/aside/gen-1`);
+    writeFileSync(`${dir}/aside/gen-1/slot-p1`, "99");
+    const again = await attach(next, "lo", { machine });
+    expect(again.result).toMatchObject({ outcome: "unchanged" });
+    expect(w.snapshot()).toEqual(before);
+  });
+
+  it.each(crashes)("is whole for its own xdpgen, where a crash ended a swap that %s", async (_, moved, whole) => {
+    using w = world();
+    const machine = w.machine();
+    const own = chain(linkage, numbered(1, { bytes: withMap(1) }));
+    await attach(own, "lo", { machine });
+    await attach({ ...own, end: "drop", history: 1 }, "lo", { machine });
+    await attach({ ...own, history: 1 }, "lo", { machine });
+    const before = w.snapshot();
+    const all = ["gen-2", "gen-3", "programs"];
+    crashed(
+      w,
+      moved.length === 0 ? [] : moved.length === 2 ? all : moved[0] === "gen-1" ? all.slice(0, 2) : all.slice(2),
+      whole,
+    );
+    const again = await attach({ ...own, history: 1 }, "lo", { machine });
+    expect(again.result).toMatchObject({ outcome: "unchanged", generation: 3 });
+    expect(w.snapshot()).toEqual(before);
+    expect(await again.rollback()).toMatchObject({ generation: 2 });
   });
 });
