@@ -300,6 +300,8 @@ describe("an xdpgen that is killed", () => {
     const live = await attach(of(2), "lo", { machine });
     await live.rollback();
     expect(live.status()).toMatchObject({ generation: 1, kept: [{ generation: 2 }] });
+    await expect(attach(of(3, { command: ["false"] }), "lo", { machine })).rejects.toThrow("back to generation 1");
+    expect(live.status()).toMatchObject({ generation: 1, kept: [{ generation: 2 }] });
     await attach(of(3, { command: ["cp", "-r", folder, `${w.root}/copy`] }), "lo", { machine });
     rmSync(folder, { recursive: true });
     renameSync(`${w.root}/copy`, folder);
