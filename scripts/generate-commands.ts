@@ -47,7 +47,7 @@ const COMMON = `
 \`auto\` colours what goes to a terminal, unless \`NO_COLOR\` is set or \`TERM\` is \`dumb\`; \`FORCE_COLOR\` has it colour what
 goes elsewhere.
 
-An exit status is 0 for done, 1 where the world said no, and 2 where the input is wrong; each command below says more. Every
+An exit status is 0 for done, 1 where the kernel, an interface or a check said no, and 2 where the input is wrong; each command below says more. Every
 command also ends with 1 where xdpgen has a bug, which it says, and where standard output cannot be written. What the codes
 in the JSON of errors mean is in [errors.md](errors.md).
 `;

@@ -28,7 +28,7 @@ export const MAX_PRIORITY = 0xffffffff;
 
 const PATH = "a path";
 const ID = "the id of a loaded program, as `bpftool prog show` prints it";
-const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or none`;
+const PRIORITY = `an integer from 0 to ${MAX_PRIORITY}, or \`none\``;
 const HEALTH = "a map with the key `command`";
 const COMMAND = "a program and its arguments, `[PROGRAM, ARGUMENT]`, or a line for sh";
 const WITHIN_TIME = "a time such as 500ms, 10s or 2m, at most 10m";

@@ -66,7 +66,7 @@ function generation(value: string): number {
 function sentence({ from, generation: now, mode, manifest }: RollbackResult): string {
   const what = `chain ${manifest.chain}, generation ${now}, ${mode} mode`;
   if (from === now) return `nothing to change: ${what}`;
-  return `rolled back from generation ${from} to ${what}; maps keep their contents`;
+  return `rolled ${now < from ? "back" : "forward"} from generation ${from} to ${what}; maps keep their contents`;
 }
 
 function plain(device: string, { from, generation: now, mode, manifest }: RollbackResult): object {

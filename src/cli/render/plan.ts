@@ -20,18 +20,20 @@ export function renderPlan(preview: Preview, view: PlanView): string {
   const { paint } = view;
   const lines = [
     ...named(preview.interface, hanging(`${preview.interface}: ${presentText(preview)}`, "", view), paint.bold),
-    ...(outcome === "unchanged"
-      ? [changesNothing(preview) ? "  nothing to change" : "  the chain runs on as it is", ...undecided(preview, view)]
-      : changes(preview, view)),
+    ...(outcome === "unchanged" ? [`  ${stays(preview)}`, ...undecided(preview, view)] : changes(preview, view)),
     ...forgotten(preview, view),
     ...(obstacle === undefined ? [] : hanging(`apply would refuse: ${obstacle}`, "  ", view, paint.red)),
   ];
   return `${lines.join("\n")}\n`;
 }
 
+function stays(preview: Preview): string {
+  if (preview.undecided) return "no swap; its health command is asked again";
+  return changesNothing(preview) ? "nothing to change" : "the chain runs on as it is";
+}
+
 function undecided(preview: Preview, view: PlanView): readonly string[] {
-  const text =
-    "its health command never said that all is well: apply asks it, and goes back where it fails and one before is kept";
+  const text = "it never said that all is well: where it fails, apply goes back to the generation before that is kept";
   return preview.undecided ? hanging(text, "  ", view, view.paint.yellow) : [];
 }
 

@@ -58,8 +58,8 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
       );
     case "undecided":
       return (
-        "its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile, or could not go back; " +
-        "applying the chain again asks it"
+        "UNDECIDED: its health command still runs, or xdpgen was killed before that ended, or could not go back; " +
+        `\`xdpgen apply\` of the same chain asks it again, \`xdpgen rollback ${device}\` goes back`
       );
     case "pins-out-of-reach":
       return (
