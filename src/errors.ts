@@ -79,3 +79,13 @@ export class XdpgenError extends Error {
     return INPUT_CODES.has(this.code) ? 2 : 1;
   }
 }
+
+/** One error for several, with the code of the first. A bug of ours stays one. */
+export function together(failures: readonly unknown[]): unknown {
+  const [first] = failures;
+  const bug = failures.find((one) => !(one instanceof XdpgenError));
+  if (failures.length === 1 || bug !== undefined) return bug ?? first;
+  const { code } = first as XdpgenError;
+  const messages = failures.map((one) => (one as XdpgenError).message);
+  return new XdpgenError(code, messages.join("\n"), { cause: new AggregateError(failures) });
+}

@@ -1,6 +1,6 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
-import { XdpgenError } from "../errors.ts";
+import { together } from "../errors.ts";
 import { folderOf } from "./live/adopt.ts";
 import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
@@ -33,7 +33,10 @@ export interface Attachment extends AsyncDisposable {
   readonly ifindex: number;
   /** What `attach` did; undefined for `open`. */
   readonly result: SwapResult | undefined;
-  /** Regenerate and swap. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`, unless given. */
+  /**
+   * Regenerate and swap; or attach anew, where somebody has detached the chain. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`,
+   * unless given.
+   */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`; `events` as for `update`. @param to default the generation before */
   rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
@@ -208,16 +211,6 @@ async function eachInTurn<T>(
   const results = await inTurn(interfaces, (one) => change(one).catch((error: unknown) => void failures.push(error)));
   if (failures.length > 0) throw together(failures);
   return results as readonly T[];
-}
-
-/** One error for several, with the code of the first. A bug of ours stays one. */
-function together(failures: readonly unknown[]): unknown {
-  const [first] = failures;
-  const bug = failures.find((one) => !(one instanceof XdpgenError));
-  if (failures.length === 1 || bug !== undefined) return bug ?? first;
-  const { code } = first as XdpgenError;
-  const messages = failures.map((one) => (one as XdpgenError).message);
-  return new XdpgenError(code, messages.join("\n"), { cause: new AggregateError(failures) });
 }
 
 function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {

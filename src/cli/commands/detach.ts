@@ -1,5 +1,5 @@
 /** `xdpgen detach`: takes chains off interfaces and removes their pins. */
-import { XdpgenError } from "../../errors.ts";
+import { together, XdpgenError } from "../../errors.ts";
 import type { AttachmentStatus, SwapEvent } from "../../loader/index.ts";
 import { command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
 import { noteText } from "../render/events.ts";
@@ -35,10 +35,17 @@ export const detachCommand: MakeCommand = (io, result) =>
       };
       const cleared = device === undefined ? await io.library.clearDefunct(tell) : 0;
       const devices = device === undefined ? await attached(io.library) : [device];
+      const failures: unknown[] = [];
       for (const name of devices) {
-        const ended = await io.library.detach(name, { events: tell, signal: interrupt.signal });
-        if (ended.detached) detached.push(name);
+        try {
+          const ended = await io.library.detach(name, { events: tell, signal: interrupt.signal });
+          if (ended.detached) detached.push(name);
+        } catch (error) {
+          failures.push(error);
+          if (interrupt.signal.aborted) break;
+        }
       }
+      if (failures.length > 0) throw together(failures);
       if (options.json) printJson(io, result.done);
       else if (devices.length === 0 && cleared === 0) say("xdpgen has nothing on any interface: nothing was changed");
     });

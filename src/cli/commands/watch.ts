@@ -49,6 +49,7 @@ export const watchCommand: MakeCommand = (io) =>
     for await (const version of io.library.watchChain(path, { signal: ending, retryAfter: () => retry })) {
       let outcome = "";
       retry = undefined;
+      if (!version.again) pause = RETRY_MS;
       try {
         await apply(version);
         pause = RETRY_MS;

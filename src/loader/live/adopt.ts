@@ -4,28 +4,38 @@
  */
 import { existsSync, renameSync } from "node:fs";
 import { publicPath } from "../machine/bpffs.ts";
+import type { Kernel } from "../machine/kernel.ts";
 import { type LockOptions, withLock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
-import { hookOf, pinnedLinkId } from "./live.ts";
+import { hookOf, openLink, pinnedLinkId } from "./live.ts";
 import { clearAll } from "./recovery.ts";
 import { attachmentDir, type AttachmentName, linkPin, listAttachments, removeIfEmpty } from "./store.ts";
 import { linksTo, severalLinks } from "./whereabouts.ts";
 
 /**
- * The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it.
+ * The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it; also where that
+ * of its own is defunct, which was on an interface that had this index before.
  * @throws XdpgenError `conflict` where it can be one of several
  */
 export function folderOf(machine: Machine, ifindex: number): AttachmentName {
   const { kernel, root, netns } = machine;
   const own = { dir: attachmentDir(machine, ifindex), netns, ifindex };
-  if (existsSync(linkPin(own.dir))) return own;
+  const others = listAttachments(root).filter(({ dir }) => dir !== own.dir);
+  // A link that came here has its folder in another namespace's name.
+  const cameHere = others.some((other) => other.netns !== netns);
+  if (existsSync(linkPin(own.dir)) && !(cameHere && isDefunct(kernel, own.dir))) return own;
   const { native, generic } = hookOf(kernel, ifindex);
   const links = [native, generic].flatMap((id) => (id === 0 ? [] : linksTo(machine, ifindex, id)));
   if (links.length === 0) return own;
   const isOne = (id: number | undefined): boolean => links.some((link) => link.id === id);
-  const found = listAttachments(root).find(({ dir }) => isOne(pinnedLinkId(kernel, dir)));
+  const found = others.find(({ dir }) => isOne(pinnedLinkId(kernel, dir)));
   if (found && links.length > 1) throw severalLinks(machine, links);
   return found ?? own;
+}
+
+function isDefunct(kernel: Kernel, dir: string): boolean {
+  using link = openLink(kernel, dir);
+  return link !== undefined && kernel.linkInfo(link.number).ifindex === 0;
 }
 
 /**

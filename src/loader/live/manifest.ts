@@ -5,6 +5,7 @@
 import { decodeManifest, MANIFEST_SECTION, type Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
+import { programMemo } from "../machine/program-memo.ts";
 
 /** What a dispatcher says of itself. */
 export interface Identity {
@@ -19,24 +20,12 @@ export interface Unreadable {
   readonly manifest?: undefined;
 }
 
-/**
- * Manifests that were read, by what tells a program from every other until the machine starts anew: its id, which may be given
- * again, and when it was loaded.
- */
-const known = new WeakMap<Kernel, Map<string, Identity>>();
-
-/** A process that swaps all day reads only what runs and what is kept. */
-const KNOWN_AT_MOST = 256;
+const known = programMemo<Identity>();
 
 /** The manifest that is bound to a program; undefined for a program that is no dispatcher of xdpgen. */
 export function readManifest(kernel: Kernel, program: ProgramInfo): Identity | Unreadable | undefined {
-  const manifests = known.get(kernel) ?? new Map<string, Identity>();
-  known.set(kernel, manifests);
-  const key = `${program.id} ${program.loadTime}`;
-  const found = manifests.get(key) ?? readAnew(kernel, program);
-  manifests.delete(key);
-  if (found && isReadable(found)) manifests.set(key, found);
-  if (manifests.size > KNOWN_AT_MOST) manifests.delete(manifests.keys().next().value!);
+  const found = known.get(kernel, program) ?? readAnew(kernel, program);
+  if (found && isReadable(found)) known.set(kernel, program, found);
   return found;
 }
 

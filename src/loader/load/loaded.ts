@@ -8,6 +8,7 @@ import { isTailCall } from "../../codegen/object/flow.ts";
 import { XdpgenError } from "../../errors.ts";
 import { reachablePath } from "../machine/bpffs.ts";
 import { type Fd, type Kernel, KernelError, type ProgramInfo } from "../machine/kernel.ts";
+import { programMemo } from "../machine/program-memo.ts";
 import { type AttachType, kindOf, type LoadedKind } from "./program-array.ts";
 
 export interface OpenProgram {
@@ -118,18 +119,15 @@ interface Facts {
   readonly tailCalls: LoadedFacts["tailCalls"];
 }
 
-/** By id and time of loading, which no two programs of a kernel share. A loaded program never changes, and asking is dear. */
-const known = new WeakMap<Kernel, Map<string, Facts>>();
+/** A loaded program never changes, and asking is dear. */
+const known = programMemo<Facts>();
 
 function factsOf(kernel: Kernel, { fd, info }: OpenProgram, what: string): Facts {
-  const ofKernel = known.get(kernel) ?? new Map<string, Facts>();
-  known.set(kernel, ofKernel);
-  const key = `${info.id} ${info.loadTime}`;
-  const found = ofKernel.get(key) ?? {
+  const found = known.get(kernel, info) ?? {
     kind: kindOf(kernel, fd, `${what}: program ${info.id} (${info.name})`),
     tailCalls: makesTailCalls(kernel, fd),
   };
-  ofKernel.set(key, found);
+  known.set(kernel, info, found);
   return found;
 }
 

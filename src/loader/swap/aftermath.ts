@@ -26,20 +26,24 @@ export async function undo(
 ): Promise<unknown> {
   const left: string[] = [];
   const now = new Map<string, string>();
+  const mark = (device: string, what: () => void): void => {
+    const failure = failureOf(what);
+    if (failure) steps.notice(`${device}: what ran last could not be marked so (${failure.message})`);
+  };
   const interfaces = members.map(({ device }) => device);
   await steps.run({ step: "undo", interfaces }, async () => {
     const forward = new Set<Member>();
     for (const { next, committed } of done.toReversed()) {
       const { device, dir, before } = next.member;
       try {
-        if (next.replaced === undefined) failureOf(() => markNew(dir, next.generation));
+        if (next.replaced === undefined) mark(device, () => markNew(dir, next.generation));
         const back = committed.putBack();
-        if (before.identity) failureOf(() => markLive(dir, before.identity!.generation));
+        if (before.identity) mark(device, () => markLive(dir, before.identity!.generation));
         now.set(device, back.now);
         if (back.left !== undefined) left.push(back.left);
       } catch (failure) {
         // Packets meet it: its pins stay.
-        failureOf(() => markLive(dir, next.generation));
+        mark(device, () => markLive(dir, next.generation));
         forward.add(next.member);
         left.push(`${device} could not be put back from generation ${next.generation} (${(failure as Error).message})`);
       }

@@ -138,9 +138,15 @@ export function updateLink(
       try {
         kernel.updateLink(link, old.program.number, dispatcher);
       } catch (error) {
-        // Nothing meets packets there any more.
-        if (!isErrno(error, "ENOLINK")) throw error;
-        return { now: "somebody else detached its link meanwhile" };
+        // Nothing of ours meets packets there any more.
+        if (isErrno(error, "ENOLINK")) {
+          const gone = kernel.interfaceName(ifindex) === undefined;
+          return { now: gone ? "the interface went away meanwhile" : "somebody else detached its link meanwhile" };
+        }
+        if (!isErrno(error, "EPERM")) throw error;
+        const { programId } = kernel.linkInfo(link);
+        if (programId === kernel.programInfo(dispatcher).id) throw error;
+        return { now: `program ${programId}, which somebody else put on its link meanwhile, runs there` };
       }
       return { now: `back to ${before}` };
     },

@@ -96,7 +96,7 @@ export function openSteps(
         return result;
       } catch (error) {
         emit({ kind: "failed", ...work, milliseconds: milliseconds() });
-        // No packet has met anything new.
+        // What it has done is taken back before it begins again.
         if (error instanceof LostRace) committed = false;
         throw explainAborted(error, what, signal);
       }

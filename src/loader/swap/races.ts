@@ -2,7 +2,7 @@
 import { XdpgenError } from "../../errors.ts";
 import type { Steps } from "./events.ts";
 
-/** Somebody got in the way since it was read, without the lock. No packet has met anything new. */
+/** Somebody got in the way since it was read, without the lock. What the change has done is taken back before it begins again. */
 export class LostRace extends Error {
   readonly device: string;
   /** Where they have pinned something, at a path that the chain declares; else they changed the link. */

@@ -2,7 +2,7 @@
  * Back to a generation that is kept: one bpf_link_update to its dispatcher, which is loaded and has its slots bound. Nothing
  * is loaded, verified or made, and nothing removed but what a crash has left: the generation that ran is kept in its place.
  */
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import type { Mode } from "../../chain/chain.ts";
 import type { Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
@@ -10,7 +10,7 @@ import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history
 import { foreignOnLink, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
 import { clearLeftovers, pinAgain, takeBackAside } from "../live/recovery.ts";
-import { dispatcherPin, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
+import { dispatcherPin, generationDir, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
@@ -74,7 +74,10 @@ async function exchange(kernel: Kernel, place: Place, to: number | undefined, st
     requireWhole(dir, device, target);
     // It is kept from now on.
     const pin = dispatcherPin(dir, live.generation);
-    if (!existsSync(pin)) kernel.pin(pinned.program.number, pin);
+    if (!existsSync(pin)) {
+      mkdirSync(generationDir(dir, live.generation), { recursive: true, mode: 0o700 });
+      kernel.pin(pinned.program.number, pin);
+    }
     await steps.run({ step: "commit", interfaces }, () => {
       using dispatcher = kernel.openPin(dispatcherPin(dir, target.generation));
       updateLink(kernel, place, pinned, mode, dispatcher.number);

@@ -22,7 +22,10 @@ export interface WatchOptions extends FileWatchOptions {
 }
 
 /** A chain with its objects, or what is wrong with them. */
-export type ChainVersion = { readonly chain: EditableChain } | { readonly error: XdpgenError };
+export type ChainVersion = ({ readonly chain: EditableChain } | { readonly error: XdpgenError }) & {
+  /** It is told again, since `retryAfter` asked for it and no file has changed since. */
+  readonly again?: true;
+};
 
 const PATIENCE_MS = 1000;
 
@@ -42,17 +45,22 @@ export async function* watchChain(chain: string, options: WatchOptions = {}): As
   const { patience = PATIENCE_MS, signal, retryAfter } = options;
   using files = fileWatch(options);
   let named: readonly string[] = [];
+  let again = false;
   for (;;) {
     // Watched before it is read: what changes meanwhile is the next version.
     files.follow([path, ...named]);
     named = (await filesOf(path)) ?? named;
     files.follow([path, ...named]);
     const version = await read(path);
-    if ("error" in version && (await files.changed(patience))) continue;
+    if ("error" in version && (await files.changed(patience))) {
+      again = false;
+      continue;
+    }
     if (signal?.aborted) return;
-    yield version;
+    yield again ? { ...version, again } : version;
     const wait = retryAfter?.();
-    if (!(await files.changed(wait)) && (wait === undefined || signal?.aborted)) return;
+    again = !(await files.changed(wait));
+    if (again && (wait === undefined || signal?.aborted)) return;
   }
 }
 

@@ -331,6 +331,22 @@ describe("detach", () => {
     expect(JSON.parse(out)).toMatchObject({ detached: ["eth0"], error: { code: "aborted" } });
   });
 
+  it("goes on with the others where one fails, and says all that failed", async () => {
+    const library: Partial<Library> = {
+      detach: async (device, options) => {
+        if (device !== "eth7") throw new XdpgenError("conflict", `somebody holds the lock of ${device}`);
+        return detach(device, options);
+      },
+      status: async () => ["eth6", "eth7", "eth8"].map((name) => ({ ...attachment, interface: name })),
+    };
+    const { status, out } = await run("detach --all --json", { library });
+    expect(status).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      detached: ["eth7"],
+      error: { code: "conflict", message: "somebody holds the lock of eth6\nsomebody holds the lock of eth8" },
+    });
+  });
+
   it("says as JSON what was done before an error", async () => {
     const library: Partial<Library> = {
       detach: async (device, options) => {

@@ -133,7 +133,7 @@ it("tries a version again that another process was in the way of, and no other",
     ...library(),
     watchChain: async function* (_, { retryAfter }) {
       for (let version = 0; version <= codes.length; version++) {
-        yield good;
+        yield asked.at(-1) === undefined ? good : { ...good, again: true };
         asked.push(retryAfter!());
       }
     },
@@ -158,6 +158,24 @@ it("tries a version again that another process was in the way of, and no other",
     undefined,
     5000,
   ]);
+});
+
+it("waits for a version that is new as long as for the first one", async () => {
+  const asked: (number | undefined)[] = [];
+  const busy: Partial<Library> = {
+    ...library(),
+    watchChain: async function* (_, { retryAfter }) {
+      for (const again of [{}, { again: true }, { again: true }, {}, { again: true }] as const) {
+        yield { ...good, ...again };
+        asked.push(retryAfter!());
+      }
+    },
+    apply: async () => {
+      throw new XdpgenError("conflict", "process 7 still held the lock");
+    },
+  };
+  await run("watch c.yaml --dev eth0", { library: busy });
+  expect(asked).toEqual([5000, 10_000, 20_000, 5000, 10_000]);
 });
 
 it("answers a wrong command line in one line too", async () => {

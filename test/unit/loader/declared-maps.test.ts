@@ -50,12 +50,12 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
 
   it("leaves everything as it was when any one call fails", async () => {
     const calls: string[] = [];
-    for (let at = 1; at === 1 || at <= calls.length; at++) {
+    for (let at = 0; at === 0 || at <= calls.length; at++) {
       using w = world();
       await attach(chain(one(1)), "lo", { machine: w.machine() });
       const before = w.snapshot();
       const kernel = watched(w.kernel, (count, call) => {
-        if (at === 1) calls[count - 1] = call;
+        if (at === 0) calls[count - 1] = call;
         else if (count === at) throw failure(call, "EINVAL");
       });
       const failed = await attach(chain(one(1), two(2)), "lo", { machine: w.machine(kernel) }).then(

@@ -231,6 +231,33 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(next.result).toMatchObject({ outcome: "unchanged", generation: 2 });
   });
 
+  it.each([
+    [
+      "somebody puts a program on its link",
+      (w: World, link: number) =>
+        w.kernel.updateLink(link, w.kernel.foreign("theirs").number, w.kernel.programById(w.kernel.running()).number),
+    ],
+    ["its interface goes away", (w: World) => w.kernel.deleteInterface("lo")],
+  ])("one of which %s meanwhile is not what ran last", async (_, change) => {
+    using w = world();
+    await attach({ ...one, history: 1 }, "lo", { machine: w.machine() });
+    using link = w.kernel.openPin(`${w.root}/42-1/link`);
+    const events = ({ kind, ...event }: SwapEvent): void => {
+      if (kind === "begin" && "step" in event && event.step === "health") change(w, link.number);
+    };
+    const attempt = attach(checked(two, ["false"], 1), "lo", { machine: w.machine(), events });
+    await expect(attempt).rejects.toThrow(
+      /ended with status 1; (program \d+, which somebody else put on its link meanwhile, runs there|the interface went away meanwhile)$/,
+    );
+    expect(w.pins().filter((pin) => pin.includes("gen-2"))).toEqual([]);
+    w.kernel.interfaces.set("lo", 1);
+    const next = await attach({ ...chain(linkage, numbered(4)), history: 1 }, "lo", {
+      machine: w.machine(),
+      replace: true,
+    });
+    expect(next.status()).toMatchObject({ kept: [{ generation: 1 }] });
+  });
+
   it("that is cancelled takes the swap back", async () => {
     using w = world();
     const live = await attach(one, "lo", { machine: w.machine() });

@@ -1,7 +1,7 @@
 /** Which network namespaces are seen, and what is cleared of an attachment whose namespace is or is not. */
 import { mkdirSync, rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { attach, attachAll } from "../../../src/loader/attachment.ts";
+import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
 import { networkNamespace } from "../../../src/loader/machine/interface.ts";
 import {
   mountedNamespaces,
@@ -97,6 +97,27 @@ it("what a removed interface shared goes on with the others, whose pins are thei
   expect(w.pins().filter((pin) => pin.startsWith("42-2000000"))).toEqual([]);
   expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(1);
   expect(status(undefined, machine)).toMatchObject([{ interface: "lo", sharedWith: [], troubles: [] }]);
+});
+
+it("an interface that came here has its chain, also where the folder of its index has a link that is defunct", async () => {
+  using w = world();
+  const machine = w.machine();
+  w.kernel.interfaces.set("a", 2_000_000);
+  await attach(chain("call", numbered(1)), "a", { machine });
+  w.kernel.deleteInterface("a");
+  // As one of namespace 43 that has the same index, and keeps it on its way here.
+  w.kernel.interfaces.set("a", 2_000_000);
+  await attach(chain("call", numbered(2)), "a", {
+    machine: { ...machine, netns: 43, namespaces: () => ({ byInode: new Map(), complete: false }) },
+  });
+  const live = await open("a", { machine });
+  expect(live.status()).toMatchObject({ defunct: false, programs: [{ name: "p2" }] });
+  expect(await live.update(chain("call", numbered(2), numbered(3)))).toMatchObject({
+    outcome: "swapped",
+    generation: 2,
+  });
+  expect(w.pins().filter((pin) => !pin.startsWith("42-2000000/"))).toEqual([]);
+  expect(status("a", machine)).toMatchObject([{ generation: 2, troubles: [] }]);
 });
 
 describe("reading what others change", () => {

@@ -125,12 +125,12 @@ describe("an interface that moved away, whose index another has now", () => {
   it("loses its chain to --replace only once the new one is there", async () => {
     const calls: string[] = [];
     let failures = 0;
-    for (let at = 1; at === 1 || at <= calls.length; at++) {
+    for (let at = 0; at === 0 || at <= calls.length; at++) {
       const { w, dispatcher } = await moved();
       using _ = w;
       const before = w.snapshot();
       const kernel = watched(w.kernel, (count, call) => {
-        if (at === 1) calls[count - 1] = call;
+        if (at === 0) calls[count - 1] = call;
         else if (count === at) throw failure(call, "EINVAL");
       });
       const failed = await attach(chain("call", numbered(2)), "lo", { machine: w.machine(kernel), replace: true }).then(

@@ -101,12 +101,12 @@ export async function eachFailing<T>(
 ): Promise<number> {
   const calls: string[] = [];
   let failures = 0;
-  for (let at = 1; at === 1 || at <= calls.length; at++) {
+  for (let at = 0; at === 0 || at <= calls.length; at++) {
     using w = world();
     const prepared = await prepare(w);
     const before = w.snapshot();
     const kernel = watched(w.kernel, (count, call) => {
-      if (at === 1) calls[count - 1] = call;
+      if (at === 0) calls[count - 1] = call;
       else if (count === at) throw failure(call, "EINVAL");
     });
     const failed = await act(w, kernel).then(
