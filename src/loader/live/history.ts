@@ -107,17 +107,26 @@ export function keptBeside(
   const earlier = kept.filter(({ generation }) => generation < live.generation);
   const whole = ({ manifest }: Identity): boolean =>
     !manifest.programs.some((program) => displaced.some((other) => isSameProgram(program, other)));
-  const last = canRun(dir, live) ? [live] : [];
-  // One that is known to be healthy is worth more.
-  const able = (isUndecided(dir, live.generation) ? [...earlier, ...last] : [...last, ...earlier]).filter(whole);
-  return able.slice(0, chain.history ?? DEFAULT_HISTORY);
+  const able = [...(canRun(dir, live) ? [live] : []), ...earlier].filter(whole);
+  return byWorth(dir, able).slice(0, chain.history ?? DEFAULT_HISTORY);
 }
 
 /** What is kept where `live` runs on: those before it, the newest first, then those after it, the oldest first. */
-export function stillKept<T extends Identity>(chain: Chain, live: Identity, kept: readonly T[]): readonly T[] {
+export function stillKept<T extends Identity>(
+  chain: Chain,
+  dir: string,
+  live: Identity,
+  kept: readonly T[],
+): readonly T[] {
   const earlier = kept.filter(({ generation }) => generation < live.generation);
   const later = kept.filter(({ generation }) => generation > live.generation).toReversed();
-  return [...earlier, ...later].slice(0, chain.history ?? DEFAULT_HISTORY);
+  return byWorth(dir, [...earlier, ...later]).slice(0, chain.history ?? DEFAULT_HISTORY);
+}
+
+/** Those that are known to be healthy, or that nobody asked, first. */
+function byWorth<T extends Identity>(dir: string, kept: readonly T[]): readonly T[] {
+  const undecided = ({ generation }: T): boolean => isUndecided(dir, generation);
+  return [...kept.filter((one) => !undecided(one)), ...kept.filter(undecided)];
 }
 
 /** Of generations that have run, the one that ran last: the newest, where none is marked. */

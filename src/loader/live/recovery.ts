@@ -23,6 +23,7 @@ import {
   listAttachments,
   listGenerations,
   listPrograms,
+  newMark,
   programDir,
   programPin,
   removeTree,
@@ -98,14 +99,18 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
 }
 
 /**
- * A swap that a crash has ended may have set aside what packets still meet. It is for a dispatcher that the process could not read; this
- * one may.
+ * A swap that a crash has ended may have set aside what packets still meet: that goes back. Where the swap was committed, what is aside
+ * goes. Which of them runs the pins of the dispatchers say, whether this process can read it or not; where neither has its pin, whether
+ * one here has run.
  */
 export function takeBackAside(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): void {
   if (!pinned || !existsSync(asideDir(dir))) return;
-  const { identity, programInfo } = pinned;
-  const committed = identity && isAside(dir) && !pinnedDispatchers(kernel, asideDir(dir)).has(programInfo.id);
-  if (!committed) restoreAside(dir);
+  const { id } = pinned.programInfo;
+  const runs = pinnedDispatchers(kernel, asideDir(dir)).has(id);
+  const hasRun = listGenerations(dir).some((generation) => !existsSync(newMark(dir, generation)));
+  const committed = isAside(dir) && !runs && (pinnedDispatchers(kernel, dir).has(id) || hasRun);
+  if (committed) removeAside(dir);
+  else restoreAside(dir, runs);
 }
 
 /** The pin of a link that somebody removed, and that lives on without it. */

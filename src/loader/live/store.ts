@@ -238,14 +238,21 @@ export function removeAside(dir: string): void {
   removeTree(aside);
 }
 
-/** What was set aside goes back; a process that is killed in the middle of it leaves the rest to the next. */
-export function restoreAside(dir: string): void {
+/**
+ * What was set aside goes back; a process that is killed in the middle of it leaves the rest to the next.
+ * @param runs whether what packets meet is of it: then it goes before what is here under the same name
+ */
+export function restoreAside(dir: string, runs: boolean): void {
   const aside = asideDir(dir);
   if (isAside(dir)) {
     // All that is here is of the swap that set it aside.
     for (const name of ownFolders(dir)) removeTree(`${dir}/${name}`);
     rmdirSync(wholeMark(dir));
   }
-  for (const name of ownFolders(aside)) renameSync(`${aside}/${name}`, `${dir}/${name}`);
-  rmdirSync(aside);
+  for (const name of ownFolders(aside)) {
+    const [there, here] = [`${aside}/${name}`, `${dir}/${name}`];
+    if (existsSync(here)) removeTree(runs ? here : there);
+    if (existsSync(there)) renameSync(there, here);
+  }
+  removeTree(aside);
 }

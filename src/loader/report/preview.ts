@@ -152,7 +152,7 @@ function foresee(
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";
     const stay = runsOn
-      ? stillKept(chain, identity!, kept)
+      ? stillKept(chain, dir, identity!, kept)
       : keptBeside(chain, dir, identity, kept, found === first ? [] : displacedIn(kernel, dir, image, bound));
     const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
     const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];

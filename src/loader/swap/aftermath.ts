@@ -26,8 +26,8 @@ export async function undo(
 ): Promise<unknown> {
   const left: string[] = [];
   const now = new Map<string, string>();
-  const mark = (device: string, what: () => void): void => {
-    const failure = failureOf(what);
+  const mark = (device: string, work: () => void): void => {
+    const failure = failureOf(work);
     if (failure) steps.notice(`${device}: what ran last could not be marked so (${failure.message})`);
   };
   const interfaces = members.map(({ device }) => device);
@@ -77,7 +77,7 @@ export function legaciesOf(members: readonly Member[], done: readonly Done[], ch
     const { identity, kept } = member.before;
     const next = done.find((one) => one.next.member === member)?.next;
     if (!next || next.replaced !== undefined) {
-      const stay = stillKept<Identity>(chain, identity!, kept);
+      const stay = stillKept<Identity>(chain, member.dir, identity!, kept);
       const gone = kept.filter((generation) => !stay.includes(generation));
       return next || gone.length > 0 ? [{ member, live: identity!, kept: stay, gone }] : [];
     }

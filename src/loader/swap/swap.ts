@@ -36,7 +36,7 @@ import { type Done, type Next, readMember, running, type Target } from "./member
 import { nextOf } from "./next.ts";
 import { untilWon } from "./races.ts";
 import { sourceOf } from "./standing.ts";
-import { markUndecided, requireDecided, requireHealthy } from "./trial.ts";
+import { markUndecided, requireDecided, requireHealthy, undecidedOf } from "./trial.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -158,7 +158,8 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
   const members = await steps.run({ step: "read", interfaces }, () =>
     places.map((place) => readMember(machine, place, target, resources)),
   );
-  await requireDecided(kernel, members, target);
+  const undecided = undecidedOf(members);
+  if (members.every(({ settled }) => settled)) await requireDecided(kernel, undecided, target);
   const done: Done[] = [];
   let begun = false;
   try {
@@ -177,7 +178,7 @@ async function exchange(machine: Machine, target: Target): Promise<readonly Swap
       });
       done.push({ next, committed });
     }
-    await requireHealthy(done, target);
+    await requireHealthy(kernel, done, undecided, target);
   } catch (error) {
     throw await undo(kernel, members, done, begun, error, target);
   }

@@ -17,64 +17,82 @@ export function markUndecided(nexts: readonly Next[]): void {
     if (replaced === undefined) member.journal.makeDir(undecidedMark(member.dir, generation));
 }
 
+/** Those that run the chain already, and whose command never decided. */
+export const undecidedOf = (members: readonly Member[]): readonly Member[] =>
+  members.filter(({ settled, dir, generation }) => settled && isUndecided(dir, generation));
+
 /**
- * Of each interface that was swapped, one after the other.
- * @throws Unhealthy
+ * Of each interface that was swapped, one after the other, and then of those that ran the chain before and are undecided: all have it
+ * now.
+ * @throws Unhealthy; then the undecided ones have gone back
  */
-export async function requireHealthy(done: readonly Done[], target: Target): Promise<void> {
+export async function requireHealthy(
+  kernel: Kernel,
+  done: readonly Done[],
+  undecided: readonly Member[],
+  target: Target,
+): Promise<void> {
   const { loaded, steps } = target;
-  if (!loaded.chain.health) return;
+  if (!loaded.chain.health || done.length === 0) return;
   // It may take minutes, in which a crash must leave what ran last: what it leaves unsaid the next command says, as long as the link
   // tells.
   for (const { next } of done) {
     const failure = failureOf(() => markLive(next.member.dir, next.generation));
     if (failure) steps.notice(`generation ${next.generation} is live, and could not be marked so (${failure.message})`);
   }
-  for (const { next } of done) await ask(next, target);
-  for (const { next } of done) decided(next, target);
+  const all = [...done.map(({ next }) => next), ...undecided.map(asked)];
+  try {
+    for (const one of all) await ask(one, target);
+  } catch (error) {
+    if (error instanceof Unhealthy && !steps.signal?.aborted)
+      for (const line of await allGoBack(kernel, undecided, target)) steps.notice(line);
+    throw error;
+  }
+  for (const one of all) decided(one, target);
 }
 
 /**
- * Asks for those that run the chain already and whose command never decided. Where it fails, they go back to the generation before,
- * in one step each, as they would have then.
+ * Asks where nothing else is to be done. Where the command fails, they go back to the generation before, in one step each, as they would
+ * have then.
  *
  * @throws XdpgenError `health-failed`; `aborted`, which leaves them as they are
  */
-export async function requireDecided(kernel: Kernel, members: readonly Member[], target: Target): Promise<void> {
-  const undecided = members.filter(({ settled, dir, generation }) => settled && isUndecided(dir, generation));
-  const { steps } = target;
-  for (const member of undecided) {
-    const { device, generation } = member;
-    steps.notice(`generation ${generation} of ${device} is live, and its health command never said that all is well`);
+export async function requireDecided(kernel: Kernel, undecided: readonly Member[], target: Target): Promise<void> {
+  const { loaded, steps } = target;
+  if (loaded.chain.health) {
+    for (const { device, generation } of undecided)
+      steps.notice(`generation ${generation} of ${device} is live, and its health command never said that all is well`);
   }
   try {
-    for (const member of undecided) await ask({ member, generation: member.generation }, target);
+    for (const member of undecided) await ask(asked(member), target);
   } catch (error) {
     if (!(error instanceof Unhealthy)) throw error;
     if (steps.signal?.aborted) throw error.explained("it runs on");
-    const interfaces = undecided.map(({ device }) => device);
-    const now = await steps.run({ step: "undo", interfaces }, () =>
-      undecided.map((member) => `${member.device}: ${goBack(kernel, member, steps)}`),
-    );
-    throw error.explained(now.join("; "));
+    throw error.explained((await allGoBack(kernel, undecided, target)).join("; "));
   }
-  for (const member of undecided) decided({ member, generation: member.generation }, target);
+  for (const member of undecided) decided(asked(member), target);
 }
 
-async function ask(
-  { member: { device }, generation }: Pick<Next, "member" | "generation">,
-  { loaded, steps }: Target,
-): Promise<void> {
+type Asked = Pick<Next, "member" | "generation">;
+const asked = (member: Member): Asked => ({ member, generation: member.generation });
+
+/** What each runs then, in a clause. Not cancelled: nothing stays half done. */
+async function allGoBack(kernel: Kernel, members: readonly Member[], { steps }: Target): Promise<readonly string[]> {
+  if (members.length === 0) return [];
+  const interfaces = members.map(({ device }) => device);
+  return steps.run({ step: "undo", interfaces }, () =>
+    members.map((member) => `${member.device}: ${goBack(kernel, member, steps)}`),
+  );
+}
+
+async function ask({ member: { device }, generation }: Asked, { loaded, steps }: Target): Promise<void> {
   const { name: chain, health } = loaded.chain;
   if (!health) return;
   const subject = { device, chain, generation };
   await steps.run({ step: "health", interfaces: [device] }, () => requireHealth(health, subject, steps));
 }
 
-function decided(
-  { member: { dir, device }, generation }: Pick<Next, "member" | "generation">,
-  { steps }: Target,
-): void {
+function decided({ member: { dir, device }, generation }: Asked, { steps }: Target): void {
   const failure = failureOf(() => markDecided(dir, generation));
   if (failure) {
     steps.notice(
@@ -89,7 +107,10 @@ function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): st
   const earlier = before.kept.find(
     (one) => one.generation < generation && canRun(dir, one) && !isUndecided(dir, one.generation),
   );
-  if (!earlier) return `generation ${generation} runs on, since none before it is kept (\`xdpgen detach ${device}\`)`;
+  if (!earlier) {
+    const why = "since none before it is kept that was healthy and is whole";
+    return `generation ${generation} runs on, ${why} (\`xdpgen detach ${device}\` takes it off)`;
+  }
   try {
     using dispatcher = kernel.openPin(dispatcherPin(dir, earlier.generation));
     updateLink(kernel, member, pinned!, mode!, dispatcher.number);

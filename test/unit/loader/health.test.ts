@@ -434,6 +434,30 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
     expect(w.kernel.openFds).toBe(0);
   });
 
+  it("is asked when all have the chain, with those that get it, and goes back with them", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    await attach(one, "b", { machine: w.machine() });
+    await stuck(w);
+    const told: string[] = [];
+    const events = (event: SwapEvent): void => {
+      if (event.kind === "begin") told.push(`${event.step} ${event.interfaces.join()}`);
+      if (event.kind === "notice") told.push(event.message);
+    };
+    const attempt = attachAll(checked(two, "test $XDPGEN_INTERFACE = b"), ["lo", "b"], {
+      machine: w.machine(),
+      events,
+    });
+    await expect(attempt).rejects.toThrow(/on lo is not healthy: .* ended with status 1$/);
+    const steps = told.filter((line) => /^(commit|health|undo) |back to/.test(line));
+    expect(steps).toEqual(["commit b", "health b", "health lo", "undo lo", "lo: back to generation 1", "undo lo,b"]);
+    for (const device of ["lo", "b"])
+      expect(status(device, w.machine())).toMatchObject([{ generation: 1, troubles: [] }]);
+    expect(w.kernel.openFds).toBe(0);
+    await attachAll(checked(two, ["true"]), ["lo", "b"], { machine: w.machine() });
+    for (const device of ["lo", "b"]) expect(status(device, w.machine())).toMatchObject([{ troubles: [] }]);
+  });
+
   it("is worth less for a rollback than one before it that was healthy", async () => {
     using w = world();
     await stuck(w);
@@ -477,7 +501,7 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
     mkdirSync(undecidedMark(`${w.root}/42-1`, 1));
     const attempt = attach(checked(one, ["false"]), "lo", { machine: w.machine() });
     await expect(attempt).rejects.toThrow(
-      "ended with status 1; lo: generation 1 runs on, since none before it is kept (`xdpgen detach lo`)",
+      "ended with status 1; lo: generation 1 runs on, since none before it is kept that was healthy and is whole (`xdpgen detach lo` takes it off)",
     );
     expect(status("lo", w.machine())).toMatchObject([{ generation: 1, troubles: [{ kind: "undecided" }] }]);
   });

@@ -148,6 +148,25 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     },
   );
 
+  it.each([true, false])(
+    "goes, and what replaced it stays whole, where nobody can read either (all aside: %s)",
+    async (whole) => {
+      using w = world();
+      await attached(w);
+      await attach(next, "lo", { machine: w.machine(), replace: true });
+      another(w);
+      const before = w.snapshot();
+      const dir = `${w.root}/${DIR}`;
+      mkdirSync(`${dir}/aside/gen-1`, { recursive: true });
+      mkdirSync(`${dir}/aside/programs`);
+      if (whole) mkdirSync(`${dir}/aside/whole`);
+      writeFileSync(`${dir}/aside/gen-1/slot-p1`, "99");
+      const refused = { ...next, health: { command: ["false"] } };
+      await expect(attach(refused, "lo", { machine: w.machine(), replace: true })).rejects.toThrow("status 1");
+      expect(w.snapshot()).toEqual(before);
+    },
+  );
+
   it("goes, and not what replaced it, where a crash ended the clearing of it", async () => {
     using w = world();
     const machine = w.machine();
