@@ -81,7 +81,7 @@ export class XdpgenError extends Error {
 }
 
 /** One error for several, with the code of the first. A bug of ours stays one. */
-export function together(failures: readonly unknown[]): unknown {
+export function combineFailures(failures: readonly unknown[]): unknown {
   const [first] = failures;
   const bug = failures.find((one) => !(one instanceof XdpgenError));
   if (failures.length === 1 || bug !== undefined) return bug ?? first;

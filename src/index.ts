@@ -88,7 +88,7 @@ export {
 } from "./codegen/index.ts";
 export { type Diagnostic, formatDiagnostics, Mistakes } from "./diagnostic.ts";
 export { nearest } from "./nearest.ts";
-export { type ErrorCode, XdpgenError } from "./errors.ts";
+export { combineFailures, type ErrorCode, XdpgenError } from "./errors.ts";
 export {
   attach,
   attachAll,

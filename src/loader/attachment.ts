@@ -1,6 +1,6 @@
 /** An attachment as the library's user holds it: attach, open, update, look, detach. */
 import type { Chain } from "../chain/chain.ts";
-import { together } from "../errors.ts";
+import { combineFailures } from "../errors.ts";
 import { folderOf } from "./live/adopt.ts";
 import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
@@ -209,7 +209,7 @@ async function eachInTurn<T>(
 ): Promise<readonly T[]> {
   const failures: unknown[] = [];
   const results = await inTurn(interfaces, (one) => change(one).catch((error: unknown) => void failures.push(error)));
-  if (failures.length > 0) throw together(failures);
+  if (failures.length > 0) throw combineFailures(failures);
   return results as readonly T[];
 }
 

@@ -1,5 +1,5 @@
 /** `xdpgen detach`: takes chains off interfaces and removes their pins. */
-import { together, XdpgenError } from "../../errors.ts";
+import { combineFailures, XdpgenError } from "../../errors.ts";
 import type { AttachmentStatus, SwapEvent } from "../../loader/index.ts";
 import { command, type CommonOptions, type MakeCommand, printJson } from "../common.ts";
 import { noteText } from "../render/events.ts";
@@ -45,7 +45,7 @@ export const detachCommand: MakeCommand = (io, result) =>
           if (interrupt.signal.aborted) break;
         }
       }
-      if (failures.length > 0) throw together(failures);
+      if (failures.length > 0) throw combineFailures(failures);
       if (options.json) printJson(io, result.done);
       else if (devices.length === 0 && cleared === 0) say("xdpgen has nothing on any interface: nothing was changed");
     });
