@@ -34,8 +34,8 @@ export interface Attachment extends AsyncDisposable {
   /** What `attach` did; undefined for `open`. */
   readonly result: SwapResult | undefined;
   /**
-   * Regenerate and swap; or attach anew, where somebody has detached the chain. Errors as of `attach`; then the old chain runs on. `events` are those of `attach` or `open`,
-   * unless given.
+   * Regenerate and swap; or attach anew, where somebody has detached the chain. Errors as of `attach`; then the old chain runs
+   * on. `events` are those of `attach` or `open`, unless given.
    */
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`; `events` as for `update`. @param to default the generation before */

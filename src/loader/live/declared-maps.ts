@@ -2,10 +2,8 @@
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import type { Fd, Kernel } from "../machine/kernel.ts";
 import { isSameProgram, type Past, programsOf } from "./history.ts";
+import { nameInKernel } from "./map-definition.ts";
 import { mapPin, openIfPinned, type ProgramKey, programPin } from "./store.ts";
-
-/** Of its name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
-const MAP_NAME_LENGTH = 15;
 
 /** One map of a chain, whatever programs have it. */
 export interface DeclaredMap {
@@ -56,7 +54,7 @@ export function openOwn(kernel: Kernel, dir: string, program: ProgramKey, name: 
   if (!extension) return undefined;
   const ids = kernel.programInfo(extension.number).mapIds.filter((id) => {
     using map = kernel.mapById(id);
-    return kernel.mapInfo(map.number).name === name.slice(0, MAP_NAME_LENGTH);
+    return kernel.mapInfo(map.number).name === nameInKernel(name);
   });
   // Two long names can be one to the kernel.
   return ids.length === 1 ? kernel.mapById(ids[0]!) : undefined;

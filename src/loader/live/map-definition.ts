@@ -21,3 +21,6 @@ export function sameDefinition(wanted: MapDefinition, have: MapDefinition): bool
     wanted.flags === flags
   );
 }
+
+/** The kernel keeps the first characters of a map's name (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
+export const nameInKernel = (map: string): string => map.slice(0, 15);

@@ -6,7 +6,7 @@ import { publicPath, reachablePath } from "../machine/bpffs.ts";
 import { type Kernel, KernelError, type MapInfo, type ProgramInfo } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
 import type { Identity } from "./manifest.ts";
-import { BPF_F_RDONLY_PROG } from "./map-definition.ts";
+import { BPF_F_RDONLY_PROG, nameInKernel } from "./map-definition.ts";
 import { dispatcherPin, linkPin, openIfPinned, programPin, slotPin } from "./store.ts";
 
 export type Trouble =
@@ -78,9 +78,6 @@ export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolea
   return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
 }
 
-/** Of a name in the kernel, in characters (BPF_OBJ_NAME_LEN with its zero, include/uapi/linux/bpf.h). */
-const NAME_LENGTH = 15;
-
 /**
  * Maps that live programs write and that have no pin.
  * @param manifest of the dispatcher
@@ -94,9 +91,7 @@ export function unpinnedMaps(
   pinned: ReadonlySet<number>,
 ): readonly Trouble[] {
   const arrays = new Set(
-    manifest.programs
-      .filter(({ linkage }) => linkage === "tail")
-      .map(({ name }) => programArray(name).slice(0, NAME_LENGTH)),
+    manifest.programs.filter(({ linkage }) => linkage === "tail").map(({ name }) => nameInKernel(programArray(name))),
   );
   // The counters, and the map of a slot of linkage `tail`, are the dispatcher's own.
   const isOwn = ({ name, type }: MapInfo): boolean =>
