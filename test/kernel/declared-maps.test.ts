@@ -242,7 +242,9 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await expect(preview(next, pair.far)).rejects.toMatchObject({ code: "map-pin" });
     await expect(live.update(next)).rejects.toMatchObject({
       code: "map-pin",
-      message: expect.stringContaining(`the one at ${PIN} is map ${id}, so they cannot be one`),
+      message: expect.stringContaining(
+        `the one at ${PIN} is map ${id}, so they cannot be one: remove that pin and apply, and the map of the program goes there`,
+      ),
     });
     expect(live.status().generation).toBe(1);
     await live.detach();

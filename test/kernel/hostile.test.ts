@@ -24,10 +24,10 @@ import {
   rollback,
   status,
 } from "../../src/loader/index.ts";
-import { removeTree } from "../../src/loader/live/store.ts";
+import { removeTree, unpin } from "../../src/loader/live/store.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
-import type { Kernel, ObjectMap } from "../../src/loader/machine/kernel.ts";
+import type { Kernel, MapInfo, ObjectMap } from "../../src/loader/machine/kernel.ts";
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
@@ -208,6 +208,27 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       expect(ofFar().troubles).toEqual([]);
     });
 
+    it("a slot's link, and something else is put there: rollback refuses, and apply binds it when that is removed", async () => {
+      const keeping = (...programs: readonly number[]) => ({ ...chain(linkage, ...programs), history: 1 });
+      await attach(keeping(1, 2), pair.far);
+      await attach(keeping(1, 2, 3), pair.far);
+      const pins = [1, 2].map((generation) => `${folder()}/gen-${generation}/slot-p1`);
+      using theirs = openKernel().createMap({ type: 1, keySize: 4, valueSize: 4, maxEntries: 1, name: "theirs" });
+      for (const pin of pins) {
+        unlinkSync(pin);
+        openKernel().pin(theirs.number, pin);
+      }
+      expect(ofFar()).toMatchObject({
+        troubles: [{ kind: "pin-taken", what: "slot", pin: pins[1] }],
+        kept: [{ generation: 1, whole: false }],
+      });
+      await expect(rollback(pair.far)).rejects.toMatchObject({ code: "not-kept" });
+      unlinkSync(pins[1]!);
+      await attach(keeping(1, 2, 3), pair.far);
+      expect(await running()).toEqual([1, 2, 3]);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
     it("a program's: packets notice nothing, and the next apply pins one again", async () => {
       await attach(chain(linkage, 1, 2), pair.far);
       const pin = tree(folder()).find((path) => /p1-\w+\/program$/.test(path))!;
@@ -219,6 +240,115 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
       await attach(chain(linkage, 1, 2), pair.far);
       expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
       expect(await running()).toEqual([1, 2]);
+    });
+  });
+
+  describe("something else is put in the place of a pin", () => {
+    /** What is there instead: a map of somebody else, or a folder. */
+    const put = (path: string, map: Partial<Omit<MapInfo, "id" | "flags">> = {}): number => {
+      unlinkSync(path);
+      using theirs = openKernel().createMap({
+        type: 1,
+        keySize: 4,
+        valueSize: 4,
+        maxEntries: 1,
+        name: "theirs",
+        ...map,
+      });
+      openKernel().pin(theirs.number, path);
+      return openKernel().mapInfo(theirs.number).id;
+    };
+    const totals = () => ofFar().programs[0]!.maps.find(({ name }) => name === "totals")!;
+
+    it("the link's: the chain ends, apply names the path and changes nothing, detach removes all", async () => {
+      await attach(chain(linkage, 1), pair.far);
+      const path = `${folder()}/link`;
+      put(path);
+      await eventually(() => hook() === 0 || undefined);
+      expect(ofFar()).toMatchObject({ defunct: true, troubles: [{ kind: "pin-taken", what: "link", pin: path }] });
+      expect(await shown()).toContain(`what somebody put at ${path} is not the link of the chain`);
+      const refusal = `what somebody put at ${path}, which is for xdpgen's link, is no link: remove that`;
+      const planned = await preview(chain(linkage, 1, 2), pair.far);
+      expect(planned.obstacle).toContain(refusal);
+      const left = tree(folder());
+      for (const change of [() => attach(chain(linkage, 1, 2), pair.far), () => rollback(pair.far)])
+        await expect(change()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(refusal) });
+      expect(tree(folder())).toEqual(left);
+      expect(await detach(pair.far)).toEqual({ detached: true });
+      expect(tree(folder())).toEqual([]);
+    });
+
+    it("the link's, and a process holds the link: the chain runs on, and apply pins it when the other is removed", async () => {
+      await attach(chain(linkage, 1, 2), pair.far);
+      const path = `${folder()}/link`;
+      using link = openKernel().openPin(path);
+      unlinkSync(path);
+      mkdirSync(path);
+      expect(ofFar()).toMatchObject({
+        defunct: false,
+        mode: "native",
+        troubles: [{ kind: "pin-taken", what: "link" }],
+      });
+      await expect(attach(chain(linkage, 1, 2), pair.far)).rejects.toMatchObject({ code: "conflict" });
+      expect(await running()).toEqual([1, 2]);
+      rmdirSync(path);
+      expect((await attach(chain(linkage, 1, 2), pair.far)).result).toMatchObject({ outcome: "unchanged" });
+      link.close();
+      expect(await running()).toEqual([1, 2]);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
+    it("the dispatcher's: packets notice nothing, and apply mends it when the other is removed", async () => {
+      await attach(chain(linkage, 1, 2), pair.far);
+      const path = `${folder()}/gen-1/dispatcher`;
+      unlinkSync(path);
+      mkdirSync(path);
+      expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "dispatcher", pin: path }]);
+      rmdirSync(path);
+      await attach(chain(linkage, 1, 2), pair.far);
+      expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
+      expect(await running()).toEqual([1, 2]);
+    });
+
+    it("a map's: a swap that would take it is refused, status names both, and the own one goes on when it is pinned", async () => {
+      await attach(counting(linkage, 1), pair.far);
+      await count();
+      const before = counted();
+      const { pin, id } = totals();
+      const alike = { type: 6, valueSize: 16 };
+      const other = linkage === "call" ? "inline" : "call";
+      const changed = counting(other, 1, 2);
+      for (const theirs of [alike, {}]) {
+        put(pin, theirs);
+        expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "map", pin, id }]);
+        expect(await shown()).toContain(`\`bpftool map pin id ${id} ${pin}\` pins its own again`);
+        const refusal = { code: "map-pin", message: expect.stringContaining(`\`bpftool map pin id ${id} ${pin}\``) };
+        await expect(preview(changed, pair.far)).rejects.toMatchObject(refusal);
+        await expect(attach(changed, pair.far)).rejects.toMatchObject(refusal);
+        expect(ofFar().generation).toBe(1);
+      }
+      unlinkSync(pin);
+      execFileSync("bpftool", ["map", "pin", "id", `${id}`, pin]);
+      await attach(changed, pair.far);
+      expect(counted()).toBe(before);
+      expect(ofFar().troubles).toEqual([]);
+    });
+
+    it("a map's, by what is no map: the same", async () => {
+      await attach(counting(linkage, 1), pair.far);
+      const { pin } = totals();
+      using program = openKernel().programById(hook());
+      unlinkSync(pin);
+      const mess = [() => openKernel().pin(program.number, pin), () => mkdirSync(pin)];
+      for (const make of mess) {
+        make();
+        expect(ofFar().troubles).toContainEqual({ kind: "pin-taken", what: "map", pin });
+        const other = counting(linkage === "call" ? "inline" : "call", 1);
+        const refusal = { code: "map-pin", message: expect.stringContaining(`${pin}, somebody put what is no map`) };
+        await expect(preview(other, pair.far)).rejects.toMatchObject(refusal);
+        await expect(attach(other, pair.far)).rejects.toMatchObject(refusal);
+        unpin(pin);
+      }
     });
   });
 

@@ -153,14 +153,15 @@ function edgeText(edges: ProgramStatus["edges"], below: string | undefined): str
 }
 
 /** Pins share a long beginning, which is said once. */
-function maps({ programs: list }: AttachmentStatus, { paint }: StatusView): readonly string[] {
+function maps({ programs: list, troubles }: AttachmentStatus, { paint }: StatusView): readonly string[] {
+  const isThere = (path: string): boolean => !troubles.some((trouble) => "pin" in trouble && trouble.pin === path);
   const pins = list.flatMap((program) => program.maps.map((map) => ({ ...map, program: program.name })));
   if (pins.length === 0) return [];
   const folder = commonFolder(pins.map(({ pin }) => pin));
   const lines = pins.map(({ pin, id, from, pinned }) => {
     const also = [
       ...(from === undefined ? [] : [`that of ${from}`]),
-      ...(pinned === undefined ? [] : [`at ${pinned} too`]),
+      ...(pinned !== undefined && isThere(pinned) ? [`at ${pinned} too`] : []),
     ];
     return `  ${pin.slice(folder.length)}  ${paint.dim([`id ${id}`, ...also].join(", "))}`;
   });

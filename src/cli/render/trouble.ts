@@ -28,7 +28,7 @@ function defunctText({ interface: device, namespace, ifindex }: AttachmentStatus
   return `NOT RUNNING: ${what}; the next \`xdpgen apply\` or \`xdpgen detach\` of any interface clears what is left`;
 }
 
-function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }: AttachmentStatus): string {
+function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins, defunct }: AttachmentStatus): string {
   switch (trouble.kind) {
     case "unbound":
       return `NOT BOUND: ${trouble.program}: somebody removed its slot's pin, and packets run past it; apply the chain again`;
@@ -51,6 +51,8 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
         `what is pinned at ${trouble.pin} is not map ${trouble.name} (id ${trouble.id}) of the chain that runs, and apply refuses: ` +
         `remove that pin, and apply pins the chain's own again; or \`xdpgen detach ${device}\`, and apply takes what is there`
       );
+    case "pin-taken":
+      return takenText(trouble, defunct);
     case "map-unpinned":
       return (
         `map ${trouble.name} (id ${trouble.id}) has no pin, and a swap that loads its program anew would start it empty: ` +
@@ -65,6 +67,27 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins }
       return (
         "its pins are out of reach, in another bpffs: as long as that is mounted the chain runs; " +
         `\`xdpgen apply --replace\` takes ${device} over, \`xdpgen detach ${device}\` takes the chain off`
+      );
+  }
+}
+
+function takenText({ what, pin, id }: Extract<Trouble, { readonly kind: "pin-taken" }>, defunct: boolean): string {
+  const called = what === "map" && id !== undefined ? `map ${id}` : `the ${what}`;
+  const is = `what somebody put at ${pin} is not ${called} of the chain`;
+  switch (what) {
+    case "link": {
+      const state = defunct ? "" : "the chain ends when the process that holds its link does; ";
+      return `${is}: ${state}remove that, and apply the chain again`;
+    }
+    case "slot":
+      return `${is}: packets run past its program; remove that, and apply the chain again`;
+    case "dispatcher":
+    case "program":
+      return `${is}: packets notice nothing; remove that, and apply the chain again`;
+    case "map":
+      return (
+        `${is}, and a swap that loads its program anew is refused: remove that, and ` +
+        `\`bpftool map pin id ${id ?? "ID"} ${pin}\` pins its own again`
       );
   }
 }

@@ -41,6 +41,8 @@ function throughLibbpf(): Kernel {
 
     isProgram: (fd) => isOf("bpf-prog", fd),
     isMap: (fd) => isOf("bpf-map", fd),
+    // kernel/bpf/syscall.c: the one where it is made, the other where it is opened.
+    isLink: (fd) => isOf("bpf_link", fd) || isOf("bpf-link", fd),
     programInfo,
     programCode,
     programFunctions,

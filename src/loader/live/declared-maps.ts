@@ -48,9 +48,9 @@ export function declaredMaps(manifest: Manifest): readonly DeclaredMap[] {
  * extension that holds it. Undefined where neither tells.
  */
 export function openOwn(kernel: Kernel, dir: string, program: ProgramKey, name: string): Fd | undefined {
-  const pinned = openIfPinned(kernel, mapPin(dir, program, { name, shared: false }));
+  const pinned = openIfPinned(kernel, mapPin(dir, program, { name, shared: false }), "map");
   if (pinned) return pinned;
-  using extension = openIfPinned(kernel, programPin(dir, program));
+  using extension = openIfPinned(kernel, programPin(dir, program), "program");
   if (!extension) return undefined;
   const ids = kernel.programInfo(extension.number).mapIds.filter((id) => {
     using map = kernel.mapById(id);

@@ -17,7 +17,9 @@ import {
   type Journal,
   listGenerations,
   liveMark,
+  isStranger,
   newMark,
+  openIfPinned,
   type ProgramKey,
   slotPin,
   undecidedMark,
@@ -33,9 +35,11 @@ export interface Past {
   readonly live: Manifest | undefined;
   /** The newest first. */
   readonly kept: readonly Manifest[];
+  /** Ids of the maps that their dispatchers have. */
+  readonly mapIds: ReadonlySet<number>;
 }
 
-export const NO_PAST: Past = { live: undefined, kept: [] };
+export const NO_PAST: Past = { live: undefined, kept: [], mapIds: new Set() };
 
 /**
  * Generations that have run, the newest first. One that cannot be read, as one of a newer xdpgen, is none.
@@ -50,7 +54,8 @@ export function keptGenerations(kernel: Kernel, dir: string, live?: number): rea
 
 function readGeneration(kernel: Kernel, dir: string, generation: number): Kept | undefined {
   try {
-    using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
+    using dispatcher = openIfPinned(kernel, dispatcherPin(dir, generation), "program");
+    if (!dispatcher) return undefined;
     const programInfo = kernel.programInfo(dispatcher.number);
     const found = readManifest(kernel, programInfo);
     return found && isReadable(found) ? { ...found, programInfo } : undefined;
@@ -61,8 +66,13 @@ function readGeneration(kernel: Kernel, dir: string, generation: number): Kept |
   }
 }
 
-export function pastOf(live: Identity | undefined, kept: readonly Kept[]): Past {
-  return { live: live?.manifest, kept: kept.map(({ manifest }) => manifest) };
+export function pastOf({ identity, dispatcher, kept }: Inheritance): Past {
+  const dispatchers = [...(dispatcher ? [dispatcher] : []), ...kept.map(({ programInfo }) => programInfo)];
+  return {
+    live: identity?.manifest,
+    kept: kept.map(({ manifest }) => manifest),
+    mapIds: new Set(dispatchers.flatMap(({ mapIds }) => mapIds)),
+  };
 }
 
 /** Every program whose pins are there, the live ones first; one that several generations have comes several times. */
@@ -79,17 +89,23 @@ export function highestOf(live: Identity | undefined, kept: readonly Identity[])
   return Math.max(0, ...[live, ...kept].map((identity) => identity?.generation ?? 0));
 }
 
-/** Whether a generation can run: it has its dispatcher, each extension its link, and each loaded program the map of its slot. */
-export function canRun(dir: string, { manifest, generation }: Identity): boolean {
-  return existsSync(dispatcherPin(dir, generation)) && unboundIn(dir, { manifest, generation }).length === 0;
+/** Whether a generation can run: it has its dispatcher, each extension its link, and each loaded program the map of its slot (`unboundIn`). */
+export function canRun(dir: string, identity: Identity, kernel?: Kernel): boolean {
+  return existsSync(dispatcherPin(dir, identity.generation)) && unboundIn(dir, identity, kernel).length === 0;
 }
 
-/** Names of the programs that nothing binds to their slots any more. */
-export function unboundIn(dir: string, { manifest, generation }: Identity): readonly string[] {
-  const unbound = manifest.programs.filter(
-    ({ name, linkage }) => !isLinked(linkage) && !existsSync(slotPin(dir, generation, name)),
-  );
-  return unbound.map(({ name }) => name);
+/**
+ * Names of the programs that nothing binds to their slots any more.
+ * @param kernel asked what there is at the pins of slots; else anything will do
+ */
+export function unboundIn(dir: string, { manifest, generation }: Identity, kernel?: Kernel): readonly string[] {
+  const isBound = ({ name, linkage }: ManifestProgram): boolean => {
+    const pin = slotPin(dir, generation, name);
+    if (!existsSync(pin)) return false;
+    const kinds = linkage === "tail" ? (["map"] as const) : (["link", "program"] as const);
+    return !kernel || kinds.some((kind) => !isStranger(kernel, pin, kind));
+  };
+  return manifest.programs.flatMap((program) => (isLinked(program.linkage) || isBound(program) ? [] : program.name));
 }
 
 /**

@@ -12,7 +12,7 @@ import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
-import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
+import { dispatcherPin, linkPin, listAttachments, listGenerations, openIfPinned } from "./store.ts";
 
 /** Where the link of an attachment is. */
 export type LinkPlace =
@@ -141,14 +141,9 @@ export function hookOf(kernel: Kernel, ifindex: number): XdpHook {
   }
 }
 
-/** Only a missing pin means "nothing is attached"; any other ENOENT is a change under our eyes. */
+/** Undefined means that nothing is attached, or that its link has lost its pin. */
 export function openLink(kernel: Kernel, dir: string): Fd | undefined {
-  try {
-    return kernel.openPin(linkPin(dir));
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  return openIfPinned(kernel, linkPin(dir), "link");
 }
 
 /** Id of the link that is pinned in an attachment's folder. */
@@ -173,13 +168,8 @@ function unpinnedLink(kernel: Kernel, dir: string, ifindex: number): Fd | undefi
 /** Ids of the dispatchers that are pinned in an attachment's folder. */
 export function pinnedDispatchers(kernel: Kernel, dir: string): ReadonlySet<number> {
   const ids = listGenerations(dir).flatMap((generation) => {
-    try {
-      using dispatcher = kernel.openPin(dispatcherPin(dir, generation));
-      return kernel.programInfo(dispatcher.number).id;
-    } catch (error) {
-      if (isErrno(error, "ENOENT")) return [];
-      throw error;
-    }
+    using dispatcher = openIfPinned(kernel, dispatcherPin(dir, generation), "program");
+    return dispatcher ? kernel.programInfo(dispatcher.number).id : [];
   });
   return new Set(ids);
 }

@@ -1,11 +1,12 @@
 /** What keeps a chain from an interface, whatever is to run there. A swap asks, and so does who only looks. */
 import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
+import { publicPath } from "../machine/bpffs.ts";
 import { interfaceNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
-import type { Place } from "./store.ts";
+import { isStranger, linkPin, type Place } from "./store.ts";
 
 /** What a user asks for. */
 export interface Wanted {
@@ -21,6 +22,7 @@ export interface Wanted {
 export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | undefined, wanted: Wanted): void {
   const { device, ifindex, dir } = place;
   const { mode, replace } = wanted;
+  requireLinkPin(kernel, dir, pinned);
   if (pinned && !replace) requireOurs(pinned, dir, ifindex);
   if (pinned?.place.kind === "nowhere") interfaceNow(kernel, place);
   if (pinned?.place.kind === "here") {
@@ -29,6 +31,17 @@ export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | un
   }
   // What is on the interface may be a dispatcher that needs what this folder has.
   if (!replace) requireFree(kernel, device, ifindex);
+}
+
+/** @throws XdpgenError `conflict` where somebody put something else in the place of the link's pin */
+export function requireLinkPin(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): void {
+  const pin = linkPin(dir);
+  if (pinned?.pinned || !isStranger(kernel, pin, "link")) return;
+  throw new XdpgenError(
+    "conflict",
+    `what somebody put at ${publicPath(pin)}, which is for xdpgen's link, is no link: remove that, and try again; ` +
+      "`xdpgen detach` removes it with all that is left of the chain",
+  );
 }
 
 function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {

@@ -30,7 +30,8 @@ export function requireOneSource(kernel: Kernel, sources: readonly MapSource[], 
     const found = sources.flatMap(({ devices, dir, past }) => {
       for (const program of candidatesFor(one, past)) {
         using map =
-          openOwn(kernel, dir, program, name) ?? openIfPinned(kernel, mapPin(dir, program, { name, shared: true }));
+          openOwn(kernel, dir, program, name) ??
+          openIfPinned(kernel, mapPin(dir, program, { name, shared: true }), "map");
         if (map) return { devices: devices.join(", "), id: kernel.mapInfo(map.number).id };
       }
       return [];
@@ -108,18 +109,21 @@ export function requireOne(
     };
     for (const program of members.filter((member) => isFixed(member, name))) {
       const id = idNow(program);
-      const require = (what: string, found: number | undefined): void => {
+      const require = (what: string, found: number | undefined, otherWay = ""): void => {
         if (found === id) return;
         const said = found === undefined ? "a new one" : `map ${found}`;
         throw new XdpgenError(
           "map-pin",
           `map ${name} of ${program.name}, which runs on, is map ${id}, and ${what} is ${said}, so they cannot be one: ` +
-            "`xdpgen detach`, then apply, and programs that ran on take the same one",
+            `${otherWay}\`xdpgen detach\`, then apply, and programs that ran on take the same one`,
         );
       };
       const isThere = pin !== undefined && existsSync(reachablePath(pin));
       using there = isThere ? openMap(kernel, whatOf(program.name, name, pin), pin) : undefined;
-      if (there) require(`the one at ${pin}`, kernel.mapInfo(there.number).id);
+      if (there) {
+        const keep = "remove that pin and apply, and the map of the program goes there with its contents; or ";
+        require(`the one at ${pin}`, kernel.mapInfo(there.number).id, keep);
+      }
       for (const other of members) require(`that of ${other.name}`, idNow(other));
     }
   }

@@ -8,7 +8,7 @@ import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
-import { inheritance, isSameProgram, type Kept, markLive } from "./history.ts";
+import { type Inheritance, inheritance, isSameProgram, markLive } from "./history.ts";
 import { findXdpLink, openLink, pinnedDispatchers, type PinnedLink, pinnedLinkId, readPinned } from "./live.ts";
 import type { Identity } from "./manifest.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
@@ -58,16 +58,10 @@ export function clearAll(dir: string): void {
   removeTree(`${dir}/programs`);
 }
 
-/** What a swap finds and builds upon. */
-export interface Predecessor extends Disposable {
+/** What a swap finds, and builds upon: the next generation takes over unchanged programs and maps of the chain that the pins belong to. */
+export interface Predecessor extends Inheritance, Disposable {
   /** Undefined where nothing is attached. Only a link that is on the interface can be updated; any other makes room. */
   readonly pinned: PinnedLink | undefined;
-  /** The chain that the pins belong to: the next generation takes over its unchanged programs and its maps. */
-  readonly identity: Identity | undefined;
-  /** Id of that chain's dispatcher. */
-  readonly dispatcher: number | undefined;
-  /** The newest first. */
-  readonly kept: readonly Kept[];
 }
 
 /**
@@ -91,7 +85,7 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
     if (pinned?.unreadable === undefined) clearLeftovers(dir, identity ? [identity, ...kept] : []);
     if (pinned) pinAgain(kernel, dir, pinned, report);
-    return { pinned, identity, dispatcher: dispatcher?.id, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
+    return { pinned, identity, dispatcher, kept, [Symbol.dispose]: () => pinned?.[Symbol.dispose]() };
   } catch (error) {
     pinned?.[Symbol.dispose]();
     throw error;

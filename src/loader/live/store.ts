@@ -17,7 +17,7 @@
  *
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
 import { basename } from "node:path";
 import type { Interface } from "../machine/interface.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
@@ -120,22 +120,58 @@ export function listPrograms(dir: string): readonly ProgramKey[] {
   });
 }
 
-/** Nothing to close where there is no pin. */
-export function openIfPinned(kernel: Kernel, path: string): Fd | undefined {
+/** What xdpgen pins. */
+export type Pinnable = "link" | "map" | "program";
+
+/** Nothing to close where there is no pin, or where somebody put something of another kind (`isStranger`). */
+export function openIfPinned(kernel: Kernel, path: string, kind: Pinnable): Fd | undefined {
   if (!existsSync(path)) return undefined;
+  let found: Fd;
   try {
-    return kernel.openPin(path);
+    found = kernel.openPin(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ENOENT") || isFolder(path)) return undefined;
     throw error;
+  }
+  return onlyIf(found, (fd) => isOfKind(kernel, fd, kind));
+}
+
+/** What is not wanted is closed. */
+export function onlyIf(found: Fd, isWanted: (fd: number) => boolean): Fd | undefined {
+  let wanted = false;
+  try {
+    wanted = isWanted(found.number);
+    return wanted ? found : undefined;
+  } finally {
+    if (!wanted) found.close();
   }
 }
 
-/** Removes a pin; harmless where there is none. */
+/** Whether somebody put something of another kind in the place of a pin. */
+export function isStranger(kernel: Kernel, path: string, kind: Pinnable): boolean {
+  using pinned = openIfPinned(kernel, path, kind);
+  return !pinned && existsSync(path);
+}
+
+function isOfKind(kernel: Kernel, fd: number, kind: Pinnable): boolean {
+  switch (kind) {
+    case "link":
+      return kernel.isLink(fd);
+    case "map":
+      return kernel.isMap(fd);
+    case "program":
+      return kernel.isProgram(fd);
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Removes a pin, or what somebody put in its place; harmless where there is none. */
 export function unpin(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
+    if (isErrno(error, "EISDIR")) return removeTree(path);
     if (!isErrno(error, "ENOENT")) throw error;
   }
 }

@@ -1,13 +1,23 @@
 /** What is not as xdpgen left it: pins that somebody removed, maps and programs of somebody else in the place of its own. */
 import { existsSync } from "node:fs";
 import { isLinked } from "../../chain/chain.ts";
-import { BPF_MAP_TYPE_PROG_ARRAY, COUNTERS_MAP, type Manifest, programArray } from "../../codegen/index.ts";
 import { publicPath, reachablePath } from "../machine/bpffs.ts";
-import { type Kernel, KernelError, type MapInfo, type ProgramInfo } from "../machine/kernel.ts";
+import { type Kernel, KernelError } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
+import type { Dispatcher } from "./history.ts";
 import type { Identity } from "./manifest.ts";
-import { BPF_F_RDONLY_PROG, nameInKernel } from "./map-definition.ts";
-import { dispatcherPin, linkPin, openIfPinned, programPin, slotPin } from "./store.ts";
+import {
+  dispatcherPin,
+  isStranger,
+  linkPin,
+  list,
+  MAP_FOLDERS,
+  mapsDir,
+  openIfPinned,
+  type Pinnable,
+  programPin,
+  slotPin,
+} from "./store.ts";
 
 export type Trouble =
   /** A slot's pin was removed, and its link or its map of one program went with it: packets run past the program. */
@@ -16,6 +26,8 @@ export type Trouble =
   | { readonly kind: "pin-removed"; readonly what: PinnedThing; readonly pin: string }
   /** At the path that the chain declares for a map, somebody put another one, or something else. What runs has `id`. */
   | { readonly kind: "pin-replaced"; readonly name: string; readonly id: number; readonly pin: string }
+  /** Somebody put something else in the place of one of xdpgen's own pins. `id`: of the map that a program has, where that is known. */
+  | { readonly kind: "pin-taken"; readonly what: PinnedThing | "slot"; readonly pin: string; readonly id?: number }
   /** A map has no pin: a swap that loads its program anew would start it empty. */
   | { readonly kind: "map-unpinned"; readonly name: string; readonly id: number }
   /** Somebody put a program of their own on xdpgen's link. */
@@ -50,6 +62,40 @@ export function lostPins(kernel: Kernel, dir: string, identity: Identity): reado
   ];
 }
 
+/** Own pins of a live generation where something else is. */
+export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }: Dispatcher): readonly Trouble[] {
+  const { manifest, generation } = identity;
+  const taken = (what: PinnedThing | "slot", pin: string, isTaken: boolean): readonly Trouble[] =>
+    isTaken ? [{ kind: "pin-taken", what, pin: publicPath(pin) }] : [];
+  const unless = (what: PinnedThing | "slot", pin: string, ...kinds: readonly Pinnable[]): readonly Trouble[] =>
+    taken(
+      what,
+      pin,
+      kinds.every((kind) => isStranger(kernel, pin, kind)),
+    );
+  const dispatcher = dispatcherPin(dir, generation);
+  return [
+    ...unless("link", linkPin(dir), "link"),
+    ...taken("dispatcher", dispatcher, isOther(kernel, dispatcher, programInfo.id)),
+    ...manifest.programs.flatMap((program): readonly Trouble[] => {
+      const slot = slotPin(dir, generation, program.name);
+      const maps = MAP_FOLDERS.map((folder) => mapsDir(dir, program, folder));
+      return [
+        ...(program.linkage === "freplace" ? unless("slot", slot, "link", "program") : []),
+        ...(program.linkage === "tail" ? unless("slot", slot, "map") : []),
+        ...unless("program", programPin(dir, program), "program"),
+        ...maps.flatMap((path) => list(path).flatMap((name) => unless("map", `${path}/${name}`, "map"))),
+      ];
+    }),
+  ];
+}
+
+/** Whether something else than this program is pinned at a path. */
+function isOther(kernel: Kernel, path: string, id: number): boolean {
+  using found = openIfPinned(kernel, path, "program");
+  return found ? kernel.programInfo(found.number).id !== id : existsSync(path);
+}
+
 function atUserPath(kernel: Kernel, dir: string, { name, pin: declared, members }: DeclaredMap): readonly Trouble[] {
   if (declared === undefined) return [];
   const path = reachablePath(declared);
@@ -65,8 +111,9 @@ function atUserPath(kernel: Kernel, dir: string, { name, pin: declared, members 
 /** Id of the map that is pinned at a path; 0 for what is no map, undefined for nothing. */
 function mapAt(kernel: Kernel, path: string): number | undefined {
   try {
-    using there = openIfPinned(kernel, path);
-    return there && (kernel.isMap(there.number) ? kernel.mapInfo(there.number).id : 0);
+    using there = openIfPinned(kernel, path, "map");
+    if (there) return kernel.mapInfo(there.number).id;
+    return existsSync(path) ? 0 : undefined;
   } catch (error) {
     if (error instanceof KernelError) return 0;
     throw error;
@@ -76,30 +123,4 @@ function mapAt(kernel: Kernel, path: string): number | undefined {
 /** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
 export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
   return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
-}
-
-/**
- * Maps that live programs write and that have no pin.
- * @param manifest of the dispatcher
- * @param programs the dispatcher and its extensions
- * @param pinned ids
- */
-export function unpinnedMaps(
-  kernel: Kernel,
-  manifest: Manifest,
-  programs: readonly ProgramInfo[],
-  pinned: ReadonlySet<number>,
-): readonly Trouble[] {
-  const arrays = new Set(
-    manifest.programs.filter(({ linkage }) => linkage === "tail").map(({ name }) => nameInKernel(programArray(name))),
-  );
-  // The counters, and the map of a slot of linkage `tail`, are the dispatcher's own.
-  const isOwn = ({ name, type }: MapInfo): boolean =>
-    name === COUNTERS_MAP || (type === BPF_MAP_TYPE_PROG_ARRAY && arrays.has(name));
-  const ids = new Set(programs.flatMap(({ mapIds }) => mapIds).filter((id) => !pinned.has(id)));
-  return [...ids].flatMap((id): readonly Trouble[] => {
-    using map = kernel.mapById(id);
-    const info = kernel.mapInfo(map.number);
-    return info.flags & BPF_F_RDONLY_PROG || isOwn(info) ? [] : [{ kind: "map-unpinned", name: info.name, id }];
-  });
 }

@@ -79,9 +79,9 @@ export function pinDeclared(kernel: Kernel, dir: string, manifest: Manifest): st
     if (pin === undefined) continue;
     using map = kernel.openPin(mapPin(dir, members[0]!, { name, shared: false }));
     const path = reachablePath(pin);
-    using there = openIfPinned(kernel, path);
+    using there = openIfPinned(kernel, path, "map");
     if (there) {
-      const isOurs = kernel.isMap(there.number) && kernel.mapInfo(there.number).id === kernel.mapInfo(map.number).id;
+      const isOurs = kernel.mapInfo(there.number).id === kernel.mapInfo(map.number).id;
       if (!isOurs) return pin;
     } else if (!pinForGood(kernel, map.number, path)) return pin;
   }

@@ -15,9 +15,19 @@ import { candidatesFor, type DeclaredMap, declaredMap, openOwn, withoutPins } fr
 import { isSameProgram, NO_PAST, type Past, programsOf } from "../live/history.ts";
 import { sameDefinition } from "../live/map-definition.ts";
 import type { MapSource } from "../live/one-map.ts";
-import { list, MAP_FOLDERS, mapPin, mapsDir, openIfPinned, type ProgramKey } from "../live/store.ts";
+import { replacedMap, strangerPinned, unpinnedMaps } from "../live/own-maps.ts";
+import {
+  list,
+  listPrograms,
+  MAP_FOLDERS,
+  mapPin,
+  mapsDir,
+  openIfPinned,
+  type ProgramKey,
+  programPin,
+} from "../live/store.ts";
 import { openUserPin } from "../live/user-pin.ts";
-import type { Kernel, ObjectMap } from "../machine/kernel.ts";
+import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
 
 export const isReadOnlyData = (map: string): boolean => map === ".rodata" || map.startsWith(".rodata.");
 const isSection = (map: string): boolean => map.startsWith(".");
@@ -65,10 +75,18 @@ export function mapBinder(
   const before = programsOf(past);
   requireOneOfEach(kernel, dir, before, next);
 
-  const take = (from: ProgramKey, bound: BoundMap, check: boolean, at = dir): boolean => {
+  /** False where there is none, or one that does not fit. To a program that is unchanged its own always does. */
+  const take = (from: ProgramKey, bound: BoundMap, as: "unchanged" | "other", at: Source = { dir, past }): boolean => {
     const isOwn = bound.declared !== undefined && !bound.shared;
-    using pinned = isOwn ? openOwn(kernel, at, from, bound.name) : openIfPinned(kernel, mapPin(at, from, bound));
-    if (!pinned || (check && !sameDefinition(bound.map, kernel.mapInfo(pinned.number)))) return false;
+    const path = mapPin(at.dir, from, bound);
+    using pinned = isOwn ? openOwn(kernel, at.dir, from, bound.name) : openIfPinned(kernel, path, "map");
+    if (!pinned) {
+      if (existsSync(path)) throw strangerPinned(from.name, bound.name, path, "what is no map");
+      return false;
+    }
+    const there = kernel.mapInfo(pinned.number);
+    requireOwn(kernel, at, from, bound, there);
+    if (as === "other" && !sameDefinition(bound.map, there)) return false;
     bound.map.reuse(pinned.number);
     return true;
   };
@@ -83,7 +101,7 @@ export function mapBinder(
     }
     const previous = live.find((p) => p.name === program.name);
     const candidates = previous ? [previous, ...before.filter((p) => p !== previous)] : before;
-    if (candidates.some((p) => take(p, bound, true))) return { ...bound, fate: "kept" };
+    if (candidates.some((p) => take(p, bound, "other"))) return { ...bound, fate: "kept" };
     const other = before.find((p) => stays(p, next) && existsSync(mapPin(dir, p, bound)));
     if (other) throw definedDifferently(program.name, name);
     return bound;
@@ -101,9 +119,9 @@ export function mapBinder(
     }
     using pinned = openUserPin(kernel, one, map);
     if (pinned) map.reuse(pinned.number);
-    const takeFrom = (source: Pick<MapSource, "dir" | "past">): boolean =>
+    const takeFrom = (source: Source): boolean =>
       candidatesFor(one, source.past).some(
-        (p) => take(p, bound, true, source.dir) || take(p, { ...bound, shared: !bound.shared }, true, source.dir),
+        (p) => take(p, bound, "other", source) || take(p, { ...bound, shared: !bound.shared }, "other", source),
       );
     const taken =
       pinned !== undefined ||
@@ -120,10 +138,10 @@ export function mapBinder(
       const one = declaredMap(next, program.name, name);
       if (one) return bindDeclared(program, bound, one);
       const unchanged = before.some((p) => isSameProgram(p, program));
-      if (unchanged && take(program, bound, false)) return { ...bound, fate: "unchanged" };
+      if (unchanged && take(program, bound, "unchanged")) return { ...bound, fate: "unchanged" };
       if (bound.shared) return bindShared(program, bound);
       if (!previous || isSection(name) || filled) return bound;
-      return take(previous, bound, true) ? { ...bound, fate: "kept" } : bound;
+      return take(previous, bound, "other") ? { ...bound, fate: "kept" } : bound;
     },
     loaded(maps) {
       for (const bound of maps) {
@@ -152,13 +170,37 @@ function requireOneOfEach(kernel: Kernel, dir: string, before: readonly ProgramK
   for (const program of next.programs.filter((p) => before.some((q) => isSameProgram(p, q)))) {
     const folder = mapsDir(dir, program, "shared");
     for (const name of list(folder)) {
-      using map = openIfPinned(kernel, `${folder}/${name}`);
+      using map = openIfPinned(kernel, `${folder}/${name}`, "map");
       if (!map) continue;
       const { id } = kernel.mapInfo(map.number);
       if ((found.get(name) ?? id) !== id) throw definedDifferently(program.name, name);
       found.set(name, id);
     }
   }
+}
+
+type Source = Pick<MapSource, "dir" | "past">;
+
+/**
+ * @param there what is pinned for that map of the program
+ * @throws XdpgenError `map-pin` where the program has another one
+ */
+function requireOwn(kernel: Kernel, { dir, past }: Source, program: ProgramKey, bound: BoundMap, there: MapInfo): void {
+  if (past.mapIds.has(there.id)) return;
+  using extension = openIfPinned(kernel, programPin(dir, program), "program");
+  const ids = [...past.mapIds, ...(extension ? kernel.programInfo(extension.number).mapIds : [])];
+  if (ids.includes(there.id)) return;
+  const pinned = new Set(listPrograms(dir).flatMap((key) => pinnedMaps(kernel, dir, key).map(({ id }) => id)));
+  const manifests = [...(past.live ? [past.live] : []), ...past.kept];
+  const own = replacedMap(bound.name, bound.map, unpinnedMaps(kernel, manifests, ids, pinned));
+  if (!own) return;
+  throw strangerPinned(
+    program.name,
+    bound.name,
+    mapPin(dir, program, bound),
+    `map ${there.id} (${there.name})`,
+    own.id,
+  );
 }
 
 /** The maps that are pinned for a program, as pinned. */
@@ -169,9 +211,9 @@ export function pinnedMaps(
 ): readonly { readonly name: string; readonly id: number }[] {
   return MAP_FOLDERS.flatMap((folder) => {
     const path = mapsDir(dir, program, folder);
-    return list(path).map((name) => {
-      using map = kernel.openPin(`${path}/${name}`);
-      return { name, id: kernel.mapInfo(map.number).id };
+    return list(path).flatMap((name) => {
+      using map = openIfPinned(kernel, `${path}/${name}`, "map");
+      return map ? [{ name, id: kernel.mapInfo(map.number).id }] : [];
     });
   });
 }

@@ -213,9 +213,10 @@ export interface Kernel {
   /** Has the verifier walk a program at log level 2 (`BPF_LOG_LEVEL2`); nothing stays loaded. */
   verify(program: RawProgram): Verification;
 
-  /** Whether an fd is a program, rather than a map, a link or a file. */
+  /** Whether an fd is a program, rather than a map, a link or a file; and so on. */
   isProgram(fd: number): boolean;
   isMap(fd: number): boolean;
+  isLink(fd: number): boolean;
   programInfo(program: number): ProgramInfo;
   programCode(program: number): ProgramCode;
   /** Those that the verifier has kept, the main function first, in one call; empty for a program that was loaded without BTF. */

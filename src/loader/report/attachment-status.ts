@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
 import { canRun, type Dispatcher, isUndecided, type Kept, keptGenerations } from "../live/history.ts";
+import { replacedMap, unpinnedMaps } from "../live/own-maps.ts";
 import { type AttachmentName, dispatcherPin } from "../live/store.ts";
-import { lostPins, type Trouble, unpinnedMaps } from "../live/trouble.ts";
+import { lostPins, takenPins, type Trouble } from "../live/trouble.ts";
 import type { Whereabouts } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
@@ -65,12 +66,10 @@ export function attachmentOf(
 ): Alone {
   const { kernel } = machine;
   const { dir } = name;
-  const { identity, programInfo } = dispatcher;
+  const { identity } = dispatcher;
   const read = identity.manifest.programs.map((program, index) =>
     programStatus(kernel, dir, identity.generation, program, index + 1),
   );
-  const pinned = new Set(read.flatMap(({ status: { maps } }) => maps.map(({ id }) => id)));
-  const loaded = [programInfo, ...read.flatMap(({ extension }) => extension ?? [])];
   return {
     ...placeStatus(machine, where, name),
     ...chainOf(
@@ -83,10 +82,32 @@ export function attachmentOf(
       ...others,
       ...(isUndecided(dir, identity.generation) ? [{ kind: "undecided" } as const] : []),
       ...lostPins(kernel, dir, identity),
-      ...unpinnedMaps(kernel, identity.manifest, loaded, pinned),
+      ...takenPins(kernel, dir, dispatcher),
+      ...mapTroubles(kernel, dispatcher, read),
     ],
-    kept: keptGenerations(kernel, dir, identity.generation).flatMap((kept) => keptStatus(dir, kept) ?? []),
+    kept: keptGenerations(kernel, dir, identity.generation).flatMap((kept) => keptStatus(kernel, dir, kept) ?? []),
   };
+}
+
+/** Maps that programs have and that have no pin, whether another is pinned in their place or not. */
+function mapTroubles(
+  kernel: Kernel,
+  { identity: { manifest }, programInfo }: Dispatcher,
+  programs: readonly ReturnType<typeof programStatus>[],
+): readonly Trouble[] {
+  const ids = [programInfo, ...programs.flatMap(({ extension }) => extension ?? [])].flatMap(({ mapIds }) => mapIds);
+  const pins = programs.flatMap(({ status }) => status.maps);
+  const unpinned = unpinnedMaps(kernel, [manifest], ids, new Set(pins.map(({ id }) => id)));
+  const replaced = pins.flatMap(({ name, id, pin }) => {
+    if (ids.includes(id)) return [];
+    using there = kernel.mapById(id);
+    const own = replacedMap(name, kernel.mapInfo(there.number), unpinned);
+    return own ? [{ own, pin }] : [];
+  });
+  return unpinned.map(({ name, id }): Trouble => {
+    const place = replaced.find(({ own }) => own.id === id);
+    return place ? { kind: "pin-taken", what: "map", pin: place.pin, id } : { kind: "map-unpinned", name, id };
+  });
 }
 
 /** What the kernel tells of a dispatcher without its manifest. */
@@ -109,9 +130,9 @@ export function unreadableOf(
 }
 
 /** Undefined where another process is removing it: its dispatcher goes first. */
-function keptStatus(dir: string, kept: Kept): KeptStatus | undefined {
+function keptStatus(kernel: Kernel, dir: string, kept: Kept): KeptStatus | undefined {
   const { generation, manifest, programInfo } = kept;
-  const whole = canRun(dir, kept);
+  const whole = canRun(dir, kept, kernel);
   if (!whole && !existsSync(dispatcherPin(dir, generation))) return undefined;
   return {
     generation,

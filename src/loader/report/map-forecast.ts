@@ -8,7 +8,7 @@ import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject
 import { openOwn } from "../live/declared-maps.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
 import { fixedMaps, type MapSource, requireOne } from "../live/one-map.ts";
-import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
+import { mapPin, openIfPinned, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
 import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
 import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
@@ -56,13 +56,10 @@ export function forecastMaps(
     for (const { name, pinnedByName } of object.maps) {
       // Read-only data is part of the code and is not pinned.
       if (isReadOnlyData(name)) continue;
-      const pin = mapPin(dir, program, { name, shared: pinnedByName });
       // Its extension holds the map, whether somebody removed its pin or not.
-      if (existsSync(pin) || !existsSync(programPin(dir, program))) {
-        note(program.name, name, pinnedMap(kernel, pin));
-        continue;
-      }
-      using held = openOwn(kernel, dir, program, name);
+      using held =
+        openIfPinned(kernel, mapPin(dir, program, { name, shared: pinnedByName }), "map") ??
+        openOwn(kernel, dir, program, name);
       if (held) note(program.name, name, kernel.mapInfo(held.number).id);
       else found.push({ program: program.name, name: pinName(name), contents: "kept" });
     }
@@ -130,9 +127,4 @@ export function lostMaps(
       return [{ program: program.name, name, contents: held.has(id) ? "held" : "lost", id }];
     }),
   );
-}
-
-function pinnedMap(kernel: Kernel, path: string): number {
-  using fd = kernel.openPin(path);
-  return kernel.mapInfo(fd.number).id;
 }

@@ -127,9 +127,9 @@ function look(machine: Machine, place: Place, target: Target, resources: Owned):
   const { dir, ifindex } = place;
   const pinned = readPinned(kernel, dir, ifindex);
   if (pinned) resources.own(pinned);
-  const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
-  const standing = standingOf(machine, place, { pinned, identity, dispatcher: dispatcher?.id, kept }, target);
-  return { ...place, ...standing, present: presentOf(kernel, ifindex, pinned, identity) };
+  const inherited = inheritance(kernel, dir, pinned);
+  const standing = standingOf(machine, place, { pinned, ...inherited }, target);
+  return { ...place, ...standing, present: presentOf(kernel, ifindex, pinned, inherited.identity) };
 }
 
 /** What becomes of the interfaces of a group. */
@@ -145,7 +145,7 @@ function foresee(
     const { identity, kept } = before;
     const first = settled || course?.kind === "replace" ? found : course!.first;
     const image = first.same ?? target.images.preferred;
-    const past = pastOf(first.before.identity, first.before.kept);
+    const past = pastOf(first.before);
     const elsewhere = sources.filter((source) => source.dir !== first.dir);
     const bound = forecastMaps(kernel, first.dir, past, image, elsewhere);
     if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);

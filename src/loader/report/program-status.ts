@@ -1,6 +1,6 @@
 /** A program of a live chain, as a report shows it: what its manifest says, and what the kernel and bpffs have of it. */
 import type { Counts, ManifestProgram } from "../../codegen/index.ts";
-import { list, MAP_FOLDERS, mapsDir, openIfPinned, programPin, slotPin } from "../live/store.ts";
+import { list, MAP_FOLDERS, mapsDir, openIfPinned, type Pinnable, programPin, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 import { programInSlot } from "../swap/replacement.ts";
@@ -79,7 +79,7 @@ export function programStatus(
     const path = mapsDir(dir, program, folder);
     return list(path).flatMap((name): MapStatus[] => {
       const file = `${path}/${name}`;
-      const info = withPin(kernel, file, (fd) => kernel.mapInfo(fd));
+      const info = withPin(kernel, file, "map", (fd) => kernel.mapInfo(fd));
       return info ? [{ name, id: info.id, pin: publicPath(file), ...homeOf(program, name) }] : [];
     });
   });
@@ -107,8 +107,8 @@ function ownProgram(kernel: Kernel, dir: string, generation: number, program: Ma
   switch (program.linkage) {
     case "freplace":
       return (
-        withPin(kernel, slotPin(dir, generation, program.name), (fd) => inSlot(kernel, fd)) ??
-        withPin(kernel, programPin(dir, program), (fd) => known(kernel, fd))
+        inSlot(kernel, slotPin(dir, generation, program.name)) ??
+        withPin(kernel, programPin(dir, program), "program", (fd) => known(kernel, fd))
       );
     case "tail": {
       const id = programInSlot(kernel, dir, generation, program.name);
@@ -127,9 +127,10 @@ function known(kernel: Kernel, program: number): Known {
   return { ...info, figures: liveFigures(kernel, program, info) };
 }
 
-/** @param fd the link of a slot, or the program of one that the verifier has removed */
-const inSlot = (kernel: Kernel, fd: number): Known =>
-  kernel.isProgram(fd) ? known(kernel, fd) : programById(kernel, kernel.linkInfo(fd).programId);
+/** @param pin of the link of a slot, or of the program of one that the verifier has removed */
+const inSlot = (kernel: Kernel, pin: string): Known | undefined =>
+  withPin(kernel, pin, "link", (fd) => programById(kernel, kernel.linkInfo(fd).programId)) ??
+  withPin(kernel, pin, "program", (fd) => known(kernel, fd));
 
 function programById(kernel: Kernel, id: number): Known {
   using program = kernel.programById(id);
@@ -137,7 +138,7 @@ function programById(kernel: Kernel, id: number): Known {
 }
 
 /** Undefined where there is no such pin. */
-function withPin<T>(kernel: Kernel, path: string, read: (fd: number) => T): T | undefined {
-  using pinned = openIfPinned(kernel, path);
+function withPin<T>(kernel: Kernel, path: string, kind: Pinnable, read: (fd: number) => T): T | undefined {
+  using pinned = openIfPinned(kernel, path, kind);
   return pinned && read(pinned.number);
 }

@@ -4,12 +4,12 @@
  * the live maps; then it runs on the dispatcher itself, and what its programs write stays.
  */
 import { type Chain, type Check, framesOfCheck, type Linkage } from "../../chain/index.ts";
-import type { DispatcherImage, Manifest } from "../../codegen/index.ts";
+import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { openKernel } from "../ffi/index.ts";
 import { folderOf } from "../live/adopt.ts";
-import { inheritance, pastOf } from "../live/history.ts";
+import { inheritance, type Past, pastOf } from "../live/history.ts";
 import { notAttached, readPinned } from "../live/live.ts";
 import { firstThatFits, imagesOf } from "../load/fit.ts";
 import { type LoadedPrograms, openLoaded } from "../load/loaded.ts";
@@ -94,9 +94,9 @@ function liveMaps(kernel: Kernel, image: DispatcherImage, device: string): MapBi
   const ifindex = requireInterface(kernel, device);
   const { dir } = folderOf(readableMachine(`read the maps of ${device}`), ifindex);
   using pinned = readPinned(kernel, dir, ifindex);
-  const { identity, kept } = inheritance(kernel, dir, pinned);
-  if (!identity) throw notAttached(device);
-  return mapBinder(kernel, dir, pastOf(identity, kept), image.manifest);
+  const inherited = inheritance(kernel, dir, pinned);
+  if (!inherited.identity) throw notAttached(device);
+  return mapBinder(kernel, dir, pastOf(inherited), image.manifest);
 }
 
 /**
@@ -139,7 +139,8 @@ export async function requireChecks(
  * chain's loaded programs and the maps of what runs.
  *
  * @param dir the folder of an attachment that runs it
- * @param image what runs
+ * @param past what runs
+ * @param image of it
  * @throws XdpgenError as `requireChecks`, and what loading a copy throws
  */
 export async function requireChecksOfCopy(
@@ -147,12 +148,12 @@ export async function requireChecksOfCopy(
   loaded: LoadedPrograms,
   image: DispatcherImage,
   dir: string,
-  live: Manifest,
+  past: Past,
   what: string,
   each: Parameters<typeof requireChecks>[5],
 ): Promise<void> {
   if (!loaded.chain.checks) return;
-  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, { live, kept: [] }, image.manifest));
+  using copy = loadCopy(kernel, image, loaded, mapBinder(kernel, dir, past, image.manifest));
   await requireChecks(kernel, loaded, image, copy.program, what, each);
 }
 

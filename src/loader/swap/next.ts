@@ -64,8 +64,8 @@ async function join(
 function checkCopy(kernel: Kernel, runs: Member, change: readonly Member[], target: Target): Promise<void> {
   const { loaded, what } = target;
   const { image } = running(runs);
-  const live = runs.before.identity!.manifest;
-  return requireChecksOfCopy(kernel, loaded, image, runs.dir, live, what, eachCheck(change, target));
+  const past = pastOf({ ...runs.before, kept: [] });
+  return requireChecksOfCopy(kernel, loaded, image, runs.dir, past, what, eachCheck(change, target));
 }
 
 type CourseOf<K> = Extract<Course<Member>, { readonly kind: K }>;
@@ -91,7 +91,7 @@ async function build(
   const { loaded, images, steps, what } = target;
   const interfaces = change.map(({ device }) => device);
   const others = change.filter((member) => member !== first);
-  const past = pastOf(first.before.identity, first.before.kept);
+  const past = pastOf(first.before);
   const elsewhere = sources.filter(({ dir }) => dir !== first.dir);
   return firstThatFits(images, async (image) => {
     try {

@@ -2,23 +2,34 @@
  * A loaded program that takes the place of another one in its slot, while the dispatcher runs on: one entry of a map changes,
  * and each packet meets the old program or the new one. Which program is in a slot, the slot's map alone says.
  */
+import { BPF_MAP_TYPE_PROG_ARRAY } from "../../codegen/index.ts";
+import { XdpgenError } from "../../errors.ts";
 import type { Identity } from "../live/manifest.ts";
-import { slotPin } from "../live/store.ts";
+import { onlyIf, openIfPinned, slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
 import { fillProgramArray, programInArray } from "../load/program-array.ts";
-import { isErrno, type Kernel } from "../machine/kernel.ts";
+import { publicPath } from "../machine/bpffs.ts";
+import type { Fd, Kernel } from "../machine/kernel.ts";
 import type { Change } from "./difference.ts";
 
 /** The id of the program in a slot of linkage `tail`; undefined where the slot is empty or its pin is gone. */
 export function programInSlot(kernel: Kernel, dir: string, generation: number, name: string): number | undefined {
-  try {
-    using array = kernel.openPin(slotPin(dir, generation, name));
-    return programInArray(kernel, array.number);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
+  using array = openSlot(kernel, slotPin(dir, generation, name));
+  return array && programInArray(kernel, array.number);
+}
+
+/** A map of another kind has other sizes: it is not asked. */
+function openSlot(kernel: Kernel, pin: string): Fd | undefined {
+  const found = openIfPinned(kernel, pin, "map");
+  return found && onlyIf(found, (fd) => kernel.mapInfo(fd).type === BPF_MAP_TYPE_PROG_ARRAY);
+}
+
+function noSlot(program: string, pin: string): XdpgenError {
+  return new XdpgenError(
+    "map-pin",
+    `${program}: at the pin of its slot, ${publicPath(pin)}, is no map of programs: remove what is there, and apply again`,
+  );
 }
 
 /** Slots of what runs that hold another program than the chain says now, by the program's name; ids, 0 for none. */
@@ -52,7 +63,10 @@ export function replaceProgram(
   resources: Owned,
 ): () => string | undefined {
   const { fd, info } = loaded.programs.get(name)!;
-  const array = resources.own(kernel.openPin(slotPin(dir, generation, name))).number;
+  const pin = slotPin(dir, generation, name);
+  const slot = openSlot(kernel, pin);
+  if (!slot) throw noSlot(name, pin);
+  const array = resources.own(slot).number;
   const id = programInArray(kernel, array);
   const old = id === undefined ? undefined : resources.own(kernel.programById(id));
   fillProgramArray(kernel, array, fd, `program ${name}: program ${info.id} (${info.name})`);

@@ -9,6 +9,7 @@ import { XdpgenError } from "../../errors.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
+import { requireLinkPin } from "../live/obstacle.ts";
 import { clearLeftovers, pinAgain, takeBackAside } from "../live/recovery.ts";
 import { dispatcherPin, generationDir, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
@@ -62,6 +63,7 @@ async function exchange(kernel: Kernel, place: Place, to: number | undefined, st
   const { device, dir } = place;
   const interfaces = [device];
   using pinned = await steps.run({ step: "read", interfaces }, () => readPinned(kernel, dir, place.ifindex));
+  requireLinkPin(kernel, dir, pinned);
   if (!pinned) throw notAttached(device);
   pinAgain(kernel, dir, pinned, steps.notice);
   const { live, mode } = requireRunning(pinned, place);
@@ -71,7 +73,7 @@ async function exchange(kernel: Kernel, place: Place, to: number | undefined, st
   clearUnfinished(dir, [live, ...kept], steps.notice);
   const target = choose(device, live, kept, to);
   if (target !== live) {
-    requireWhole(dir, device, target);
+    requireWhole(kernel, dir, device, target);
     // It is kept from now on.
     const pin = dispatcherPin(dir, live.generation);
     if (!existsSync(pin)) {
@@ -125,9 +127,9 @@ function choose(device: string, live: Identity, kept: readonly Kept[], to: numbe
 }
 
 /** An unbound slot says "no verdict of mine": the chain would run, without that program. */
-function requireWhole(dir: string, device: string, target: Identity): void {
+function requireWhole(kernel: Kernel, dir: string, device: string, target: Identity): void {
   const { generation } = target;
-  const gone = unboundIn(dir, target);
+  const gone = unboundIn(dir, target, kernel);
   if (gone.length === 0) return;
   const pins = gone.map((name) => publicPath(slotPin(dir, generation, name)));
   throw new XdpgenError(

@@ -60,7 +60,7 @@ export function standingOf(machine: Machine, place: Place, before: Before, attem
     repair,
     replaced,
     // With one interface there is nobody to share with.
-    held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, before.dispatcher!) : device),
+    held: identity && (places.length > 1 ? heldBy(kernel, dir, identity.manifest, before.dispatcher!.id) : device),
     chain: live && live.manifest.chain,
     generation: identity?.generation ?? 0,
     highest: highestOf(identity, kept),
@@ -88,5 +88,5 @@ export function sourceOf(group: readonly (Standing & Place)[]): readonly MapSour
   const course = courseOf(group);
   if (course?.kind !== "build") return [];
   const { dir, before } = course.first;
-  return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before.identity, before.kept) }];
+  return [{ devices: course.change.map(({ device }) => device), dir, past: pastOf(before) }];
 }

@@ -3,7 +3,7 @@
  * extensions, and keeps the rules that a swap relies on: compare and swap, one link for an interface, one extension for a
  * slot, a link without fd or pin is detached. Nothing is verified or run.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import type { Mode } from "../../../src/chain/chain.ts";
 import { readElf } from "../../../src/codegen/elf/index.ts";
 import type { ElfObject } from "../../../src/codegen/elf/object.ts";
@@ -332,6 +332,7 @@ export class FakeKernel implements Kernel {
   verify = (): Verification => ({ log: "", refusal: undefined });
 
   isMap = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "map";
+  isLink = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "link";
   isProgram = (fd: number): boolean => this.#resources.get(this.#fds.get(fd) ?? -1)?.kind === "program";
   programInfo = (fd: number): ProgramInfo => this.#resource(fd, "program").info;
   mapInfo = (fd: number): MapInfo => this.#resource(fd, "map").info;
@@ -369,6 +370,7 @@ export class FakeKernel implements Kernel {
   };
   openPin = (path: string): Fd => {
     if (!existsSync(path)) throw failure("bpf_obj_get", "ENOENT");
+    if (statSync(path).isDirectory()) throw failure("bpf_obj_get", "EACCES");
     return this.#open(Number(readFileSync(path, "utf8")));
   };
 

@@ -2,8 +2,8 @@
 import { expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/index.ts";
 import type { Manifest } from "../../../src/codegen/index.ts";
-import { unpinnedMaps } from "../../../src/loader/live/trouble.ts";
-import type { Kernel, MapInfo, ProgramInfo } from "../../../src/loader/machine/kernel.ts";
+import { unpinnedMaps } from "../../../src/loader/live/own-maps.ts";
+import type { Kernel, MapInfo } from "../../../src/loader/machine/kernel.ts";
 
 const PROG_ARRAY = 3;
 const HASH = 1;
@@ -16,9 +16,8 @@ function unpinned(linkage: Linkage, ...maps: readonly Pick<MapInfo, "name" | "ty
     mapInfo: (fd: number) => maps[fd - 1],
   } as unknown as Kernel;
   const manifest = { programs: [{ name: "a-rather-long-name", linkage }] } as unknown as Manifest;
-  const program = { mapIds: maps.map((_, index) => index + 1) } as unknown as ProgramInfo;
-  const troubles = unpinnedMaps(kernel, manifest, [program], new Set());
-  return troubles.flatMap((trouble) => (trouble.kind === "map-unpinned" ? [trouble.name] : []));
+  const ids = maps.map((_, index) => index + 1);
+  return unpinnedMaps(kernel, [manifest], ids, new Set()).map(({ name }) => name);
 }
 
 it("the map of a slot is the dispatcher's own, under the fifteen characters that the kernel keeps of its name", () => {
