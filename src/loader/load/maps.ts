@@ -23,6 +23,7 @@ import {
   mapPin,
   mapsDir,
   openIfPinned,
+  programDir,
   type ProgramKey,
   programPin,
 } from "../live/store.ts";
@@ -216,6 +217,19 @@ export function pinnedMaps(
       return map ? [{ name, id: kernel.mapInfo(map.number).id }] : [];
     });
   });
+}
+
+export type PinnedMaps = (dir: string, program: ProgramKey) => ReturnType<typeof pinnedMaps>;
+
+/** The same for who only looks, and at several things in one reading: each program is asked for once. */
+export function pinnedMapsOnce(kernel: Kernel): PinnedMaps {
+  const known = new Map<string, ReturnType<typeof pinnedMaps>>();
+  return (dir, program) => {
+    const key = programDir(dir, program);
+    const found = known.get(key) ?? pinnedMaps(kernel, dir, program);
+    known.set(key, found);
+    return found;
+  };
 }
 
 function definedDifferently(program: string, map: string): XdpgenError {

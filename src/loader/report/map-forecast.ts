@@ -10,7 +10,7 @@ import { isSameProgram, type Past, programsOf } from "../live/history.ts";
 import { fixedMaps, type MapSource, requireOne } from "../live/one-map.ts";
 import { mapPin, openIfPinned, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
-import { type BoundMap, isReadOnlyData, mapBinder, pinnedMaps } from "../load/maps.ts";
+import { type BoundMap, isReadOnlyData, mapBinder, type PinnedMaps } from "../load/maps.ts";
 import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";
 import type { MapForecast } from "../swap/difference.ts";
 
@@ -111,7 +111,7 @@ function runsOn(dir: string, past: Past, program: ProgramKey): boolean {
  * @param held ids of the maps that are pinned for kept generations when the swap is done
  */
 export function lostMaps(
-  kernel: Kernel,
+  pinned: PinnedMaps,
   dir: string,
   programs: readonly ProgramKey[],
   forecast: readonly MapForecast[],
@@ -122,7 +122,7 @@ export function lostMaps(
     forecast.filter(({ contents }) => contents === "empty").map(({ program, name }) => `${program}/${name}`),
   );
   return programs.flatMap((program) =>
-    pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
+    pinned(dir, program).flatMap(({ name, id }): MapForecast[] => {
       if (kept.has(id) || made.has(`${program.name}/${name}`)) return [];
       return [{ program: program.name, name, contents: held.has(id) ? "held" : "lost", id }];
     }),

@@ -15,7 +15,7 @@ import { type MapSource, requireOneSource } from "../live/one-map.ts";
 import type { Place, ProgramKey } from "../live/store.ts";
 import { imagesOf } from "../load/fit.ts";
 import { openLoaded } from "../load/loaded.ts";
-import { pinnedMaps } from "../load/maps.ts";
+import { type PinnedMaps, pinnedMapsOnce } from "../load/maps.ts";
 import { type Owned, owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
@@ -140,6 +140,7 @@ function foresee(
   target: Target,
 ): readonly Preview[] {
   const course = courseOf(group);
+  const pinned = pinnedMapsOnce(kernel);
   return group.map((found): Preview => {
     const { device, dir, before, present, settled, replaced } = found;
     const { identity, kept } = before;
@@ -153,9 +154,9 @@ function foresee(
     const runsOn = settled || course?.kind === "replace";
     const stay = runsOn
       ? stillKept(chain, dir, identity!, kept)
-      : keptBeside(chain, dir, identity, kept, found === first ? [] : displacedIn(kernel, dir, image, bound));
-    const held = new Set(mapsOf(kernel, dir, stay).map(({ id }) => id));
-    const maps = [...bound, ...lostMaps(kernel, dir, identity?.manifest.programs ?? [], bound, held)];
+      : keptBeside(chain, dir, identity, kept, found === first ? [] : displacedIn(pinned, dir, image, bound));
+    const held = new Set(mapsOf(pinned, dir, stay).map(({ id }) => id));
+    const maps = [...bound, ...lostMaps(pinned, dir, identity?.manifest.programs ?? [], bound, held)];
     const gone = kept.filter((generation) => !stay.includes(generation));
     const obstacle = obstacleOf(kernel, found, target);
     const others = group.filter((other) => other !== found && comesTo(other, course) === comesTo(found, course));
@@ -172,7 +173,7 @@ function foresee(
       repair: found.repair,
       ...(others.length > 0 && { sharedWith: others.map((other) => other.device) }),
       difference: difference(identity?.manifest, image.manifest, maps, replaced),
-      forgotten: forget(kernel, dir, gone, maps, held),
+      forgotten: forget(pinned, dir, gone, maps, held),
     };
   });
 }
@@ -182,13 +183,13 @@ function foresee(
  * @param bound the maps of that dispatcher
  */
 function displacedIn(
-  kernel: Kernel,
+  pinned: PinnedMaps,
   dir: string,
   { manifest }: DispatcherImage,
   bound: readonly MapForecast[],
 ): readonly ProgramKey[] {
   return manifest.programs.filter((program) =>
-    pinnedMaps(kernel, dir, program).some(({ name, id }) => {
+    pinned(dir, program).some(({ name, id }) => {
       const theirs = bound.find((one) => one.program === program.name && one.name === name);
       // One that is kept and has no id has lost its pin.
       return theirs && theirs.id !== id && (theirs.contents === "empty" || theirs.id !== undefined);
@@ -196,13 +197,13 @@ function displacedIn(
   );
 }
 
-function mapsOf(kernel: Kernel, dir: string, generations: readonly Identity[]): ReturnType<typeof pinnedMaps> {
-  return generations.flatMap(({ manifest }) => manifest.programs.flatMap((p) => pinnedMaps(kernel, dir, p)));
+function mapsOf(pinned: PinnedMaps, dir: string, generations: readonly Identity[]): ReturnType<PinnedMaps> {
+  return generations.flatMap(({ manifest }) => manifest.programs.flatMap((program) => pinned(dir, program)));
 }
 
 /** @param told the maps that are spoken of already */
 function forget(
-  kernel: Kernel,
+  pinned: PinnedMaps,
   dir: string,
   generations: readonly Kept[],
   told: readonly MapForecast[],
@@ -211,7 +212,7 @@ function forget(
   const known = new Set([...held, ...told.map(({ id }) => id)]);
   return generations.map(({ generation, manifest }) => {
     const maps = manifest.programs.flatMap((program) =>
-      pinnedMaps(kernel, dir, program).flatMap(({ name, id }): MapForecast[] => {
+      pinned(dir, program).flatMap(({ name, id }): MapForecast[] => {
         if (known.has(id)) return [];
         known.add(id);
         return [{ program: program.name, name, contents: "lost", id }];
