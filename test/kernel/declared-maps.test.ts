@@ -13,7 +13,7 @@ import {
   previewAll,
   type SwapEvent,
 } from "../../src/loader/index.ts";
-import { removeTree } from "../../src/loader/live/store.ts";
+import { removeTree } from "../../src/loader/live/pins.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
 import { thisMachine } from "../../src/loader/machine/machine.ts";

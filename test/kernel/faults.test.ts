@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Chain, Linkage, Program } from "../../src/chain/index.ts";
 import { XdpgenError } from "../../src/errors.ts";
 import { attachAll, detach, open, openKernel, rollback, status } from "../../src/loader/index.ts";
-import { removeTree } from "../../src/loader/live/store.ts";
+import { removeTree } from "../../src/loader/live/pins.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { type BpfObject, type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";

@@ -24,7 +24,7 @@ import {
   rollback,
   status,
 } from "../../src/loader/index.ts";
-import { removeTree, unpin } from "../../src/loader/live/store.ts";
+import { removeTree, unpin } from "../../src/loader/live/pins.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import type { Kernel, MapInfo, ObjectMap } from "../../src/loader/machine/kernel.ts";

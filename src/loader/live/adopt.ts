@@ -8,8 +8,9 @@ import type { Kernel } from "../machine/kernel.ts";
 import { type LockOptions, withLock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { hookOf, openLink, pinnedLinkId } from "./live.ts";
+import { removeIfEmpty } from "./pins.ts";
 import { clearAll } from "./recovery.ts";
-import { attachmentDir, type AttachmentName, linkPin, listAttachments, removeIfEmpty } from "./store.ts";
+import { attachmentDir, type AttachmentName, linkPin, listAttachments } from "./store.ts";
 import { linksTo, severalLinks } from "./whereabouts.ts";
 
 /**

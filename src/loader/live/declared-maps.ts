@@ -3,7 +3,8 @@ import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import type { Fd, Kernel } from "../machine/kernel.ts";
 import { isSameProgram, type Past, programsOf } from "./history.ts";
 import { nameInKernel } from "./map-definition.ts";
-import { mapPin, openIfPinned, type ProgramKey, programPin } from "./store.ts";
+import { openIfPinned } from "./pins.ts";
+import { mapPin, type ProgramKey, programPin } from "./store.ts";
 
 /** One map of a chain, whatever programs have it. */
 export interface DeclaredMap {

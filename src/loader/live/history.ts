@@ -10,20 +10,11 @@ import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
+import { type Journal } from "./journal.ts";
 import type { PinnedLink } from "./live.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
-import {
-  dispatcherPin,
-  type Journal,
-  listGenerations,
-  liveMark,
-  isStranger,
-  newMark,
-  openIfPinned,
-  type ProgramKey,
-  slotPin,
-  undecidedMark,
-} from "./store.ts";
+import { isStranger, openIfPinned } from "./pins.ts";
+import { dispatcherPin, listGenerations, liveMark, newMark, type ProgramKey, slotPin, undecidedMark } from "./store.ts";
 
 export interface Kept extends Identity {
   /** Of its dispatcher. */

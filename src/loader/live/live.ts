@@ -12,7 +12,8 @@ import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
-import { dispatcherPin, linkPin, listAttachments, listGenerations, openIfPinned } from "./store.ts";
+import { openIfPinned } from "./pins.ts";
+import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
 
 /** Where the link of an attachment is. */
 export type LinkPlace =

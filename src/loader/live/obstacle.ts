@@ -6,7 +6,8 @@ import { interfaceNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
-import { isStranger, linkPin, type Place } from "./store.ts";
+import { isStranger } from "./pins.ts";
+import { linkPin, type Place } from "./store.ts";
 
 /** What a user asks for. */
 export interface Wanted {

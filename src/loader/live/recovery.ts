@@ -8,14 +8,14 @@ import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
+import { asideDir, isAside, removeAside, restoreAside } from "./aside.ts";
 import { type Inheritance, inheritance, isSameProgram, markLive } from "./history.ts";
 import { findXdpLink, openLink, pinnedDispatchers, type PinnedLink, pinnedLinkId, readPinned } from "./live.ts";
 import type { Identity } from "./manifest.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
+import { removeTree, unpin } from "./pins.ts";
 import type { Place } from "./store.ts";
 import {
-  asideDir,
-  isAside,
   type AttachmentName,
   dispatcherPin,
   generationDir,
@@ -26,10 +26,6 @@ import {
   newMark,
   programDir,
   programPin,
-  removeTree,
-  removeAside,
-  restoreAside,
-  unpin,
 } from "./store.ts";
 
 /** Removes every generation but these, every program and pin that none of them names, and what was set aside. */

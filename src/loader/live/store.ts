@@ -1,5 +1,5 @@
 /**
- * The layout of one attachment's pins, and a journal that takes back what a failed swap has pinned.
+ * The layout of one attachment's pins: paths, and what there is of each.
  *
  *     <root>/<netns inode>-<ifindex>/
  *       link                                 the XDP link
@@ -17,10 +17,9 @@
  *
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, statSync, unlinkSync } from "node:fs";
-import { basename } from "node:path";
+import { readdirSync } from "node:fs";
 import type { Interface } from "../machine/interface.ts";
-import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
+import { isErrno } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
 export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
@@ -58,14 +57,6 @@ export const undecidedMark = (dir: string, generation: number): string => `${gen
 export const slotPin = (dir: string, generation: number, program: string): string =>
   `${generationDir(dir, generation)}/slot-${program}`;
 
-export const asideDir = (dir: string): string => `${dir}/aside`;
-const wholeMark = (dir: string): string => `${asideDir(dir)}/whole`;
-/** Whether all is aside: before, the swap that sets it aside has pinned nothing. */
-export const isAside = (dir: string): boolean => existsSync(wholeMark(dir));
-
-/** Names of the folders of an attachment whose pins belong to its generations. */
-const ownFolders = (dir: string): readonly string[] => list(dir).filter((name) => /^(gen-\d+|programs)$/.test(name));
-
 /** A program is known by its name and the hash of its object, function and globals, and of what the chain says of its maps. */
 export interface ProgramKey {
   readonly name: string;
@@ -87,12 +78,12 @@ export function pinName(map: string): string {
   return map.replace(/^\./, "section-").replaceAll(".", "-");
 }
 
-/** Names in a folder; none where there is no such folder. */
+/** Names in a folder; none where there is none, or something else in its place. */
 export function list(path: string): readonly string[] {
   try {
     return readdirSync(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return [];
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
     throw error;
   }
 }
@@ -118,177 +109,4 @@ export function listPrograms(dir: string): readonly ProgramKey[] {
     const match = /^(.+)-([0-9a-f]{16})$/.exec(entry);
     return match ? [{ name: match[1]!, hash: match[2]! }] : [];
   });
-}
-
-/** What xdpgen pins. */
-export type Pinnable = "link" | "map" | "program";
-
-/** Nothing to close where there is no pin, or where somebody put something of another kind (`isStranger`). */
-export function openIfPinned(kernel: Kernel, path: string, kind: Pinnable): Fd | undefined {
-  if (!existsSync(path)) return undefined;
-  let found: Fd;
-  try {
-    found = kernel.openPin(path);
-  } catch (error) {
-    if (isErrno(error, "ENOENT") || isFolder(path)) return undefined;
-    throw error;
-  }
-  return onlyIf(found, (fd) => isOfKind(kernel, fd, kind));
-}
-
-/** What is not wanted is closed. */
-export function onlyIf(found: Fd, isWanted: (fd: number) => boolean): Fd | undefined {
-  let wanted = false;
-  try {
-    wanted = isWanted(found.number);
-    return wanted ? found : undefined;
-  } finally {
-    if (!wanted) found.close();
-  }
-}
-
-/** Whether somebody put something of another kind in the place of a pin. */
-export function isStranger(kernel: Kernel, path: string, kind: Pinnable): boolean {
-  using pinned = openIfPinned(kernel, path, kind);
-  return !pinned && existsSync(path);
-}
-
-function isOfKind(kernel: Kernel, fd: number, kind: Pinnable): boolean {
-  switch (kind) {
-    case "link":
-      return kernel.isLink(fd);
-    case "map":
-      return kernel.isMap(fd);
-    case "program":
-      return kernel.isProgram(fd);
-  }
-}
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-
-/** Removes a pin, or what somebody put in its place; harmless where there is none. */
-export function unpin(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (isErrno(error, "EISDIR")) return removeTree(path);
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
-}
-
-/** Removes a folder and every pin in it; harmless where there is none. */
-export function removeTree(path: string): void {
-  let entries;
-  try {
-    entries = readdirSync(path, { withFileTypes: true });
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return;
-    throw error;
-  }
-  for (const entry of entries) {
-    if (entry.isDirectory()) removeTree(`${path}/${entry.name}`);
-    else unpin(`${path}/${entry.name}`);
-  }
-  rmdirSync(path);
-}
-
-/** For an error that is on its way: what cannot be removed is cleared by the next command, or is not ours. */
-export function removeIfEmpty(dir: string): void {
-  try {
-    rmdirSync(dir);
-  } catch {
-    // Not empty: an attachment is there, or what others have pinned.
-  }
-}
-
-/** Pins and folders made or removed so far. `undo` takes that back, the last step first. */
-export interface Journal {
-  /** In the attachment's folder, which is ours: `undo` removes it with all that is in it. */
-  makeDir(path: string): void;
-  pin(fd: number, path: string): void;
-  /** Removes the pin of what `fd` is too; `fd` must be open until the swap is done. */
-  unpin(fd: number, path: string): void;
-  /** Into a folder that is made for them. */
-  move(paths: readonly string[], into: string): void;
-  /** Goes on when a step fails; returns what each that failed had to say. */
-  undo(): readonly string[];
-}
-
-export function openJournal(kernel: Kernel): Journal {
-  const undo: (() => void)[] = [];
-  return {
-    makeDir(path) {
-      const first = mkdirSync(path, { recursive: true, mode: 0o700 });
-      if (first !== undefined) undo.push(() => removeTree(first));
-    },
-    pin(fd, path) {
-      kernel.pin(fd, path);
-      undo.push(() => unpin(path));
-    },
-    unpin(fd, path) {
-      unpin(path);
-      undo.push(() => kernel.pin(fd, path));
-    },
-    move(paths, into) {
-      mkdirSync(into, { mode: 0o700 });
-      undo.push(() => rmdirSync(into));
-      for (const path of paths) {
-        const moved = `${into}/${basename(path)}`;
-        renameSync(path, moved);
-        undo.push(() => renameSync(moved, path));
-      }
-    },
-    undo() {
-      return undo
-        .splice(0)
-        .toReversed()
-        .flatMap((step) => {
-          try {
-            step();
-            return [];
-          } catch (error) {
-            return [(error as Error).message];
-          }
-        });
-    },
-  };
-}
-
-/**
- * Makes room for a generation beside a dispatcher that cannot be read: that one needs all that is pinned for it as long as packets
- * meet it, and what would be pinned may have the same names.
- */
-export function setAside(dir: string, journal: Journal): void {
-  const aside = asideDir(dir);
-  journal.move(
-    ownFolders(dir).map((name) => `${dir}/${name}`),
-    aside,
-  );
-  journal.makeDir(wholeMark(dir));
-}
-
-/** The mark goes last: without it what is aside is taken for what is still needed. */
-export function removeAside(dir: string): void {
-  const aside = asideDir(dir);
-  for (const name of ownFolders(aside)) removeTree(`${aside}/${name}`);
-  removeTree(aside);
-}
-
-/**
- * What was set aside goes back; a process that is killed in the middle of it leaves the rest to the next.
- * @param runs whether what packets meet is of it: then it goes before what is here under the same name
- */
-export function restoreAside(dir: string, runs: boolean): void {
-  const aside = asideDir(dir);
-  if (isAside(dir)) {
-    // All that is here is of the swap that set it aside.
-    for (const name of ownFolders(dir)) removeTree(`${dir}/${name}`);
-    rmdirSync(wholeMark(dir));
-  }
-  for (const name of ownFolders(aside)) {
-    const [there, here] = [`${aside}/${name}`, `${dir}/${name}`];
-    if (existsSync(here)) removeTree(runs ? here : there);
-    if (existsSync(there)) renameSync(there, here);
-  }
-  removeTree(aside);
 }

@@ -6,18 +6,8 @@ import { type Kernel, KernelError } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
 import type { Dispatcher } from "./history.ts";
 import type { Identity } from "./manifest.ts";
-import {
-  dispatcherPin,
-  isStranger,
-  linkPin,
-  list,
-  MAP_FOLDERS,
-  mapsDir,
-  openIfPinned,
-  type Pinnable,
-  programPin,
-  slotPin,
-} from "./store.ts";
+import { isStranger, openIfPinned, type Pinnable } from "./pins.ts";
+import { dispatcherPin, linkPin, list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "./store.ts";
 
 export type Trouble =
   /** A slot's pin was removed, and its link or its map of one program went with it: packets run past the program. */

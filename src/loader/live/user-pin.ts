@@ -10,7 +10,8 @@ import { BPFFS, findBpffs, isBpffs, publicPath, reachablePath } from "../machine
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps } from "./declared-maps.ts";
 import { sameDefinition } from "./map-definition.ts";
-import { mapPin, openIfPinned, removeIfEmpty } from "./store.ts";
+import { openIfPinned, removeIfEmpty } from "./pins.ts";
+import { mapPin } from "./store.ts";
 
 /**
  * The map that is pinned at the user's path; undefined where there is none.

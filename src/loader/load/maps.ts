@@ -16,13 +16,13 @@ import { isSameProgram, NO_PAST, type Past, programsOf } from "../live/history.t
 import { sameDefinition } from "../live/map-definition.ts";
 import type { MapSource } from "../live/one-map.ts";
 import { replacedMap, strangerPinned, unpinnedMaps } from "../live/own-maps.ts";
+import { openIfPinned } from "../live/pins.ts";
 import {
   list,
   listPrograms,
   MAP_FOLDERS,
   mapPin,
   mapsDir,
-  openIfPinned,
   programDir,
   type ProgramKey,
   programPin,

@@ -8,7 +8,8 @@ import { type DispatcherImage, extensionObject, isExtension, type ResolvedObject
 import { openOwn } from "../live/declared-maps.ts";
 import { isSameProgram, type Past, programsOf } from "../live/history.ts";
 import { fixedMaps, type MapSource, requireOne } from "../live/one-map.ts";
-import { mapPin, openIfPinned, pinName, type ProgramKey, programPin } from "../live/store.ts";
+import { openIfPinned } from "../live/pins.ts";
+import { mapPin, pinName, type ProgramKey, programPin } from "../live/store.ts";
 import { openObject } from "../load/load.ts";
 import { type BoundMap, isReadOnlyData, mapBinder, type PinnedMaps } from "../load/maps.ts";
 import type { Kernel, MapInfo, ObjectMap } from "../machine/kernel.ts";

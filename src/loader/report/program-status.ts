@@ -1,6 +1,7 @@
 /** A program of a live chain, as a report shows it: what its manifest says, and what the kernel and bpffs have of it. */
 import type { Counts, ManifestProgram } from "../../codegen/index.ts";
-import { list, MAP_FOLDERS, mapsDir, openIfPinned, type Pinnable, programPin, slotPin } from "../live/store.ts";
+import { openIfPinned, type Pinnable } from "../live/pins.ts";
+import { list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Kernel, ProgramInfo } from "../machine/kernel.ts";
 import { programInSlot } from "../swap/replacement.ts";

@@ -5,8 +5,9 @@
 import type { Mode } from "../../chain/chain.ts";
 import { explain } from "../live/explain.ts";
 import { createLink, takeOver } from "../live/hook.ts";
+import { type Journal } from "../live/journal.ts";
 import type { PinnedLink } from "../live/live.ts";
-import { type Journal, linkPin } from "../live/store.ts";
+import { linkPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";

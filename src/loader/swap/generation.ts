@@ -11,12 +11,12 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { disown, isSameProgram, type Past, programsOf } from "../live/history.ts";
+import { type Journal } from "../live/journal.ts";
 import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
   dispatcherPin,
   generationDir,
-  type Journal,
   list,
   liveMark,
   MAP_FOLDERS,

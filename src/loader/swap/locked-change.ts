@@ -1,8 +1,9 @@
 /** What rollback and detach have in common: a change of one interface that loads nothing. */
 import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
+import { removeIfEmpty } from "../live/pins.ts";
 import { sweep } from "../live/recovery.ts";
-import { type Place, removeIfEmpty } from "../live/store.ts";
+import { type Place } from "../live/store.ts";
 import { type Interface, requireSame } from "../machine/interface.ts";
 import { type Holder, lock } from "../machine/lock.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";

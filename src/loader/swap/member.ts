@@ -1,9 +1,10 @@
 /** One interface of a swap: what was found on it, and what it comes to run. */
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { explain } from "../live/explain.ts";
+import { openJournal } from "../live/journal.ts";
 import type { Wanted } from "../live/obstacle.ts";
 import { recover } from "../live/recovery.ts";
-import { openJournal, type Place, type ProgramKey } from "../live/store.ts";
+import { type Place, type ProgramKey } from "../live/store.ts";
 import type { Owned } from "../load/owned.ts";
 import type { VerifiedImage } from "../load/verified.ts";
 import type { Machine } from "../machine/machine.ts";

@@ -3,9 +3,10 @@
  * them, whole and checked. No packet meets it yet.
  */
 import type { DispatcherImage } from "../../codegen/index.ts";
+import { setAside } from "../live/aside.ts";
 import { pastOf } from "../live/history.ts";
 import type { MapSource } from "../live/one-map.ts";
-import { type ProgramKey, setAside } from "../live/store.ts";
+import { type ProgramKey } from "../live/store.ts";
 import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
 import type { Owned } from "../load/owned.ts";

@@ -5,7 +5,8 @@
 import { BPF_MAP_TYPE_PROG_ARRAY } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import type { Identity } from "../live/manifest.ts";
-import { onlyIf, openIfPinned, slotPin } from "../live/store.ts";
+import { onlyIf, openIfPinned } from "../live/pins.ts";
+import { slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import type { Owned } from "../load/owned.ts";
 import { fillProgramArray, programInArray } from "../load/program-array.ts";

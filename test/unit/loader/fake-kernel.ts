@@ -448,7 +448,8 @@ export class FakeKernel implements Kernel {
 
   #isAlive(id: number): boolean {
     if ([...this.#fds.values()].includes(id)) return true;
-    return [...this.#pins].some((path) => existsSync(path) && readFileSync(path, "utf8") === `${id}`);
+    const isPin = (path: string): boolean => existsSync(path) && statSync(path).isFile();
+    return [...this.#pins].some((path) => isPin(path) && readFileSync(path, "utf8") === `${id}`);
   }
 
   #alive(): readonly Resource[] {

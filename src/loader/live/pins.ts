@@ -1,0 +1,85 @@
+/** A pin, whatever it is of: opened, where what is there is of the right kind, and removed. */
+import { existsSync, readdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
+
+/** What xdpgen pins. */
+export type Pinnable = "link" | "map" | "program";
+
+/** Nothing to close where there is no pin, or where somebody put something of another kind (`isStranger`). */
+export function openIfPinned(kernel: Kernel, path: string, kind: Pinnable): Fd | undefined {
+  if (!existsSync(path)) return undefined;
+  let found: Fd;
+  try {
+    found = kernel.openPin(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT") || isFolder(path)) return undefined;
+    throw error;
+  }
+  return onlyIf(found, (fd) => isOfKind(kernel, fd, kind));
+}
+
+/** What is not wanted is closed. */
+export function onlyIf(found: Fd, isWanted: (fd: number) => boolean): Fd | undefined {
+  let wanted = false;
+  try {
+    wanted = isWanted(found.number);
+    return wanted ? found : undefined;
+  } finally {
+    if (!wanted) found.close();
+  }
+}
+
+/** Whether somebody put something of another kind in the place of a pin. */
+export function isStranger(kernel: Kernel, path: string, kind: Pinnable): boolean {
+  using pinned = openIfPinned(kernel, path, kind);
+  return !pinned && existsSync(path);
+}
+
+function isOfKind(kernel: Kernel, fd: number, kind: Pinnable): boolean {
+  switch (kind) {
+    case "link":
+      return kernel.isLink(fd);
+    case "map":
+      return kernel.isMap(fd);
+    case "program":
+      return kernel.isProgram(fd);
+  }
+}
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+
+/** Removes a pin, or what somebody put in its place; harmless where there is none. */
+export function unpin(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (isErrno(error, "EISDIR")) return removeTree(path);
+    if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
+  }
+}
+
+/** Removes a folder and every pin in it, or what somebody put in its place; harmless where there is none. */
+export function removeTree(path: string): void {
+  let entries;
+  try {
+    entries = readdirSync(path, { withFileTypes: true });
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    if (isErrno(error, "ENOTDIR")) return unpin(path);
+    throw error;
+  }
+  for (const entry of entries) {
+    if (entry.isDirectory()) removeTree(`${path}/${entry.name}`);
+    else unpin(`${path}/${entry.name}`);
+  }
+  rmdirSync(path);
+}
+
+/** For an error that is on its way: what cannot be removed is cleared by the next command, or is not ours. */
+export function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // Not empty: an attachment is there, or what others have pinned.
+  }
+}
