@@ -63,6 +63,11 @@ function troubleText(trouble: Trouble, { interface: device = "INTERFACE", pins, 
         "UNDECIDED: its health command still runs, or xdpgen was killed before that ended, or could not go back; " +
         `\`xdpgen apply\` of the same chain asks it again, \`xdpgen rollback ${device}\` goes back`
       );
+    case "set-aside":
+      return (
+        "an xdpgen that could not read it was killed while it replaced it, and its pins are set aside: packets notice nothing; " +
+        "apply the chain again, which puts them back first"
+      );
     case "pins-out-of-reach":
       return (
         "its pins are out of reach, in another bpffs: as long as that is mounted the chain runs; " +

@@ -9,6 +9,9 @@ const wholeMark = (dir: string): string => `${asideDir(dir)}/whole`;
 /** Whether all is aside: before, the swap that sets it aside has pinned nothing. */
 export const isAside = (dir: string): boolean => existsSync(wholeMark(dir));
 
+/** Whether anything is. */
+export const holdsAside = (dir: string): boolean => ownFolders(asideDir(dir)).length > 0;
+
 /** Names of the folders of an attachment whose pins belong to its generations. */
 const ownFolders = (dir: string): readonly string[] => list(dir).filter((name) => /^(gen-\d+|programs)$/.test(name));
 

@@ -8,7 +8,7 @@ import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { lockIfFree } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
 import { inside, networkNamespaces } from "../machine/namespaces.ts";
-import { asideDir, isAside, removeAside, restoreAside } from "./aside.ts";
+import { asideDir, holdsAside, isAside, removeAside, restoreAside } from "./aside.ts";
 import { type Inheritance, inheritance, isSameProgram, markLive } from "./history.ts";
 import { findXdpLink, openLink, pinnedDispatchers, type PinnedLink, pinnedLinkId, readPinned } from "./live.ts";
 import type { Identity } from "./manifest.ts";
@@ -101,6 +101,12 @@ export function takeBackAside(kernel: Kernel, dir: string, pinned: PinnedLink | 
   const committed = isAside(dir) && !runs && (pinnedDispatchers(kernel, dir).has(id) || hasRun);
   if (committed) removeAside(dir);
   else restoreAside(dir, runs);
+}
+
+/** Whether pins of what runs, or some of them, are aside: the swap that set them there was killed before it committed. */
+export function isSetAside(kernel: Kernel, dir: string, dispatcher: number): boolean {
+  if (!holdsAside(dir)) return false;
+  return !isAside(dir) || pinnedDispatchers(kernel, asideDir(dir)).has(dispatcher);
 }
 
 /** The pin of a link that somebody removed, and that lives on without it. */

@@ -26,6 +26,8 @@ export type Trouble =
   | { readonly kind: "unreadable"; readonly reason: string }
   /** It runs, and its health command has not said that all is well: it still runs, or xdpgen was killed meanwhile. */
   | { readonly kind: "undecided" }
+  /** Its pins are set aside: an xdpgen that could not read it was killed while it replaced it. */
+  | { readonly kind: "set-aside" }
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 

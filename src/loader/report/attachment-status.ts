@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { Action } from "../../chain/chain.ts";
 import { canRun, type Dispatcher, isUndecided, type Kept, keptGenerations } from "../live/history.ts";
 import { replacedMap, unpinnedMaps } from "../live/own-maps.ts";
+import { isSetAside } from "../live/recovery.ts";
 import { type AttachmentName, dispatcherPin } from "../live/store.ts";
 import { lostPins, takenPins, type Trouble } from "../live/trouble.ts";
 import type { Whereabouts } from "../live/whereabouts.ts";
@@ -81,12 +82,24 @@ export function attachmentOf(
     troubles: [
       ...others,
       ...(isUndecided(dir, identity.generation) ? [{ kind: "undecided" } as const] : []),
-      ...lostPins(kernel, dir, identity),
-      ...takenPins(kernel, dir, dispatcher),
-      ...mapTroubles(kernel, dispatcher, read),
+      ...pinTroubles(kernel, dir, dispatcher, read),
     ],
     kept: keptGenerations(kernel, dir, identity.generation).flatMap((kept) => keptStatus(kernel, dir, kept) ?? []),
   };
+}
+
+function pinTroubles(
+  kernel: Kernel,
+  dir: string,
+  dispatcher: Dispatcher,
+  programs: readonly ReturnType<typeof programStatus>[],
+): readonly Trouble[] {
+  if (isSetAside(kernel, dir, dispatcher.programInfo.id)) return [{ kind: "set-aside" }];
+  return [
+    ...lostPins(kernel, dir, dispatcher.identity),
+    ...takenPins(kernel, dir, dispatcher),
+    ...mapTroubles(kernel, dispatcher, programs),
+  ];
 }
 
 /** Maps that programs have and that have no pin, whether another is pinned in their place or not. */

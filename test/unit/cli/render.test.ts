@@ -128,6 +128,7 @@ it("says of each trouble what is wrong and what mends it", () => {
     { kind: "pin-taken", what: "map", pin: "/sys/fs/bpf/xdpgen/1-2/programs/ids-1/maps/flows", id: 13 },
     { kind: "map-unpinned", name: "totals", id: 12 },
     { kind: "foreign-program", id: 9, name: "theirs" },
+    { kind: "set-aside" },
     { kind: "pins-out-of-reach" },
   ];
   const shown = renderStatus([{ ...attachment, troubles }], view);
@@ -144,6 +145,7 @@ it("says of each trouble what is wrong and what mends it", () => {
     "/maps/flows is not map 13 of the chain, and a swap that loads its program anew is refused: remove that, and `bpftool",
     "`bpftool map pin id 12 PATH` keeps it, with the path that it had below /sys/fs/bpf/xdpgen/4026531833-2/programs",
     "NOT RUNNING: program 9 (theirs) of somebody else is on xdpgen's link: `xdpgen apply --replace` takes it off",
+    "its pins are set aside: packets notice nothing; apply the chain again, which puts them back first",
     "`xdpgen apply --replace` takes eth0 over, `xdpgen detach eth0` takes the chain off",
   ])
     expect(text).toContain(words);

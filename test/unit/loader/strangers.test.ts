@@ -11,7 +11,7 @@ import { chain, numbered, withMap, world, type World } from "./world.ts";
 const STRANGERS = {
   "a map": ({ kernel }: World, path: string) => writeFileSync(path, String(kernel.foreignMap("theirs"))),
   "a program": ({ kernel }: World, path: string) => kernel.pin(kernel.foreign("theirs").number, path),
-  "a folder": (_: World, path: string) => void mkdirSync(path),
+  "a folder": (_: World, path: string) => mkdirSync(path),
 };
 
 it.each(Object.entries(STRANGERS))("%s, in the place of each thing in turn", async (_, put) => {
@@ -36,11 +36,11 @@ it.each(Object.entries(STRANGERS))("%s, in the place of each thing in turn", asy
     put(w, `${w.root}/${path}`);
     await attach(chain("call", numbered(4)), "other", { machine });
     const seen = status(undefined, machine).filter(({ ifindex }) => ifindex === 2);
-    expect(seen, path).toMatchObject([{ chain: "test", troubles: [] }]);
+    expect(seen, `at ${path}`).toMatchObject([{ chain: "test", troubles: [] }]);
     await detach("other", { machine });
     await detach("lo", { machine });
-    expect(w.kernel.running(), path).toBe(0);
-    expect(w.pins(), path).toEqual([]);
+    expect(w.kernel.running(), `at ${path}`).toBe(0);
+    expect(w.pins(), `at ${path}`).toEqual([]);
   }
 });
 

@@ -196,8 +196,11 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
       moved.length === 0 ? [] : moved.length === 2 ? all : moved[0] === "gen-1" ? all.slice(0, 2) : all.slice(2),
       whole,
     );
+    const troubles = moved.length === 0 ? [] : [{ kind: "set-aside" }];
+    expect(status("lo", machine)).toMatchObject([{ generation: 3, troubles }]);
     const again = await attach({ ...own, history: 1 }, "lo", { machine });
     expect(again.result).toMatchObject({ outcome: "unchanged", generation: 3 });
+    expect(status("lo", machine)).toMatchObject([{ troubles: [] }]);
     expect(w.snapshot()).toEqual(before);
     expect(await again.rollback()).toMatchObject({ generation: 2 });
   });
