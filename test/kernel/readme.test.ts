@@ -1,4 +1,4 @@
-/** What the README and docs/apply.md show is what happens: chain, session, assembly, and library examples on real interfaces. */
+/** What the README and docs/library.md show is what happens: chain, session, assembly, and library examples on real interfaces. */
 import { execFileSync } from "node:child_process";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -125,8 +125,8 @@ describe("the library examples", () => {
     expect(await detach(pair.far)).toEqual({ detached: true });
   });
 
-  it("of docs/apply.md prints what the page shows", async () => {
-    const { blocks } = page("apply.md");
+  it("of docs/library.md prints what the page shows", async () => {
+    const { blocks } = page("library.md");
     expect(run(blocks("ts")[0]!)).toBe(blocks("text")[0]);
     for (const { far } of [pair, other]) expect(await detach(far)).toEqual({ detached: true });
   });
