@@ -4,6 +4,7 @@ import { combineFailures } from "../errors.ts";
 import { folderOf } from "./live/adopt.ts";
 import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
+import { placeOf, placesOf } from "./live/place.ts";
 import { type Interface, interfaceNow } from "./machine/interface.ts";
 import type { TestRunOptions, TestRunResult } from "./machine/kernel.ts";
 import type { Machine } from "./machine/machine.ts";
@@ -13,7 +14,7 @@ import { testRun } from "./run/test-run.ts";
 import { detachFrom, type DetachResult } from "./swap/detach.ts";
 import { type ChangeOptions, machineFor } from "./swap/locked-change.ts";
 import { rollBackOn, type RollbackResult } from "./swap/rollback.ts";
-import { placeOf, placesOf, swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
+import { swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
 import { turns } from "./swap/turns.ts";
 
 export interface AttachOptions extends SwapOptions {

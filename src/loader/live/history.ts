@@ -10,7 +10,7 @@ import { existsSync, mkdirSync, renameSync, rmdirSync } from "node:fs";
 import { type Chain, DEFAULT_HISTORY, isLinked } from "../../chain/chain.ts";
 import type { Manifest, ManifestProgram } from "../../codegen/index.ts";
 import { isErrno, type Kernel, type ProgramInfo } from "../machine/kernel.ts";
-import { type Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import type { PinnedLink } from "./live.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
 import { isStranger, openIfPinned } from "./pins.ts";

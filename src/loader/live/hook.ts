@@ -4,6 +4,7 @@ import { XdpgenError } from "../../errors.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, KernelError, type Fd, type Kernel, type XdpHook } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
+import { owned } from "../machine/owned.ts";
 import { explain, refusal } from "./explain.ts";
 import { readManifest } from "./manifest.ts";
 import { linkTo } from "./whereabouts.ts";
@@ -94,28 +95,26 @@ export function takeOver(machine: Machine, device: string, ifindex: number): Tak
   const { kernel } = machine;
   const hook = kernel.queryXdp(ifindex);
   const removed: Removed[] = [];
-  const owned: Fd[] = [];
+  const held = owned();
   let state: string | undefined;
   const restore = (): string => (state ??= putBack(kernel, device, ifindex, removed));
-  const dispose = (): void => owned.forEach((fd) => fd.close());
   try {
     for (const mode of MODES) {
       const id = hook[mode];
       if (id === 0) continue;
       const what = named(kernel, id);
-      const program = kernel.programById(id);
-      owned.push(program);
+      const program = held.own(kernel.programById(id));
       removed.push({ mode, program, what, link: takeOff(machine, ifindex, mode, program.number) });
     }
   } catch (error) {
     const after = restore();
-    dispose();
+    held[Symbol.dispose]();
     throw explain(error, `take ${device} over`, device, after);
   }
   const said = removed.map(
     ({ what }) => `took ${device} over from ${what}; for an instant the interface had no program`,
   );
-  return { said, restore, [Symbol.dispose]: dispose };
+  return { said, restore, [Symbol.dispose]: () => held[Symbol.dispose]() };
 }
 
 const NETLINK_NAMES: Readonly<Record<Mode, string>> = { native: "xdpdrv", generic: "xdpgeneric" };

@@ -11,6 +11,7 @@ import type { Mode } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { isErrno, type Fd, type Kernel, type LinkInfo, type ProgramInfo, type XdpHook } from "../machine/kernel.ts";
+import { owned } from "../machine/owned.ts";
 import { type Identity, isReadable, readManifest } from "./manifest.ts";
 import { openIfPinned } from "./pins.ts";
 import { dispatcherPin, linkPin, listAttachments, listGenerations } from "./store.ts";
@@ -46,21 +47,21 @@ export function readPinned(kernel: Kernel, dir: string, ifindex: number): Pinned
   const pin = openLink(kernel, dir);
   const link = pin ?? unpinnedLink(kernel, dir, ifindex);
   if (!link) return undefined;
-  const owned: Fd[] = [link];
-  const dispose = (): void => owned.forEach((fd) => fd.close());
+  const held = owned();
+  held.own(link);
   try {
     const { programId, place } = locate(kernel, link.number, ifindex);
-    const program = kernel.programById(programId);
-    owned.push(program);
+    const program = held.own(kernel.programById(programId));
     const programInfo = kernel.programInfo(program.number);
     const found = readManifest(kernel, programInfo);
     const whose = {
       identity: found && isReadable(found) ? found : undefined,
       unreadable: found && !isReadable(found) ? found.unreadable : undefined,
     };
+    const dispose = (): void => held[Symbol.dispose]();
     return { link, pinned: pin !== undefined, place, program, programInfo, ...whose, [Symbol.dispose]: dispose };
   } catch (error) {
-    dispose();
+    held[Symbol.dispose]();
     throw error;
   }
 }

@@ -7,7 +7,8 @@ import type { Kernel } from "../machine/kernel.ts";
 import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
 import { isStranger } from "./pins.ts";
-import { linkPin, type Place } from "./store.ts";
+import type { Place } from "./place.ts";
+import { linkPin } from "./store.ts";
 
 /** What a user asks for. */
 export interface Wanted {

@@ -7,7 +7,7 @@ import { reachablePath } from "../machine/bpffs.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { candidatesFor, declaredMaps, openOwn } from "./declared-maps.ts";
 import { isSameProgram, type Past, programsOf } from "./history.ts";
-import { type Journal } from "./journal.ts";
+import type { Journal } from "./journal.ts";
 import { openIfPinned } from "./pins.ts";
 import { mapPin, type ProgramKey, programPin } from "./store.ts";
 import { openMap, whatOf } from "./user-pin.ts";

@@ -14,7 +14,7 @@ import { findXdpLink, openLink, pinnedDispatchers, type PinnedLink, pinnedLinkId
 import type { Identity } from "./manifest.ts";
 import { requireWay, type Wanted } from "./obstacle.ts";
 import { removeTree, unpin } from "./pins.ts";
-import type { Place } from "./store.ts";
+import type { Place } from "./place.ts";
 import {
   type AttachmentName,
   dispatcherPin,

@@ -4,7 +4,8 @@
  */
 import type { Machine } from "../machine/machine.ts";
 import { findXdpLink, modeOf, pinnedDispatchers, readPinned } from "./live.ts";
-import { listAttachments, type Place } from "./store.ts";
+import type { Place } from "./place.ts";
+import { listAttachments } from "./store.ts";
 
 /** Indexes of the other interfaces of this network namespace that run the dispatcher with this program id, in their order. */
 export function sharers({ kernel }: Machine, ifindex: number, dispatcher: number): readonly number[] {

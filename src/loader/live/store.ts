@@ -18,17 +18,11 @@
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
 import { readdirSync } from "node:fs";
-import type { Interface } from "../machine/interface.ts";
 import { isErrno } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
 export const attachmentDir = (at: { readonly root: string; readonly netns: number }, ifindex: number): string =>
   `${at.root}/${at.netns}-${ifindex}`;
-
-/** An interface of this network namespace, and the folder of its attachment. */
-export interface Place extends Interface {
-  readonly dir: string;
-}
 
 /** An attachment's folder by its name, `4026531840-3`. */
 export interface AttachmentName {

@@ -7,7 +7,8 @@ import { decode } from "../../codegen/asm/index.ts";
 import { isTailCall } from "../../codegen/object/flow.ts";
 import { XdpgenError } from "../../errors.ts";
 import { reachablePath } from "../machine/bpffs.ts";
-import { type Fd, type Kernel, KernelError, type ProgramInfo } from "../machine/kernel.ts";
+import { type Kernel, KernelError, type ProgramInfo } from "../machine/kernel.ts";
+import { type Owned, owned } from "../machine/owned.ts";
 import { programMemo } from "../machine/program-memo.ts";
 import { type AttachType, kindOf, type LoadedKind } from "./program-array.ts";
 
@@ -31,8 +32,7 @@ export interface LoadedPrograms extends Disposable {
  *   tail-called, or not beside the others
  */
 export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
-  const owned: Fd[] = [];
-  const dispose = (): void => owned.splice(0).forEach((fd) => fd.close());
+  const held = owned();
   try {
     const programs = new Map<string, OpenProgram>();
     const kinds: { readonly program: Program; readonly kind: LoadedKind }[] = [];
@@ -40,7 +40,7 @@ export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
       const source = loadedSource(program);
       if (source === undefined) return program;
       const what = `program ${program.name} (${source})`;
-      const fd = opening(what, () => open(kernel, program, owned));
+      const fd = opening(what, () => open(kernel, program, held));
       if (!kernel.isProgram(fd)) throw new XdpgenError("program-missing", `${what}: ${NO_PROGRAM}`);
       const found: OpenProgram = { fd, info: kernel.programInfo(fd) };
       requireXdp(kernel, found.info, what);
@@ -54,20 +54,18 @@ export function openLoaded(kernel: Kernel, chain: Chain): LoadedPrograms {
       chain: programs.size > 0 ? { ...chain, programs: asked } : chain,
       programs,
       attachType,
-      [Symbol.dispose]: dispose,
+      [Symbol.dispose]: () => held[Symbol.dispose](),
     };
   } catch (error) {
-    dispose();
+    held[Symbol.dispose]();
     throw error;
   }
 }
 
 /** An fd that the caller gave stays the caller's. */
-function open(kernel: Kernel, { pinned, id, fd }: Program, owned: Fd[]): number {
+function open(kernel: Kernel, { pinned, id, fd }: Program, held: Owned): number {
   if (fd !== undefined) return fd;
-  const opened = pinned === undefined ? kernel.programById(id!) : kernel.openPin(reachablePath(pinned));
-  owned.push(opened);
-  return opened.number;
+  return held.own(pinned === undefined ? kernel.programById(id!) : kernel.openPin(reachablePath(pinned))).number;
 }
 
 function opening<T>(what: string, step: () => T): T {

@@ -6,6 +6,7 @@ import { encodeBtf } from "../../codegen/btf/index.ts";
 import type { Btf } from "../../codegen/btf/types.ts";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, KernelError, type Fd, type Kernel } from "./kernel.ts";
+import { owned } from "./owned.ts";
 
 export interface FreplaceSupport {
   readonly supported: boolean;
@@ -63,8 +64,8 @@ const ATTEMPTS = {
 
 function probeFreplace(kernel: Kernel): FreplaceSupport {
   let step: NonNullable<FreplaceSupport["step"]> = "btf";
-  const owned: Fd[] = [];
-  const own = (fd: Fd): number => owned[owned.push(fd) - 1]!.number;
+  using probes = owned();
+  const own = (fd: Fd): number => probes.own(fd).number;
   const code = { name: "probe", instructions: PASS_PROGRAM, funcInfo: FUNC_INFO };
   try {
     const btf = own(kernel.loadBtf(encodeBtf({ btf: PROBE_BTF }).btf));
@@ -88,8 +89,6 @@ function probeFreplace(kernel: Kernel): FreplaceSupport {
         cause: error,
       },
     );
-  } finally {
-    for (const fd of owned.toReversed()) fd.close();
   }
 }
 
@@ -123,8 +122,8 @@ const TWO_FUNCTIONS = Uint8Array.from([0, 0, 0, 0, PROBE_FUNC, 0, 0, 0, 3, 0, 0,
 
 /** Whether this kernel takes tail calls below the main function of a program, as linkage `tail` makes them; else why not. */
 export function tailObstacle(kernel: Kernel): string | undefined {
-  const owned: Fd[] = [];
-  const own = (fd: Fd): number => owned[owned.push(fd) - 1]!.number;
+  using probes = owned();
+  const own = (fd: Fd): number => probes.own(fd).number;
   try {
     const btf = own(kernel.loadBtf(encodeBtf({ btf: PROBE_BTF }).btf));
     const array = own(kernel.createMap({ type: 3, keySize: 4, valueSize: 4, maxEntries: 1, name: "probe" }));
@@ -134,8 +133,6 @@ export function tailObstacle(kernel: Kernel): string | undefined {
   } catch (error) {
     if (!(error instanceof KernelError)) throw error;
     return `a program that tail-calls below its main function is refused with ${error.errnoName}`;
-  } finally {
-    for (const fd of owned.toReversed()) fd.close();
   }
 }
 

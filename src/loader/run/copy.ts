@@ -7,10 +7,10 @@ import { type DispatcherImage, isExtension } from "../../codegen/index.ts";
 import { loadDispatcher } from "../load/dispatcher.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import { freshMaps, type MapBinder } from "../load/maps.ts";
-import { owned } from "../load/owned.ts";
 import { loadExtension } from "../load/program.ts";
 import { bindExtension } from "../load/slot.ts";
 import type { Kernel } from "../machine/kernel.ts";
+import { owned } from "../machine/owned.ts";
 
 export interface DispatcherCopy extends Disposable {
   /** Its fd, valid until disposed. */

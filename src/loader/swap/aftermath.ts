@@ -7,10 +7,10 @@ import { movedAway } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
 import { clearLeftovers } from "../live/recovery.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import type { Steps } from "./events.ts";
 import { failureOf } from "./failure.ts";
 import { Unhealthy } from "./health.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
+import type { Steps } from "./steps.ts";
 
 /**
  * Takes everything back, the last step first. Returns the error to end with: it says what could not be put back.

@@ -5,18 +5,18 @@
 import type { Mode } from "../../chain/chain.ts";
 import { explain } from "../live/explain.ts";
 import { createLink, takeOver } from "../live/hook.ts";
-import { type Journal } from "../live/journal.ts";
+import type { Journal } from "../live/journal.ts";
 import type { PinnedLink } from "../live/live.ts";
 import { linkPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
-import type { Owned } from "../load/owned.ts";
 import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { Steps } from "./events.ts";
+import type { Owned } from "../machine/owned.ts";
 import { failureOf } from "./failure.ts";
 import { LostRace } from "./races.ts";
 import { replaceProgram } from "./replacement.ts";
+import type { Steps } from "./steps.ts";
 
 /** One interface, as it was read under the lock. */
 export interface Hook {

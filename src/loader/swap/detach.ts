@@ -4,15 +4,17 @@ import { lastGeneration } from "../live/history.ts";
 import { movedAway, type PinnedLink, readPinned } from "../live/live.ts";
 import { readManifest } from "../live/manifest.ts";
 import { removeTree } from "../live/pins.ts";
+import type { Place } from "../live/place.ts";
 import { clearAll, sweep } from "../live/recovery.ts";
-import { linkPin, type Place } from "../live/store.ts";
+import { linkPin } from "../live/store.ts";
 import { linkTo } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
-import { listen, type Steps } from "./events.ts";
+import { listen } from "./events.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
+import type { Steps } from "./steps.ts";
 
 export type DetachOptions = ChangeOptions & WithMachine;
 

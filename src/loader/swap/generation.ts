@@ -11,7 +11,7 @@ import {
   type ResolvedObject,
 } from "../../codegen/index.ts";
 import { disown, isSameProgram, type Past, programsOf } from "../live/history.ts";
-import { type Journal } from "../live/journal.ts";
+import type { Journal } from "../live/journal.ts";
 import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
 import {
@@ -31,12 +31,12 @@ import {
 import { type LoadedDispatcher, loadDispatcher } from "../load/dispatcher.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import { type BoundMap, isReadOnlyData, mapBinder } from "../load/maps.ts";
-import { type Owned, owned } from "../load/owned.ts";
 import { loadExtension } from "../load/program.ts";
 import { bindExtension } from "../load/slot.ts";
 import { type VerifiedImage, type VerifiedProgram, verifiedOf } from "../load/verified.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import type { Steps } from "./events.ts";
+import { type Owned, owned } from "../machine/owned.ts";
+import type { Steps } from "./steps.ts";
 
 /** The attachment whose next generation it is. */
 export interface BuildPlace {

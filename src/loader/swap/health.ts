@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import type { Readable } from "node:stream";
 import { commandLineOf, DEFAULT_WITHIN, type Health, withinMs } from "../../chain/health.ts";
 import { XdpgenError } from "../../errors.ts";
-import type { Steps } from "./events.ts";
+import type { Steps } from "./steps.ts";
 
 /** What the command finds in its environment. */
 export interface HealthSubject {

@@ -1,14 +1,12 @@
 /** What rollback and detach have in common: a change of one interface that loads nothing. */
-import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
-import { removeIfEmpty } from "../live/pins.ts";
+import { type Place, placeOf } from "../live/place.ts";
 import { sweep } from "../live/recovery.ts";
-import { type Place } from "../live/store.ts";
-import { type Interface, requireSame } from "../machine/interface.ts";
-import { type Holder, lock } from "../machine/lock.ts";
+import type { Interface } from "../machine/interface.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
-import { explainAborted, listen, openSteps, type Steps, type SwapListener } from "./events.ts";
-import { placeOf } from "./swap.ts";
+import { listen, type SwapListener } from "./events.ts";
+import { explainAborted, openSteps, type Steps } from "./steps.ts";
+import { underLocks } from "./under-lock.ts";
 
 export interface ChangeOptions {
   /** Milliseconds to wait for another writer; default 10000. */
@@ -50,24 +48,9 @@ export async function changeUnderLock<T>(
   { events, lockTimeout: timeout, signal }: ChangeOptions,
 ): Promise<T> {
   using steps = openSteps(what, { ...(events && { events }), ...(signal && { signal }) });
-  const { emit, notice } = steps;
-  const { kernel } = machine;
   try {
-    const place = placeOf(machine, find(sweep(machine, notice)));
-    const { device, ifindex, dir } = place;
-    const waiting = (holder: Holder | undefined): void => emit({ kind: "waiting", interface: device, holder });
-    const waits = { timeout, waiting, signal };
-    await adopt(machine, device, ifindex, waits, notice);
-    using held = await steps.run({ step: "lock", interfaces: [device] }, () => lock(kernel, dir, waits));
-    void held;
-    try {
-      requireSame(kernel, place);
-      return await critical(place, steps);
-    } catch (error) {
-      // The lock may have made it.
-      removeIfEmpty(dir);
-      throw error;
-    }
+    const place = placeOf(machine, find(sweep(machine, steps.notice)));
+    return await underLocks(machine, [place], timeout, steps, () => critical(place, steps));
   } catch (error) {
     throw explain(explainAborted(error, what, signal), what, called, after);
   }

@@ -3,14 +3,15 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { explain } from "../live/explain.ts";
 import { openJournal } from "../live/journal.ts";
 import type { Wanted } from "../live/obstacle.ts";
+import type { Place } from "../live/place.ts";
 import { recover } from "../live/recovery.ts";
-import { type Place, type ProgramKey } from "../live/store.ts";
-import type { Owned } from "../load/owned.ts";
+import type { ProgramKey } from "../live/store.ts";
 import type { VerifiedImage } from "../load/verified.ts";
 import type { Machine } from "../machine/machine.ts";
+import type { Owned } from "../machine/owned.ts";
 import type { Committed, Hook } from "./commit.ts";
-import type { Steps } from "./events.ts";
 import { type Attempt, type Standing, standingOf } from "./standing.ts";
+import type { Steps } from "./steps.ts";
 
 /** What a swap is about, for all of its parts. */
 export interface Target extends Wanted, Attempt {

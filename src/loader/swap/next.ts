@@ -6,17 +6,17 @@ import type { DispatcherImage } from "../../codegen/index.ts";
 import { setAside } from "../live/aside.ts";
 import { pastOf } from "../live/history.ts";
 import type { MapSource } from "../live/one-map.ts";
-import { type ProgramKey } from "../live/store.ts";
+import type { ProgramKey } from "../live/store.ts";
 import { pinDeclared } from "../live/user-pin.ts";
 import { firstThatFits } from "../load/fit.ts";
-import type { Owned } from "../load/owned.ts";
 import type { Kernel } from "../machine/kernel.ts";
+import type { Owned } from "../machine/owned.ts";
 import { requireChecks, requireChecksOfCopy } from "../run/checks.ts";
-import type { Steps } from "./events.ts";
 import { buildGeneration, shareGeneration } from "./generation.ts";
 import { type Course, courseOf } from "./groups.ts";
 import { type Member, type Next, running, takeBack, type Target } from "./member.ts";
 import { LostRace } from "./races.ts";
+import type { Steps } from "./steps.ts";
 
 /**
  * What the members of a group come to run that do not run it already: the dispatcher of those that do, or one more.

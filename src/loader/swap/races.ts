@@ -1,6 +1,6 @@
 /** A change that somebody gets in the way of, without the lock, begins again with what is there then. */
 import { XdpgenError } from "../../errors.ts";
-import type { Steps } from "./events.ts";
+import type { Listening } from "./events.ts";
 
 /** Somebody got in the way since it was read, without the lock. What the change has done is taken back before it begins again. */
 export class LostRace extends Error {
@@ -25,7 +25,11 @@ const ATTEMPTS = 5;
  * @param what it is, such as `swap`
  * @throws XdpgenError `conflict` where somebody gets in the way each time
  */
-export async function untilWon<T>(what: string, { emit }: Steps, attempt: () => Promise<T>): Promise<T> {
+export async function untilWon<T>(
+  what: string,
+  { emit }: Pick<Listening, "emit">,
+  attempt: () => Promise<T>,
+): Promise<T> {
   for (let count = 1; ; count++) {
     try {
       return await attempt();

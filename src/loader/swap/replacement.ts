@@ -8,10 +8,10 @@ import type { Identity } from "../live/manifest.ts";
 import { onlyIf, openIfPinned } from "../live/pins.ts";
 import { slotPin } from "../live/store.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
-import type { Owned } from "../load/owned.ts";
 import { fillProgramArray, programInArray } from "../load/program-array.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Fd, Kernel } from "../machine/kernel.ts";
+import type { Owned } from "../machine/owned.ts";
 import type { Change } from "./difference.ts";
 
 /** The id of the program in a slot of linkage `tail`; undefined where the slot is empty or its pin is gone. */

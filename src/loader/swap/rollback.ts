@@ -10,16 +10,17 @@ import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history
 import { foreignOnLink, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
 import { requireLinkPin } from "../live/obstacle.ts";
+import type { Place } from "../live/place.ts";
 import { clearLeftovers, pinAgain, takeBackAside } from "../live/recovery.ts";
-import { dispatcherPin, generationDir, listGenerations, newMark, type Place, slotPin } from "../live/store.ts";
+import { dispatcherPin, generationDir, listGenerations, newMark, slotPin } from "../live/store.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
 import { updateLink } from "./commit.ts";
-import type { Steps } from "./events.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
 import { untilWon } from "./races.ts";
+import type { Steps } from "./steps.ts";
 
 export interface RollbackOptions extends ChangeOptions, WithMachine {
   /** The generation to run; default the newest that is kept and older than the one that runs. A newer one is allowed. */

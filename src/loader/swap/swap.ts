@@ -13,31 +13,28 @@
 import type { Chain, Linkage, Mode } from "../../chain/chain.ts";
 import type { DispatcherImage } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { adopt } from "../live/adopt.ts";
 import { explain } from "../live/explain.ts";
 import { disown } from "../live/history.ts";
 import { requireOneSource } from "../live/one-map.ts";
-import { removeIfEmpty } from "../live/pins.ts";
+import type { Place } from "../live/place.ts";
 import { sweep } from "../live/recovery.ts";
-import { attachmentDir, type Place } from "../live/store.ts";
 import { imagesOf } from "../load/fit.ts";
 import { openLoaded } from "../load/loaded.ts";
-import { owned } from "../load/owned.ts";
 import { resolveChain } from "../load/source.ts";
 import type { VerifiedImage } from "../load/verified.ts";
-import { type Interface, requireInterface, requireSame } from "../machine/interface.ts";
-import type { Kernel } from "../machine/kernel.ts";
-import { type Holder, lock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
+import { owned } from "../machine/owned.ts";
 import { clear, legaciesOf, undo } from "./aftermath.ts";
 import { commit } from "./commit.ts";
-import { explainAborted, openSteps, type SwapListener } from "./events.ts";
+import type { SwapListener } from "./events.ts";
 import { groupsOf } from "./groups.ts";
 import { type Done, type Next, readMember, running, type Target } from "./member.ts";
 import { nextOf } from "./next.ts";
 import { untilWon } from "./races.ts";
 import { sourceOf } from "./standing.ts";
+import { explainAborted, openSteps } from "./steps.ts";
 import { markUndecided, requireDecided, requireHealthy, undecidedOf } from "./trial.ts";
+import { inOrder, underLocks } from "./under-lock.ts";
 
 export interface SwapOptions {
   /** Overrides the chain's mode. */
@@ -93,60 +90,12 @@ export async function swap(
     const { mode } = declared;
     const target = { what, places: inOrder(places), loaded, images, mode, replace: options.replace === true, steps };
     sweep(machine, steps.notice);
-    const { lockTimeout: timeout } = options;
-    for (const { device, ifindex } of target.places) {
-      const waiting = (holder: Holder | undefined): void => steps.emit({ kind: "waiting", interface: device, holder });
-      await adopt(machine, device, ifindex, { timeout, waiting, signal: steps.signal }, steps.notice);
-    }
-    const results = await locked(kernel, target, options.lockTimeout, () =>
+    const results = await underLocks(machine, target.places, options.lockTimeout, steps, () =>
       untilWon("swap", steps, () => exchange(machine, target)),
     );
     return names.map((name) => results.find((result) => result.interface === name)!);
   } catch (error) {
     throw explain(explainAborted(error, what, steps.signal), what, names.join(", "));
-  }
-}
-
-/** Each interface once, whatever its names. */
-export function placesOf(machine: Machine, devices: readonly string[]): readonly Place[] {
-  const byIndex = new Map<number, Place>();
-  for (const device of devices) {
-    const ifindex = requireInterface(machine.kernel, device);
-    if (!byIndex.has(ifindex)) byIndex.set(ifindex, placeOf(machine, { device, ifindex }));
-  }
-  return [...byIndex.values()];
-}
-
-export function placeOf(machine: Machine, { device, ifindex }: Interface): Place {
-  return { device, ifindex, dir: attachmentDir(machine, ifindex) };
-}
-
-/** Two swaps that share interfaces take their locks in the same order, so neither waits for the other for ever. */
-const inOrder = <T extends Place>(places: readonly T[]): readonly T[] =>
-  places.toSorted((a, b) => a.ifindex - b.ifindex);
-
-async function locked<T>(
-  kernel: Kernel,
-  { places, steps }: Target,
-  timeout: number | undefined,
-  critical: () => Promise<T>,
-): Promise<T> {
-  using locks = owned();
-  const ours: string[] = [];
-  try {
-    await steps.run({ step: "lock", interfaces: places.map(({ device }) => device) }, async () => {
-      for (const { device, dir } of places) {
-        const waiting = (holder: Holder | undefined): void =>
-          steps.emit({ kind: "waiting", interface: device, holder });
-        locks.own(await lock(kernel, dir, { timeout, waiting, signal: steps.signal }));
-        ours.push(dir);
-      }
-    });
-    for (const place of places) requireSame(kernel, place);
-    return await critical();
-  } catch (error) {
-    ours.forEach(removeIfEmpty);
-    throw error;
   }
 }
 
