@@ -1,6 +1,5 @@
 /** chain.yaml and the objects that it names, from disk. In: a path. Out: a chain whose programs have their bytes. */
 import { readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import type { Chain, Program } from "../../chain/chain.ts";
 import {
@@ -17,6 +16,7 @@ import { resolvePrograms } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { isErrno } from "../machine/kernel.ts";
+import { NotRegular, readRegularFile } from "./regular-file.ts";
 
 /**
  * Reads a chain.yaml and the objects of its programs.
@@ -30,7 +30,7 @@ export async function loadChain(path: string): Promise<EditableChain> {
 
 async function readChain(path: string): Promise<Uint8Array> {
   try {
-    return await readFile(path);
+    return await readRegularFile(path);
   } catch (cause) {
     const message = inOneLine({ message: `the chain ${path} ${problem(cause)}`, ...advice(path, path, cause) });
     throw new XdpgenError("file-unreadable", message, { cause });
@@ -47,7 +47,7 @@ export async function resolveChain(chain: Chain): Promise<EditableChain> {
   const mistakes: FileMistake[] = [];
   const read = async (path: string, place: FileMistake["path"], what: string): Promise<Uint8Array | undefined> => {
     try {
-      return await readFile(path);
+      return await readRegularFile(path);
     } catch (cause) {
       const written = (chain.source && writtenAt(chain.source, place)) ?? path;
       const message = `${what} ${written} ${problem(cause)}`;
@@ -123,6 +123,7 @@ function inOneLine({ message, hint }: { readonly message: string; readonly hint?
 function problem(cause: unknown): string {
   if (isErrno(cause, "ENOENT")) return "does not exist";
   if (isErrno(cause, "EISDIR")) return "is a directory, not a file";
+  if (cause instanceof NotRegular) return `is ${cause.kind}, not a file`;
   if (isErrno(cause, "EACCES", "EPERM")) return `may not be read by user ${process.geteuid?.() ?? "?"}`;
   return `cannot be read: ${(cause as Error).message}`;
 }
@@ -130,6 +131,7 @@ function problem(cause: unknown): string {
 /** @param written the path as it is to be shown, `path` being where it leads */
 function advice(path: string, written: string, cause: unknown): { readonly hint?: string } {
   if (isErrno(cause, "EISDIR")) return { hint: "name the file in it" };
+  if (cause instanceof NotRegular) return { hint: "write what comes from it to a file, and name that" };
   if (isErrno(cause, "EACCES", "EPERM")) return { hint: "check its permissions" };
   const near = isErrno(cause, "ENOENT") ? neighbour(path, written) : undefined;
   return near === undefined ? {} : { hint: `did you mean ${near}?` };

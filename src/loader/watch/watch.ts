@@ -2,11 +2,11 @@
  * The versions of a chain.yaml, as they come: the first one, and another whenever the file, or an object, a pin or a capture
  * that it names, has changed. Nothing is applied here.
  */
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { capturesOf, type Chain, type EditableChain, parseChain } from "../../chain/index.ts";
 import { planChain } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
+import { readRegularFile } from "../load/regular-file.ts";
 import { loadChain } from "../load/source.ts";
 import { reachablePath } from "../machine/bpffs.ts";
 import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
@@ -67,7 +67,8 @@ export async function* watchChain(chain: string, options: WatchOptions = {}): As
 /** The objects, pins and captures that a chain names; undefined where it cannot be read. */
 async function filesOf(path: string): Promise<readonly string[] | undefined> {
   try {
-    const { chain } = parseChain(await readFile(path, "utf8"), { file: path });
+    const text = new TextDecoder().decode(await readRegularFile(path));
+    const { chain } = parseChain(text, { file: path });
     if (!chain) return undefined;
     const programs = chain.programs.flatMap(({ object, pinned }) => {
       return object ?? (pinned === undefined ? [] : reachablePath(pinned));

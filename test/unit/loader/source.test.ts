@@ -1,5 +1,6 @@
 /** chain.yaml and its objects from disk: what is read, and what a user is told when it cannot be. */
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -96,4 +97,29 @@ it("says when the chain itself is not there", async () => {
   await expect(loadChain(join(dir, "chain.yml"))).rejects.toThrow(
     /the chain .*chain\.yml does not exist; did you mean .*chain\.yaml\?/,
   );
+});
+
+it("reads no FIFO and no device, which may never end, and says what each is", async () => {
+  const fifo = join(dir, "fifo");
+  execFileSync("mkfifo", [fifo]);
+  await expect(loadChain(fifo)).rejects.toMatchObject({
+    code: "file-unreadable",
+    message: `the chain ${fifo} is a FIFO, not a file; write what comes from it to a file, and name that`,
+  });
+  symlinkSync("fifo", join(dir, "to-fifo"));
+  symlinkSync("fifo", join(dir, "in.pcap"));
+  const path = write("to-fifo", "/dev/zero");
+  appendFileSync(path, "checks:\n  - { name: one, packet: in.pcap, expect: pass }\n");
+  const shown = await loadChain(path).catch((error: Error) => error.message);
+  expect(String(shown).match(/error: .*/g)).toEqual([
+    "error: program p0: the object to-fifo is a FIFO, not a file",
+    "error: program p1: the object /dev/zero is a device, not a file",
+    "error: check `one`: the capture in.pcap is a FIFO, not a file",
+  ]);
+});
+
+it("reads what a symbolic link leads to", async () => {
+  symlinkSync("denylist.bpf.o", join(dir, "link.bpf.o"));
+  const { programs } = await loadChain(write("link.bpf.o"));
+  expect(Buffer.from(programs[0]!.bytes!).equals(Buffer.from(verdictObject(1)))).toBe(true);
 });

@@ -1,0 +1,33 @@
+/** The files that a user names, read whole. Only regular ones: of a FIFO or a device nobody knows when, or whether, it ends. */
+import type { Stats } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+
+/** What is at the path can be no file of a user's. */
+export class NotRegular extends Error {
+  /** `a FIFO`, … */
+  readonly kind: string;
+
+  constructor(path: string, kind: string) {
+    super(`${path} is ${kind}`);
+    this.name = "NotRegular";
+    this.kind = kind;
+  }
+}
+
+/**
+ * The bytes of a file, or of the one that a symbolic link leads to. It is looked at before it is opened: that may wait for ever, or
+ * have a device begin something. A directory is left to the error of reading it.
+ *
+ * @throws NotRegular, and what Node throws
+ */
+export async function readRegularFile(path: string): Promise<Uint8Array> {
+  const found = await stat(path);
+  if (!found.isFile() && !found.isDirectory()) throw new NotRegular(path, kindOf(found));
+  return readFile(path);
+}
+
+function kindOf(found: Stats): string {
+  if (found.isFIFO()) return "a FIFO";
+  if (found.isSocket()) return "a socket";
+  return "a device";
+}
