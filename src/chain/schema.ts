@@ -37,6 +37,7 @@ const COUNTERS = "true or false";
 const HISTORY = `an integer from 0 to ${MAX_HISTORY}`;
 const MAP_PLACE = "a map with one key, `pin` or `from`";
 const MAP_PIN = "an absolute path in a bpffs, with no dot in it and no slash at its end";
+const MAP_PIN_LENGTH = "a path of at most 4095 bytes, and of at most 255 from slash to slash";
 const GLOBAL = "an integer, true or false, a string, or a list of these";
 
 const edges = z.preprocess(
@@ -89,7 +90,10 @@ export const SOURCE_KEYS = ["object", "pinned", "id"] as const;
 export const OBJECT_KEYS = ["function", "globals", "maps"] as const;
 
 // bpffs takes no dot in a name (kernel/bpf/inode.c, bpf_lookup).
-export const mapPin = z.string(MAP_PIN).regex(/^(?:\/[^/.]+){2,}$/, MAP_PIN);
+export const mapPin = z
+  .string(MAP_PIN)
+  .regex(/^(?:\/[^/.]+){2,}$/, MAP_PIN)
+  .refine(isOpenable, MAP_PIN_LENGTH);
 const mapPlace = z
   .strictObject(
     {
@@ -100,6 +104,12 @@ const mapPlace = z
   )
   .refine(({ pin, from }) => (pin === undefined) !== (from === undefined), MAP_PLACE)
   .register(spellings, oneOfKeys(["pin", "from"]));
+
+/** NAME_MAX, and PATH_MAX without its final zero (include/uapi/linux/limits.h): they count bytes. */
+function isOpenable(text: string): boolean {
+  const bytes = (of: string): number => new TextEncoder().encode(of).length;
+  return bytes(text) <= 4095 && text.split("/").every((part) => bytes(part) <= 255);
+}
 
 export const programSchema = z
   .strictObject(

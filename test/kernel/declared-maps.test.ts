@@ -1,5 +1,7 @@
 /** Maps that a chain says something of, on a real kernel: one for several programs, and one with a pin of the user's. */
-import { existsSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Program } from "../../src/chain/index.ts";
 import {
@@ -175,6 +177,38 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
     await expect(live.update(failing)).rejects.toMatchObject({ code: "check-failed" });
     expect(existsSync(PIN)).toBe(false);
     rmdirSync(`${FOLDER}/deep`);
+  });
+
+  it("pin: a symbolic link into xdpgen's own folder, or to nothing, and a path below a pin are refused by plan too", async () => {
+    const live = await attach(chain(numbered(1)), pair.far);
+    const tmp = mkdtempSync(join(tmpdir(), "xdpgen-alias-"));
+    const alias = `${tmp}/alias`;
+    symlinkSync("/sys/fs/bpf/xdpgen", alias);
+    symlinkSync("/sys/fs/bpf", `${tmp}/bpffs`);
+    mkdirSync(FOLDER);
+    // bpffs has symbolic links too.
+    symlinkSync("../xdpgen", `${FOLDER}/inner`);
+    symlinkSync("nowhere", `${FOLDER}/dead`);
+    using map = openKernel().createMap({ type: 2, keySize: 4, valueSize: 8, maxEntries: 3, name: "x" });
+    openKernel().pin(map.number, `${FOLDER}/map`);
+    const own = /\/sys\/fs\/bpf\/xdpgen\/ is for xdpgen's own pins/;
+    for (const [pin, message] of [
+      [`${alias}/x`, own],
+      [alias, own],
+      [`${tmp}/bpffs/xdpgen/new/x`, own],
+      [`${FOLDER}/inner/new/x`, own],
+      [`${FOLDER}/dead`, /dead is a symbolic link that leads nowhere/],
+      [`${FOLDER}/dead/x`, /dead is a symbolic link that leads nowhere/],
+      [`${FOLDER}/map/x`, /xdpgen-maps\/map is no folder/],
+    ] as const) {
+      const next = chain(counter("counter", { totals: { pin } }));
+      const refused = { code: "map-pin", message: expect.stringMatching(message) as string };
+      await expect(preview(next, pair.far)).rejects.toMatchObject(refused);
+      await expect(live.update(next)).rejects.toMatchObject(refused);
+    }
+    await live.update(chain(counter("counter", { totals: { pin: `${tmp}/bpffs/xdpgen-maps/totals` } })));
+    expect(readdirSync(FOLDER).toSorted()).toEqual(["dead", "inner", "map", "totals"]);
+    rmSync(tmp, { recursive: true });
   });
 
   it("pin: what a swap has pinned stays when its health command fails, with what others pinned beside it", async () => {

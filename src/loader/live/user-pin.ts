@@ -6,10 +6,11 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { definitionText, type Manifest, type MapDefinition } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { BPFFS, findBpffs, isBpffs, publicPath, reachablePath } from "../machine/bpffs.ts";
+import { reachablePath } from "../machine/bpffs.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps } from "./declared-maps.ts";
 import { sameDefinition } from "./map-definition.ts";
+import { requirePinPath } from "./pin-path.ts";
 import { openIfPinned, removeIfEmpty } from "./pins.ts";
 import { mapPin } from "./store.ts";
 
@@ -26,7 +27,7 @@ export function openUserPin(
   if (pin === undefined) return undefined;
   const path = reachablePath(pin);
   const what = whatOf(program, name, pin);
-  requireInBpffs(what, path);
+  requirePinPath(what, path);
   if (!existsSync(path)) return undefined;
   const found = openMap(kernel, what, pin);
   const have = kernel.mapInfo(found.number);
@@ -53,20 +54,6 @@ export function openMap(kernel: Kernel, what: string, pin: string): Fd {
   if (kernel.isMap(found.number)) return found;
   found.close();
   throw new XdpgenError("map-pin", `${what}, and what is there is no map: choose another path`);
-}
-
-/** The folders that are not there yet are made with the pin. */
-function requireInBpffs(what: string, path: string): void {
-  const own = `${findBpffs() ?? BPFFS}/xdpgen/`;
-  if (path.startsWith(own))
-    throw new XdpgenError(
-      "map-pin",
-      `${what}, and ${publicPath(own)} is for xdpgen's own pins: choose a path beside it`,
-    );
-  let folder = dirname(path);
-  while (!existsSync(folder)) folder = dirname(folder);
-  if (isBpffs(folder)) return;
-  throw new XdpgenError("environment", `${what}, and ${folder} is in no bpffs: choose a path below /sys/fs/bpf`);
 }
 
 /**

@@ -38,6 +38,19 @@ function chainOf(text: string, file = "chain.yaml"): Chain {
 const programs = (body: string): string => `chain: a\nprograms:\n${body}`;
 
 describe("parseChain", () => {
+  it("takes no pin with a name, or a path, that is longer than the kernel's", () => {
+    const pinnedAt = (pin: string): string =>
+      parseChain(programs(`  - { name: a, object: a.o, maps: { m: { pin: ${pin} } } }`), { file: "c" })
+        .diagnostics.map(({ message }) => message)
+        .join();
+    const long = /must be a path of at most 4095 bytes, and of at most 255 from slash to slash/;
+    expect(pinnedAt(`/sys/${"x".repeat(255)}`)).toBe("");
+    expect(pinnedAt(`/sys/${"x".repeat(256)}`)).toMatch(long);
+    expect(pinnedAt(`/sys/${"é".repeat(128)}`)).toMatch(long);
+    expect(pinnedAt("/abcdefg".repeat(511) + "/abcdef")).toBe("");
+    expect(pinnedAt("/abcdefg".repeat(512))).toMatch(long);
+  });
+
   it("reads every key", () => {
     expect(chainOf(FULL)).toEqual({
       name: "edge",

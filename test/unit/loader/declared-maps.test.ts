@@ -83,17 +83,20 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(w.snapshot()).toEqual(before);
   });
 
-  it("is never pinned among xdpgen's own pins", async () => {
-    using w = world();
-    const machine = w.machine();
-    const live = await attach(chain(one(1)), "lo", { machine });
-    const before = w.snapshot();
-    const pinned = chain({ ...one(1), maps: { seen: { pin: "/sys/fs/bpf/xdpgen/42-1/link" } } });
-    const refused = { code: "map-pin", message: expect.stringContaining("is for xdpgen's own pins") as string };
-    await expect(live.update(pinned)).rejects.toMatchObject(refused);
-    await expect(preview(pinned, "lo", { machine })).rejects.toMatchObject(refused);
-    expect(w.snapshot()).toEqual(before);
-  });
+  it.each(["/sys/fs/bpf/xdpgen/42-1/link", "/sys/fs/bpf/xdpgen"])(
+    "is never pinned at %s, which is xdpgen's own",
+    async (pin) => {
+      using w = world();
+      const machine = w.machine();
+      const live = await attach(chain(one(1)), "lo", { machine });
+      const before = w.snapshot();
+      const pinned = chain({ ...one(1), maps: { seen: { pin } } });
+      const refused = { code: "map-pin", message: expect.stringContaining("is for xdpgen's own pins") as string };
+      await expect(live.update(pinned)).rejects.toMatchObject(refused);
+      await expect(preview(pinned, "lo", { machine })).rejects.toMatchObject(refused);
+      expect(w.snapshot()).toEqual(before);
+    },
+  );
 });
 
 it.each(["p1", "p2"])("has the pin again that somebody removed, while its extension %s runs on", async (name) => {
