@@ -5,7 +5,7 @@
  * the process, and the chain with it. So where this process sees none, the bpffs of the nearest ancestor that lives in
  * another mount namespace is used, through its /proc/<pid>/root.
  */
-import { mkdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { XdpgenError } from "../../errors.ts";
 import { isErrno, type Kernel } from "./kernel.ts";
 
@@ -61,13 +61,37 @@ function parentOf(pid: number): number {
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
+/** Whether its mount lets nobody change what is pinned, root neither. */
+export function isReadOnly(bpffs: string): boolean {
+  try {
+    accessSync(bpffs, constants.W_OK);
+    return false;
+  } catch (error) {
+    return isErrno(error, "EROFS");
+  }
+}
+
+export const REMOUNT = `mount -o remount,rw ${BPFFS}`;
+
+function requireWritable(bpffs: string): void {
+  if (!isReadOnly(bpffs)) return;
+  const where = bpffs === BPFFS ? "" : " outside of this container or `ip netns exec`";
+  throw new XdpgenError(
+    "environment",
+    `the bpffs at ${BPFFS}, where the chain's pins are, is mounted read-only; nothing was changed: run \`${REMOUNT}\`${where}`,
+  );
+}
+
 /**
- * The mounted bpffs; mounts it where there is none, and says so.
- * @throws XdpgenError `environment` where it cannot be mounted to last
+ * The mounted bpffs, which can be written; mounts it where there is none, and says so.
+ * @throws XdpgenError `environment` where it cannot be mounted to last, or is read-only
  */
 export function requireBpffs(kernel: Kernel, report: (message: string) => void): string {
   const mounted = findBpffs();
-  if (mounted !== undefined) return mounted;
+  if (mounted !== undefined) {
+    requireWritable(mounted);
+    return mounted;
+  }
   const command = "`mount -t bpf bpf /sys/fs/bpf`";
   if (outerProcesses().length > 0) {
     throw new XdpgenError(

@@ -4,7 +4,7 @@ import { arch, release } from "node:os";
 import type { ObjectLinkage } from "../../chain/chain.ts";
 import { XdpgenError } from "../../errors.ts";
 import { openKernel } from "../ffi/index.ts";
-import { findBpffs } from "../machine/bpffs.ts";
+import { findBpffs, isReadOnly, REMOUNT } from "../machine/bpffs.ts";
 import { freplaceSupport, tailObstacle, testRunSupport, type FreplaceSupport } from "../machine/features.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { effectiveCapabilities, type Capability } from "../machine/privilege.ts";
@@ -114,6 +114,13 @@ export function jit(value: string | undefined): Finding {
 
 function bpffs(): Finding {
   const path = findBpffs();
+  if (path && isReadOnly(path)) {
+    return missing(
+      `${path}, read-only`,
+      "`status` and `plan` work; nothing can be attached or detached",
+      `\`${REMOUNT}\``,
+    );
+  }
   if (path) return ok(path, "pins keep a chain running when xdpgen ends");
   return limited("not mounted", "`xdpgen apply` mounts it when it runs as root", "`mount -t bpf bpf /sys/fs/bpf`");
 }

@@ -137,6 +137,32 @@ it(
 );
 
 it(
+  "bpffs mounted read-only: who would change it says so, and others go on",
+  hostOnly(MOUNTS, async () => {
+    // The mount of this namespace alone: the file system is everybody's.
+    const readOnly = ["unshare", "-m", "sh", "-ec", 'mount -o remount,bind,ro /sys/fs/bpf; exec "$@"', "sh"];
+    const changes = [
+      ["apply", chain, "--dev", pair.near],
+      ["apply", chain, "--dev", pair.far],
+      ["detach", pair.far],
+      ["rollback", pair.far],
+    ];
+    const reads = [
+      ["status", pair.far],
+      ["plan", chain, "--dev", pair.far],
+      ["plan", chain, "--dev", pair.near],
+    ];
+    const [doctor, ...ended] = spawnAll([["doctor"], ...changes, ...reads], readOnly);
+    for (const refused of ended.slice(0, changes.length)) {
+      expectRefusal(refused, 1, "/sys/fs/bpf", "is mounted read-only", "`mount -o remount,rw /sys/fs/bpf`");
+    }
+    for (const read of ended.slice(changes.length)) expect(read).toMatchObject({ status: 0 });
+    expect(doctor!.out).toMatch(/✗ bpffs +\/sys\/fs\/bpf, read-only/);
+    await expectUnchanged(before);
+  }),
+);
+
+it(
   "no bpffs, and one mounted here would not last: refuses and says where to mount it",
   hostOnly(MOUNTS, async () => {
     const ended = spawn(["apply", chain, "--dev", pair.near], NO_LASTING_BPFFS);
