@@ -1,6 +1,7 @@
 /**
  * The time in which a generation is live and its health command has not decided whether it stays. A mark says so meanwhile: where
- * xdpgen is killed in it, or nothing can be put back, whoever applies the chain again asks the command again.
+ * xdpgen is killed in it, or nothing can be put back, whoever applies the chain again asks the command again. Where the chain has no
+ * command any more, that decides.
  */
 import { canRun, isUndecided, markDecided, markLive } from "../live/history.ts";
 import { dispatcherPin, undecidedMark } from "../live/store.ts";
@@ -33,14 +34,18 @@ export async function requireHealthy(
   target: Target,
 ): Promise<void> {
   const { loaded, steps } = target;
-  if (!loaded.chain.health || done.length === 0) return;
+  if (done.length === 0) return;
+  const all = [...done.map(({ next }) => next), ...undecided.map(asked)];
+  if (!loaded.chain.health) {
+    for (const one of all) decided(one, target);
+    return;
+  }
   // It may take minutes, in which a crash must leave what ran last: what it leaves unsaid the next command says, as long as the link
   // tells.
   for (const { next } of done) {
     const failure = failureOf(() => markLive(next.member.dir, next.generation));
     if (failure) steps.notice(`generation ${next.generation} is live, and could not be marked so (${failure.message})`);
   }
-  const all = [...done.map(({ next }) => next), ...undecided.map(asked)];
   try {
     for (const one of all) await ask(one, target);
   } catch (error) {
@@ -92,13 +97,15 @@ async function ask({ member: { device }, generation }: Asked, { loaded, steps }:
   await steps.run({ step: "health", interfaces: [device] }, () => requireHealth(health, subject, steps));
 }
 
-function decided({ member: { dir, device }, generation }: Asked, { steps }: Target): void {
+function decided({ member: { dir, device }, generation }: Asked, { loaded, steps }: Target): void {
   const failure = failureOf(() => markDecided(dir, generation));
-  if (failure) {
-    steps.notice(
-      `generation ${generation} of ${device} is healthy, and could not be marked so (${failure.message}): the next apply asks again`,
-    );
-  }
+  if (!failure) return;
+  const [is, then] = loaded.chain.health
+    ? ["is healthy", "asks again"]
+    : ["has no health command any more", "tries again"];
+  steps.notice(
+    `generation ${generation} of ${device} ${is}, and could not be marked so (${failure.message}): the next apply ${then}`,
+  );
 }
 
 /** Says in a clause what the interface runs then. */

@@ -480,6 +480,14 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
     expect(next.status().troubles).toEqual([]);
   });
 
+  it("is decided by that too when others of its chain change, or come to run it", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    await stuck(w);
+    await attachAll(two, ["lo", "b"], { machine: w.machine() });
+    for (const device of ["lo", "b"]) expect(status(device, w.machine())).toMatchObject([{ troubles: [] }]);
+  });
+
   it("runs on where asking is cancelled, and is asked the next time", async () => {
     using w = world();
     await stuck(w);
