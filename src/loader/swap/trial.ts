@@ -12,10 +12,9 @@ import { requireHealth, Unhealthy } from "./health.ts";
 import type { Done, Member, Next, Target } from "./member.ts";
 import { LostRace } from "./races.ts";
 
-/** Before it is live. What runs already, and gets another program into a slot, is no other generation. */
+/** Before it is live; or, where it runs already, before a slot of it gets another program: nobody has asked of it with that. */
 export function markUndecided(nexts: readonly Next[]): void {
-  for (const { member, generation, replaced } of nexts)
-    if (replaced === undefined) member.journal.makeDir(undecidedMark(member.dir, generation));
+  for (const { member, generation } of nexts) member.journal.makeDir(undecidedMark(member.dir, generation));
 }
 
 /** Those that run the chain already, and whose command never decided. */

@@ -13,6 +13,7 @@ import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { runHealth } from "../../../src/loader/swap/health.ts";
+import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, type World, world } from "./world.ts";
@@ -534,5 +535,62 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
       expect(next.status()).toMatchObject({ troubles: [], programs: [{ name: "p2" }, { name: "p3" }] });
     }
     expect(calls).toBeGreaterThan(10);
+  });
+});
+
+describe("a slot that gets another loaded program", () => {
+  /** The chain with a program in its slot; generation 1 is another chain. */
+  async function holding(w: World) {
+    const [old, other] = [w.kernel.loadedAs("old", {}).number, w.kernel.loadedAs("other", {}).number];
+    const of = (fd: number, command?: Health["command"]): Chain => ({
+      ...chain("auto", { name: "held", fd, priority: 1 }, numbered(2)),
+      history: 1,
+      ...(command && { health: { command } }),
+    });
+    await attach({ ...chain("auto", numbered(1)), history: 1 }, "lo", { machine: w.machine() });
+    await attach(of(old), "lo", { machine: w.machine() });
+    const held = (): number => programInSlot(w.kernel, `${w.root}/42-1`, 2, "held")!;
+    return { old, other, of, held, idOf: (fd: number): number => w.kernel.programInfo(fd).id };
+  }
+
+  /** As if xdpgen were killed while the command runs: it copies what is pinned then, which is put back. */
+  async function killed(w: World, of: (command: Health["command"]) => Chain): Promise<void> {
+    const folder = `${w.root}/42-1`;
+    await attach(of(["cp", "-r", folder, `${w.root}/copy`]), "lo", { machine: w.machine() });
+    rmSync(folder, { recursive: true });
+    renameSync(`${w.root}/copy`, folder);
+  }
+
+  it("is decided when its command has said that all is well, and is as before where it has not", async () => {
+    using w = world();
+    const { old, other, of, held, idOf } = await holding(w);
+    await expect(attach(of(other, ["false"]), "lo", { machine: w.machine() })).rejects.toThrow("status 1");
+    expect(held()).toBe(idOf(old));
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2, troubles: [] }]);
+    const next = await attach(of(other, ["true"]), "lo", { machine: w.machine() });
+    expect(next.result).toMatchObject({ outcome: "replaced", generation: 2 });
+    expect(next.status()).toMatchObject({ troubles: [] });
+  });
+
+  it("is undecided where xdpgen is killed meanwhile: the next apply asks again, and goes back to what was healthy", async () => {
+    using w = world();
+    const { other, of, held, idOf } = await holding(w);
+    await killed(w, (command) => of(other, command));
+    expect(held()).toBe(idOf(other));
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2, troubles: [{ kind: "undecided" }] }]);
+    await expect(attach(of(other, ["false"]), "lo", { machine: w.machine() })).rejects.toThrow("back to generation 1");
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
+  });
+
+  it("stays undecided where another one fails, and is decided by a chain without a command", async () => {
+    using w = world();
+    const { old, other, of, held, idOf } = await holding(w);
+    await killed(w, (command) => of(other, command));
+    await expect(attach(of(old, ["false"]), "lo", { machine: w.machine() })).rejects.toThrow("status 1");
+    expect(held()).toBe(idOf(other));
+    expect(status("lo", w.machine())).toMatchObject([{ generation: 2, troubles: [{ kind: "undecided" }] }]);
+    const plain = await attach(of(old), "lo", { machine: w.machine() });
+    expect(plain.result).toMatchObject({ outcome: "replaced", generation: 2 });
+    expect(plain.status().troubles).toEqual([]);
   });
 });
