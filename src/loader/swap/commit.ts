@@ -3,6 +3,7 @@
  * in one call of the kernel. What was done can be taken back, for when the same fails on another interface.
  */
 import type { Mode } from "../../chain/chain.ts";
+import { XdpgenError } from "../../errors.ts";
 import { explain } from "../live/explain.ts";
 import { createLink, takeOver } from "../live/hook.ts";
 import type { Journal } from "../live/journal.ts";
@@ -13,7 +14,6 @@ import { interfaceGone, NOTHING_CHANGED } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Owned } from "../machine/owned.ts";
-import { failureOf } from "./failure.ts";
 import { LostRace } from "./races.ts";
 import { replaceProgram } from "./replacement.ts";
 import type { Steps } from "./steps.ts";
@@ -37,7 +37,6 @@ export interface CommitOptions {
   readonly mode: Mode | "auto";
   readonly replace?: boolean;
   readonly loaded: LoadedPrograms;
-  readonly steps: Pick<Steps, "notice">;
   /** Holds what `putBack` needs; until it is disposed. */
   readonly resources: Owned;
 }
@@ -71,7 +70,7 @@ export interface Commitment {
   readonly replaced?: string;
 }
 
-/** @throws LostRace; XdpgenError as `attach` */
+/** @throws LostRace, with nothing left of it; XdpgenError as `attach` */
 export function commit(
   machine: Machine,
   { member, dispatcher, generation, replaced }: Commitment,
@@ -87,15 +86,26 @@ export function commit(
   try {
     if (!stillRuns(kernel, pinned)) throw new LostRace(member.device);
   } catch (error) {
-    const { notice } = options.steps;
-    const failure = failureOf(() => {
-      const left = putBack();
-      if (left !== undefined) notice(left);
-    });
-    if (failure) notice(`the slot of program ${replaced} could not be put back (${failure.message})`);
-    throw error;
+    const left = leftBy(replaced, putBack);
+    throw left === undefined ? error : notAsBefore(error, options.what, member.device, left);
   }
   return { mode, said: [], putBack: () => ({ now: `back to the ${replaced} that was there`, left: putBack() }) };
+}
+
+/** What is not as it was when the slot was to be put back, in a clause. */
+function leftBy(program: string, putBack: () => string | undefined): string | undefined {
+  try {
+    return putBack();
+  } catch (error) {
+    return `the slot of program ${program} could not be put back (${(error as Error).message})`;
+  }
+}
+
+/** It does not begin again: each attempt after it would find that slot as this one left it, and say of it that nothing was changed. */
+function notAsBefore(error: unknown, what: string, device: string, left: string): unknown {
+  if (!(error instanceof LostRace)) return explain(error, what, device, left);
+  const next = "look at what runs (`xdpgen status`), and apply again";
+  return new XdpgenError("conflict", `cannot ${what}: ${error.message}; ${left}: ${next}`, { cause: error });
 }
 
 function stillRuns(kernel: Kernel, { link, programInfo }: PinnedLink): boolean {

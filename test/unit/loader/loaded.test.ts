@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Program } from "../../../src/chain/chain.ts";
 import { attach } from "../../../src/loader/index.ts";
 import { openLoaded } from "../../../src/loader/load/loaded.ts";
+import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { FakeKernel, failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, numbered, world } from "./world.ts";
@@ -106,5 +107,49 @@ describe("when any one call fails", () => {
       expect(running(), `call ${at}, ${calls[at - 1]}`).toEqual([idOf(result === "failed" ? one : two)]);
     }
     expect(failures).toBeGreaterThan(10);
+  });
+});
+
+describe("a slot that is filled when somebody takes the link away", () => {
+  /** Of an apply that finds the slot as `prepare` has made it, and fails at `fill` of those in its commit. */
+  async function lost(prepare: (kernel: FakeKernel, array: number) => void, fill?: number): Promise<unknown> {
+    using w = world();
+    const [one, two] = ["one", "two"].map((name) => w.kernel.loadedAs(name, {}).number) as [number, number];
+    await attach(chain("call", numbered(1), theirs(one)), "lo", { machine: w.machine() });
+    using array = w.kernel.openPin(`${w.root}/42-1/gen-1/slot-theirs`);
+    prepare(w.kernel, array.number);
+    let fills: number | undefined;
+    const events = (event: SwapEvent): void => {
+      if (event.kind === "begin" && event.step === "commit") fills ??= 0;
+    };
+    const kernel = watched(w.kernel, (_, call) => {
+      if (call !== "update" || fills === undefined) return;
+      if (++fills === fill) throw failure("bpf_map_update_elem", "ENOSPC");
+      if (fills > 1) return;
+      using link = w.kernel.openPin(`${w.root}/42-1/link`);
+      w.kernel.detachLink(link.number);
+    });
+    const next = chain("call", numbered(1), theirs(two));
+    const live = await attach(next, "lo", { machine: w.machine(kernel), events });
+    return live.result!.outcome;
+  }
+
+  const nothing = (): void => {};
+  const empty = (kernel: FakeKernel, array: number): void => kernel.update(array, new Uint8Array(4), new Uint8Array(4));
+
+  it("is put back, and the apply begins again", async () => {
+    expect(await lost(nothing)).toBe("created");
+  });
+
+  it("and cannot be put back is in the error, which never says that nothing was changed", async () => {
+    const attempt = lost(nothing, 2);
+    await expect(attempt).rejects.toMatchObject({ code: "conflict" });
+    await expect(attempt).rejects.toThrow(
+      "cannot attach chain test to lo: the link of lo was changed by somebody else; " +
+        "the slot of program theirs could not be put back (bpf_map_update_elem: ENOSPC): ",
+    );
+    await expect(lost(empty)).rejects.toThrow(
+      /changed by somebody else; the slot of program theirs was empty, and has program \d+ now: look at what runs/,
+    );
   });
 });
