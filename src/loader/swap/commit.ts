@@ -16,7 +16,6 @@ import type { Machine } from "../machine/machine.ts";
 import type { Owned } from "../machine/owned.ts";
 import { LostRace } from "./races.ts";
 import { replaceProgram } from "./replacement.ts";
-import type { Steps } from "./steps.ts";
 
 /** One interface, as it was read under the lock. */
 export interface Hook {
