@@ -395,6 +395,28 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     expect(tree(other.machine.root)).toEqual([]);
   });
 
+  it("a pin in the place of its folder is named, and nothing is changed until it is gone", async () => {
+    using other = bpffs();
+    const { machine, path } = other;
+    await attach(chain(linkage, 1), pair.far, { machine });
+    const dir = `${machine.root}/${folder().split("/").at(-1)}`;
+    renameSync(dir, `${path}/moved`);
+    using map = openKernel().createMap({ type: 2, keySize: 4, valueSize: 8, maxEntries: 3, name: "x" });
+    openKernel().pin(map.number, dir);
+    const refused = {
+      code: "environment",
+      message: expect.stringContaining(`${dir} is a pin or another file`) as string,
+    };
+    expect(status(pair.far, machine)).toMatchObject([{ chain: "test", troubles: [{ kind: "pins-out-of-reach" }] }]);
+    await expect(preview(chain(linkage, 2), pair.far, { machine })).rejects.toMatchObject(refused);
+    await expect(attach(chain(linkage, 2), pair.far, { machine })).rejects.toMatchObject(refused);
+    await expect(detach(pair.far, { machine })).rejects.toMatchObject(refused);
+    unlinkSync(dir);
+    renameSync(`${path}/moved`, dir);
+    expect(status(pair.far, machine)).toMatchObject([{ generation: 1, troubles: [] }]);
+    await detach(pair.far, { machine });
+  });
+
   it("what a process is building is neither cleared nor shown, from another network namespace either", async () => {
     const swept: number[] = [];
     const shownMeanwhile: AttachmentStatus[] = [];

@@ -4,6 +4,7 @@
  */
 import { existsSync, renameSync } from "node:fs";
 import { publicPath } from "../machine/bpffs.ts";
+import { requireFolder } from "../machine/folder.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { type LockOptions, withLock } from "../machine/lock.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -16,12 +17,13 @@ import { linksTo, severalLinks } from "./whereabouts.ts";
 /**
  * The folder of an interface's attachment: its own where that has a link, else that of a link that came here with it; also where that
  * of its own is defunct, which was on an interface that had this index before.
- * @throws XdpgenError `conflict` where it can be one of several
+ * @throws XdpgenError `conflict` where it can be one of several, `environment` where its own is no folder
  */
 export function folderOf(machine: Machine, ifindex: number): AttachmentName {
   const { kernel, root, netns } = machine;
   const own = { dir: attachmentDir(machine, ifindex), netns, ifindex };
   const others = listAttachments(root).filter(({ dir }) => dir !== own.dir);
+  requireFolder(own.dir);
   // A link that came here has its folder in another namespace's name.
   const cameHere = others.some((other) => other.netns !== netns);
   if (existsSync(linkPin(own.dir)) && !(cameHere && isDefunct(kernel, own.dir))) return own;

@@ -1,5 +1,6 @@
 /** A pin, whatever it is of: opened, where what is there is of the right kind, and removed. */
-import { existsSync, readdirSync, rmdirSync, statSync, unlinkSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { isFolder } from "../machine/folder.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 
 /** What xdpgen pins. */
@@ -45,8 +46,6 @@ function isOfKind(kernel: Kernel, fd: number, kind: Pinnable): boolean {
       return kernel.isProgram(fd);
   }
 }
-
-const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 
 /** Removes a pin, or what somebody put in its place; harmless where there is none. */
 export function unpin(path: string): void {

@@ -18,6 +18,7 @@
  * bpffs allows no dot in a name, so the data section `.bss` is pinned as `section-bss`; no C name has a hyphen.
  */
 import { readdirSync } from "node:fs";
+import { requireFolder } from "../machine/folder.ts";
 import { isErrno } from "../machine/kernel.ts";
 
 /** The folder of one interface's attachment. */
@@ -31,7 +32,9 @@ export interface AttachmentName {
   readonly ifindex: number;
 }
 
+/** @throws XdpgenError `environment` where the root is no folder */
 export function listAttachments(root: string): readonly AttachmentName[] {
+  requireFolder(root);
   return folders(root).flatMap((name) => {
     const match = /^(\d+)-(\d+)$/.exec(name);
     return match ? [{ dir: `${root}/${name}`, netns: Number(match[1]), ifindex: Number(match[2]) }] : [];

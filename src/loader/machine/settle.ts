@@ -7,7 +7,7 @@ export const CHANGED: unique symbol = Symbol("changed");
 /** Far more than any writer can disturb: each makes a change in the time of many readings. */
 const READINGS = 1000;
 /** What is said of things that vanish between two calls. */
-const VANISHED = ["ENOENT", "ENODEV", "ENOTDIR"];
+const VANISHED = ["ENOENT", "ENODEV"];
 
 /**
  * Reads again while what is read changes under the reading, which is told by `changed` or by something that vanished.

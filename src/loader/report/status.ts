@@ -5,7 +5,6 @@
  * reading than at the beginning is read anew. What a swap takes away it takes away after that change. So a report is of one
  * generation, and nothing that vanishes is an error.
  */
-import { existsSync } from "node:fs";
 import { explain } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
 import { findXdpLink, openLink, type PinnedLink, pinnedLinkId, readPinned } from "../live/live.ts";
@@ -13,6 +12,7 @@ import { isReadable, readManifest } from "../live/manifest.ts";
 import { sharers } from "../live/sharing.ts";
 import { attachmentDir, type AttachmentName, listAttachments } from "../live/store.ts";
 import { isSameLink, type Whereabouts, whereabouts } from "../live/whereabouts.ts";
+import { isFolder } from "../machine/folder.ts";
 import { requireInterface } from "../machine/interface.ts";
 import { isErrno, type Kernel } from "../machine/kernel.ts";
 import { readLockIfFree } from "../machine/lock.ts";
@@ -182,10 +182,10 @@ function readOthers(machine: Machine, known: ReadonlySet<number>): readonly Alon
     if (!where) return CHANGED;
     if (where.kind === "nowhere") continue;
     const dir = where.kind === "on" ? attachmentDir({ root, netns: where.netns }, where.ifindex) : undefined;
-    if (dir !== undefined) {
+    if (dir !== undefined && isFolder(dir)) {
       // Between the call that makes a link and the one that pins it there is an instant, and a lock.
       using lock = readLockIfFree(kernel, dir);
-      if (!lock && existsSync(dir)) continue;
+      if (!lock) continue;
       if (pinnedLinkId(kernel, dir) === id) return CHANGED;
     }
     found.push(
