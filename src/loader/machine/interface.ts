@@ -21,11 +21,18 @@ export function interfaceNames(): readonly string[] {
     .filter((name) => name !== "");
 }
 
+/** IFNAMSIZ without its final zero (include/uapi/linux/if.h): what a call that takes a name takes, in bytes. */
+const MAX_NAME = 15;
+
 /**
  * The interface's index.
- * @throws XdpgenError `interface-missing` with the nearest right name, `kernel`
+ * @throws XdpgenError `interface-missing` with the nearest right name, `usage` for no name at all, `kernel`
  */
 export function requireInterface(kernel: Kernel, device: string): number {
+  if (device === "") {
+    const names = interfaceNames().join(", ");
+    throw new XdpgenError("usage", `the name given for an interface is empty: name one of ${names}`);
+  }
   const index = indexOf(kernel, device);
   if (index !== 0) return index;
   const names = interfaceNames();
@@ -33,9 +40,14 @@ export function requireInterface(kernel: Kernel, device: string): number {
   throw new XdpgenError(
     "interface-missing",
     `there is no interface ${device} in this network namespace, which has ${names.join(", ")}` +
-      (hint ? `; did you mean ${hint}?` : ""),
+      (hint ? `; did you mean ${hint}?` : "") +
+      (Buffer.byteLength(device) > MAX_NAME ? `; ${ALTERNATIVE}` : ""),
   );
 }
+
+const ALTERNATIVE =
+  `a name of more than ${MAX_NAME} bytes can only be an alternative one, which xdpgen does not look up: use the interface's own, ` +
+  "which `ip link show` prints first";
 
 function indexOf(kernel: Kernel, device: string): number {
   try {
