@@ -36,9 +36,9 @@ export function checkLimits(plan: Plan, entries: readonly LinkedFunction[], unit
       "limit",
       `chain ${plan.chain} needs ${functions} functions for its ${plan.nodes.length} programs, and the kernel takes ` +
         `${LIMITS.functions} in one program: ${LIMITS.functions - 1} programs at most` +
-        (functions > 1 + plan.nodes.length
-          ? ", fewer where they bring functions of their own; use `linkage: freplace` for those"
-          : ""),
+        (1 + plan.nodes.length > LIMITS.functions
+          ? "; use `linkage: inline` for some of them, which takes no function, or take some out"
+          : `, fewer where they bring functions of their own; ${apart("those")}`),
     );
   }
   const counters = plan.counters ? 1 : 0;
@@ -53,9 +53,17 @@ export function checkLimits(plan: Plan, entries: readonly LinkedFunction[], unit
       "limit",
       `chain ${plan.chain} links programs that use ${maps} maps (a data section counts as one)` +
         beside +
-        `, and the kernel takes ${LIMITS.maps} in one program; use \`linkage: freplace\` for some of them, where each program has its own ${LIMITS.maps}`,
+        `, and the kernel takes ${LIMITS.maps} in one program; ${apart("some of them")}: each then has its own ${LIMITS.maps}`,
     );
   }
+}
+
+/** What makes programs of the kernel of their own. What this kernel takes is not known here. */
+function apart(which: string): string {
+  return (
+    `use \`linkage: freplace\` for ${which}, where the kernel takes extension programs (\`xdpgen doctor\`), or load ${which} ` +
+    "beforehand and give them as `pinned`"
+  );
 }
 
 /** What tail calls enter, beside the main function, is a program of its own and not counted. */
