@@ -80,12 +80,15 @@ export class XdpgenError extends Error {
   }
 }
 
-/** One error for several, with the code of the first. A bug of ours stays one. */
+/**
+ * One error for several, with the code of the first. A bug of ours among them stays one: an `AggregateError` then, whose `errors` have
+ * their stacks.
+ */
 export function combineFailures(failures: readonly unknown[]): unknown {
   const [first] = failures;
-  const bug = failures.find((one) => !(one instanceof XdpgenError));
-  if (failures.length === 1 || bug !== undefined) return bug ?? first;
-  const { code } = first as XdpgenError;
-  const messages = failures.map((one) => (one as XdpgenError).message);
-  return new XdpgenError(code, messages.join("\n"), { cause: new AggregateError(failures) });
+  if (failures.length === 1) return first;
+  const message = failures.map((one) => (one instanceof Error ? one.message : String(one))).join("\n");
+  const all = new AggregateError(failures, message);
+  if (!failures.every((one) => one instanceof XdpgenError)) return all;
+  return new XdpgenError((first as XdpgenError).code, message, { cause: all });
 }

@@ -41,10 +41,16 @@ function failed(error: unknown, argv: readonly string[], io: Io, said: string, r
     io.err.write(renderError(error, color));
     return error.cause instanceof Interrupt ? error.cause.exitStatus : error.exitStatus;
   }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
   if (json) writeError(io, "bug", error instanceof Error ? error.message : String(error), result);
-  io.err.write(`${stack}\n${paint.red("this is a bug in xdpgen:")} please report it with the lines above\n`);
+  io.err.write(`${stacks(error)}\n${paint.red("this is a bug in xdpgen:")} please report it with the lines above\n`);
   return 1;
+}
+
+/** Of each error, where it is several; what is no bug of ours has none. */
+function stacks(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(stacks).join("\n");
+  if (error instanceof XdpgenError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 function writeError(io: Io, code: string, message: string, { done = {}, lines }: CommandResult): void {
