@@ -122,7 +122,7 @@ it.each(commandLinkages)(
       await run(["apply", doubtful, "--dev", pair.far]),
       1,
       "ended with status 3",
-      `${pair.far}: back to generation 1`,
+      "; back to generation 1",
     );
     expect(status(pair.far)).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
   },

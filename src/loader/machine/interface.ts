@@ -78,6 +78,17 @@ export function interfaceNow(kernel: Kernel, { device, ifindex }: Interface, aft
   return { device: name, ifindex };
 }
 
+/** What the same interface is called by now; where it is gone, what it was. A name that still leads to it stays, an alternative one too. */
+export function nameNow(kernel: Kernel, { device, ifindex }: Interface): string {
+  try {
+    if (kernel.interfaceIndex(device) === ifindex) return device;
+    return kernel.interfaceName(ifindex) ?? device;
+  } catch {
+    // It is asked for messages, and where something has failed already.
+    return device;
+  }
+}
+
 /**
  * After a wait: its index may have been given to another meanwhile, and a caller who gave a name means the interface of that name.
  * That it is gone shows later.

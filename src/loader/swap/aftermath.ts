@@ -6,9 +6,10 @@ import { keptBeside, markLive, markNew, stillKept } from "../live/history.ts";
 import { movedAway } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
 import { clearLeftovers } from "../live/recovery.ts";
+import { nameNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { failureOf } from "./failure.ts";
-import { Unhealthy } from "./health.ts";
+import { type Outcome, Unhealthy } from "./health.ts";
 import { type Done, type Member, takeBack, type Target } from "./member.ts";
 import type { Steps } from "./steps.ts";
 
@@ -25,7 +26,7 @@ export async function undo(
   { what, steps }: Target,
 ): Promise<unknown> {
   const left: string[] = [];
-  const now = new Map<string, string>();
+  const outcomes: Outcome[] = [];
   const mark = (device: string, work: () => void): void => {
     const failure = failureOf(work);
     if (failure) steps.notice(`${device}: what ran last could not be marked so (${failure.message})`);
@@ -34,12 +35,13 @@ export async function undo(
   await steps.run({ step: "undo", interfaces }, async () => {
     const forward = new Set<Member>();
     for (const { next, committed } of done.toReversed()) {
-      const { device, dir, before } = next.member;
+      const { dir, before } = next.member;
+      const device = nameNow(kernel, next.member);
       try {
         if (next.replaced === undefined) mark(device, () => markNew(dir, next.generation));
         const back = committed.putBack();
         if (before.identity) mark(device, () => markLive(dir, before.identity!.generation));
-        now.set(device, back.now);
+        outcomes.unshift({ device, now: back.now });
         if (back.left !== undefined) left.push(back.left);
       } catch (failure) {
         // Packets meet it: its pins stay.
@@ -53,7 +55,7 @@ export async function undo(
     if (failure) steps.notice(`could not wait for packets in the dispatcher that goes (${failure.message})`);
     for (const member of members.toReversed()) if (!forward.has(member)) takeBack(member, steps);
   });
-  const cause = error instanceof Unhealthy ? error.explained(now.get(error.device)) : error;
+  const cause = error instanceof Unhealthy ? error.explained(outcomes) : error;
   if (left.length === 0) return cause;
   const explained = explain(cause, what, interfaces.join(", "), "not all could be put back");
   if (!(explained instanceof Error)) return explained;

@@ -5,10 +5,11 @@
  */
 import { canRun, isUndecided, markDecided, markLive } from "../live/history.ts";
 import { dispatcherPin, undecidedMark } from "../live/store.ts";
+import { nameNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
 import { updateLink } from "./commit.ts";
 import { failureOf } from "./failure.ts";
-import { requireHealth, Unhealthy } from "./health.ts";
+import { type Outcome, requireHealth, Unhealthy } from "./health.ts";
 import type { Done, Member, Next, Target } from "./member.ts";
 import { LostRace } from "./races.ts";
 
@@ -46,11 +47,10 @@ export async function requireHealthy(
     if (failure) steps.notice(`generation ${next.generation} is live, and could not be marked so (${failure.message})`);
   }
   try {
-    for (const one of all) await ask(one, target);
+    for (const one of all) await ask(kernel, one, target);
   } catch (error) {
-    if (error instanceof Unhealthy && !steps.signal?.aborted)
-      for (const line of await allGoBack(kernel, undecided, target)) steps.notice(line);
-    throw error;
+    if (!(error instanceof Unhealthy)) throw error;
+    throw error.after(await outcomesFor(kernel, undecided, target));
   }
   for (const one of all) decided(one, target);
 }
@@ -68,11 +68,10 @@ export async function requireDecided(kernel: Kernel, undecided: readonly Member[
       steps.notice(`generation ${generation} of ${device} is live, and its health command never said that all is well`);
   }
   try {
-    for (const member of undecided) await ask(asked(member), target);
+    for (const member of undecided) await ask(kernel, asked(member), target);
   } catch (error) {
     if (!(error instanceof Unhealthy)) throw error;
-    if (steps.signal?.aborted) throw error.explained("it runs on");
-    throw error.explained((await allGoBack(kernel, undecided, target)).join("; "));
+    throw error.explained(await outcomesFor(kernel, undecided, target));
   }
   for (const member of undecided) decided(asked(member), target);
 }
@@ -80,20 +79,24 @@ export async function requireDecided(kernel: Kernel, undecided: readonly Member[
 type Asked = Pick<Next, "member" | "generation">;
 const asked = (member: Member): Asked => ({ member, generation: member.generation });
 
-/** What each runs then, in a clause. Not cancelled: nothing stays half done. */
-async function allGoBack(kernel: Kernel, members: readonly Member[], { steps }: Target): Promise<readonly string[]> {
+/** What becomes of those that are undecided when the command has failed. Where it was cancelled nobody knows whether it would have. */
+async function outcomesFor(kernel: Kernel, members: readonly Member[], { steps }: Target): Promise<readonly Outcome[]> {
   if (members.length === 0) return [];
+  const of = (member: Member, now: string): Outcome => ({ device: nameNow(kernel, member), now });
+  if (steps.signal?.aborted) return members.map((member) => of(member, "it runs on"));
   const interfaces = members.map(({ device }) => device);
+  // Not cancelled: nothing stays half done.
   return steps.run({ step: "undo", interfaces }, () =>
-    members.map((member) => `${member.device}: ${goBack(kernel, member, steps)}`),
+    members.map((member) => of(member, goBack(kernel, member, steps))),
   );
 }
 
-async function ask({ member: { device }, generation }: Asked, { loaded, steps }: Target): Promise<void> {
+async function ask(kernel: Kernel, { member, generation }: Asked, { loaded, steps }: Target): Promise<void> {
   const { name: chain, health } = loaded.chain;
   if (!health) return;
-  const subject = { device, chain, generation };
-  await steps.run({ step: "health", interfaces: [device] }, () => requireHealth(health, subject, steps));
+  await steps.run({ step: "health", interfaces: [member.device] }, () =>
+    requireHealth(health, { chain, generation }, () => nameNow(kernel, member), steps),
+  );
 }
 
 function decided({ member: { dir, device }, generation }: Asked, { loaded, steps }: Target): void {
@@ -109,7 +112,8 @@ function decided({ member: { dir, device }, generation }: Asked, { loaded, steps
 
 /** Says in a clause what the interface runs then. */
 function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): string {
-  const { device, dir, generation, pinned, mode, before } = member;
+  const { dir, generation, pinned, mode, before } = member;
+  const device = nameNow(kernel, member);
   const earlier = before.kept.find(
     (one) => one.generation < generation && canRun(dir, one) && !isUndecided(dir, one.generation),
   );
@@ -119,7 +123,7 @@ function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): st
   }
   try {
     using dispatcher = kernel.openPin(dispatcherPin(dir, earlier.generation));
-    updateLink(kernel, member, pinned!, mode!, dispatcher.number);
+    updateLink(kernel, { ...member, device }, pinned!, mode!, dispatcher.number);
   } catch (error) {
     if (error instanceof LostRace) return "somebody else changed its link meanwhile";
     return `could not be put back from generation ${generation} (${(error as Error).message})`;

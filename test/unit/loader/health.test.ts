@@ -283,9 +283,31 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     const events = (event: SwapEvent): void =>
       void (event.kind === "begin" && told.push(`${event.step} ${event.interfaces.join()}`));
     const attempt = live.update(checked(two, "test $XDPGEN_INTERFACE = lo"), { events });
-    await expect(attempt).rejects.toThrow(/on b is not healthy: .*; back to generation 1$/);
+    await expect(attempt).rejects.toThrow(
+      /on b is not healthy: .*; lo: back to generation 1; b: back to generation 1$/,
+    );
     expect(told.slice(-5)).toEqual(["commit lo", "commit b", "health lo", "health b", "undo lo,b"]);
     expect(w.snapshot()).toEqual(before);
+  });
+
+  it("is told the name that an interface has then, and its messages say what it has in the end", async () => {
+    using w = world();
+    w.kernel.interfaces.set("b", 2_000_002);
+    await attachAll(one, ["lo", "b"], { machine: w.machine() });
+    const rename = (from: string, to: string): void => {
+      w.kernel.interfaces.set(to, w.kernel.interfaces.get(from)!);
+      w.kernel.interfaces.delete(from);
+    };
+    const events = (event: SwapEvent): void => {
+      if (event.kind === "begin" && event.step === "health") {
+        if (event.interfaces[0] === "lo") rename("b", "wan");
+        else rename("lo", "lan");
+      }
+    };
+    const next = checked(two, "echo $XDPGEN_INTERFACE; test $XDPGEN_INTERFACE = lo");
+    await expect(attachAll(next, ["lo", "b"], { machine: w.machine(), events })).rejects.toThrow(
+      /on wan is not healthy: .*; lan: back to generation 1; wan: back to generation 1. It wrote last:\n    wan$/,
+    );
   });
 
   it("is not asked where nothing is swapped", async () => {
@@ -449,9 +471,11 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
       machine: w.machine(),
       events,
     });
-    await expect(attempt).rejects.toThrow(/on lo is not healthy: .* ended with status 1$/);
-    const steps = told.filter((line) => /^(commit|health|undo) |back to/.test(line));
-    expect(steps).toEqual(["commit b", "health b", "health lo", "undo lo", "lo: back to generation 1", "undo lo,b"]);
+    await expect(attempt).rejects.toThrow(
+      /on lo is not healthy: .* ended with status 1; lo: back to generation 1; b: back to generation 1$/,
+    );
+    const steps = told.filter((line) => /^(commit|health|undo) /.test(line));
+    expect(steps).toEqual(["commit b", "health b", "health lo", "undo lo", "undo lo,b"]);
     for (const device of ["lo", "b"])
       expect(status(device, w.machine())).toMatchObject([{ generation: 1, troubles: [] }]);
     expect(w.kernel.openFds).toBe(0);
@@ -510,7 +534,7 @@ describe.each(OBJECT_LINKAGES)("linkage %s: a generation whose command never dec
     mkdirSync(undecidedMark(`${w.root}/42-1`, 1));
     const attempt = attach(checked(one, ["false"]), "lo", { machine: w.machine() });
     await expect(attempt).rejects.toThrow(
-      "ended with status 1; lo: generation 1 runs on, since none before it is kept that was healthy and is whole (`xdpgen detach lo` takes it off)",
+      "ended with status 1; generation 1 runs on, since none before it is kept that was healthy and is whole (`xdpgen detach lo` takes it off)",
     );
     expect(status("lo", w.machine())).toMatchObject([{ generation: 1, troubles: [{ kind: "undecided" }] }]);
   });
