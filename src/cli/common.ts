@@ -11,7 +11,7 @@ export interface CommandResult {
   status: number;
   /** What was done before an error: with `--json` it stands beside the error. */
   done?: object;
-  /** With `--json` it prints one value in each line, errors included. */
+  /** With `--json` it prints an event in each line, and so the error that ends it. */
   lines?: true;
 }
 
@@ -81,6 +81,11 @@ export function colorOf(argv: readonly string[], io: Io, stream: Stream): boolea
   const given = argv.findLast((argument, index) => argument.startsWith("--color=") || argv[index - 1] === "--color");
   const value = given?.replace(/^--color=/, "");
   return useColor(COLOR_CHOICES.find((known) => known === value) ?? "auto", io, stream);
+}
+
+/** One line of a command that tells what happens, as it happens. */
+export function printEvent(io: Io, event: string, rest: object): void {
+  printJson(io, { event, time: io.now().toISOString(), ...rest }, 0);
 }
 
 export function printJson(io: Io, value: unknown, indent = 2): void {

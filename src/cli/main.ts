@@ -10,7 +10,7 @@
 import { CommanderError } from "commander";
 import { XdpgenError } from "../errors.ts";
 import { commandLine } from "./command-line.ts";
-import { colorOf, type CommandResult, printJson } from "./common.ts";
+import { colorOf, type CommandResult, printEvent, printJson } from "./common.ts";
 import { Interrupt, type Io } from "./io.ts";
 import { renderError } from "./render/error.ts";
 import { style } from "./render/style.ts";
@@ -53,6 +53,9 @@ function stacks(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
+/** Where each line is an event, so is the error that ends the command. */
 function writeError(io: Io, code: string, message: string, { done = {}, lines }: CommandResult): void {
-  printJson(io, { ...done, error: { code, message } }, lines ? 0 : 2);
+  const error = { code, message };
+  if (lines) printEvent(io, "failed", { error });
+  else printJson(io, { ...done, error });
 }

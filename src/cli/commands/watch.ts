@@ -1,7 +1,7 @@
 /** `xdpgen watch`: applies a chain whenever its files change. */
 import { XdpgenError } from "../../errors.ts";
 import type { ChainVersion, SwapEvent } from "../../loader/index.ts";
-import { command, type MakeCommand, printJson, useColor } from "../common.ts";
+import { command, type MakeCommand, printEvent, useColor } from "../common.ts";
 import type { Library } from "../library.ts";
 import { progress } from "../progress.ts";
 import { renderError } from "../render/error.ts";
@@ -20,7 +20,7 @@ export const watchCommand: MakeCommand = (io) =>
   ).action(async (path: string, options: ApplyOptions) => {
     using interrupt = io.interruptible();
     const tell = (event: string, rest: object = {}): void => {
-      if (options.json) printJson(io, { event, time: io.now().toISOString(), ...rest }, 0);
+      if (options.json) printEvent(io, event, rest);
     };
     await requireMachine(io.library);
     let applied = false;

@@ -102,7 +102,14 @@ it("ends at once where no file could help", async () => {
   };
   const { status, out } = await run("watch c.yaml --dev eth0 --json", { library: without });
   expect(status).toBe(1);
-  expect(out).toBe('{"error":{"code":"environment","message":"this needs root"}}\n');
+  expect(out).toMatch(/^\{.*\}\n$/);
+  expect(JSON.parse(out)).toEqual({
+    event: "failed",
+    time: expect.stringMatching(/^\d{4}-.*Z$/) as string,
+    error: { code: "environment", message: "this needs root" },
+  });
+  const wrong = await run("watch c.yaml --json --colour", {});
+  expect(JSON.parse(wrong.out)).toMatchObject({ event: "failed", error: { code: "usage" } });
 });
 
 it("finishes the swap that nobody hears of any more, and ends", async () => {
