@@ -36,8 +36,8 @@ function occupied(kernel: Kernel, device: string, { id, mode }: Occupant, after:
     chain === undefined
       ? `which is not xdpgen's; ${after}. Detach it (\`ip link set dev ${device} xdp off\`, or its owner's ` +
         "tool), or take over with --replace"
-      : `which is chain ${chain} of xdpgen, with its pins out of reach: the interface came from another network ` +
-        `namespace, or they are in another bpffs; ${after}. Take over with --replace`;
+      : `which is chain ${chain} of xdpgen, with its pins out of reach: they are in another bpffs, or were removed; ` +
+        `${after}. Mount that bpffs at /sys/fs/bpf and go on with its maps, or take over with --replace, without them`;
   return new XdpgenError("interface-occupied", `${device} already runs ${named(kernel, id)} in ${mode} mode, ${whose}`);
 }
 

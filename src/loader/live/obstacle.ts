@@ -46,11 +46,14 @@ export function requireLinkPin(kernel: Kernel, dir: string, pinned: PinnedLink |
   );
 }
 
+/** What to do about pins that are in the way of an interface and are of a chain that runs elsewhere, in a clause. */
+export const MAKE_ROOM = "`xdpgen status` says where, and `xdpgen apply` of that chain there takes its pins along";
+
 function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
   if (pinned.place.kind === "here" && !pinned.identity) throw foreignOnLink(pinned, dir);
   if (pinned.place.kind === "elsewhere") {
     const what = movedAway(pinned, dir, ifindex);
-    throw new XdpgenError("interface-occupied", `${what}: --replace takes it off there and attaches here`);
+    throw new XdpgenError("interface-occupied", `${what}: ${MAKE_ROOM}; or --replace here ends it there`);
   }
 }
 

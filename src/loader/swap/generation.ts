@@ -144,13 +144,14 @@ export async function buildGeneration(
     }
     const previous = past.live?.programs.find((p) => p.name === program.name);
     if (!previous || previous.hash === program.hash || writable.length === 0) return;
-    const names = (fate: BoundMap["fate"]): string =>
-      writable
-        .filter((m) => m.fate === fate)
-        .map((m) => m.name)
-        .join(", ");
-    if (names("kept")) steps.notice(`${program.name} changed: keeps the contents of ${names("kept")}`);
-    if (names("new")) steps.notice(`${program.name} changed: ${names("new")} starts empty`);
+    const named = (fate: BoundMap["fate"]): readonly string[] =>
+      writable.filter((map) => map.fate === fate).map(({ name }) => name);
+    const [kept, fresh] = [named("kept"), named("new")];
+    if (kept.length > 0) steps.notice(`${program.name} changed: keeps the contents of ${kept.join(", ")}`);
+    if (fresh.length > 0) {
+      const start = fresh.length === 1 ? "starts" : "start";
+      steps.notice(`${program.name} changed: ${fresh.join(", ")} ${start} empty`);
+    }
   }
 }
 

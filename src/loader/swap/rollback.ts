@@ -9,7 +9,7 @@ import { XdpgenError } from "../../errors.ts";
 import { type Kept, keptGenerations, markLive, unboundIn } from "../live/history.ts";
 import { foreignOnLink, movedAway, notAttached, type PinnedLink, readPinned } from "../live/live.ts";
 import type { Identity } from "../live/manifest.ts";
-import { requireLinkPin } from "../live/obstacle.ts";
+import { MAKE_ROOM, requireLinkPin } from "../live/obstacle.ts";
 import type { Place } from "../live/place.ts";
 import { clearLeftovers, pinAgain, takeBackAside } from "../live/recovery.ts";
 import { dispatcherPin, generationDir, listGenerations, newMark, slotPin } from "../live/store.ts";
@@ -99,8 +99,7 @@ function requireRunning(
   const { place, identity } = pinned;
   if (place.kind === "elsewhere") {
     const what = movedAway(pinned, dir, ifindex);
-    const next = "`xdpgen apply --replace` takes it off there and attaches a chain here";
-    throw new XdpgenError("interface-occupied", `${what}: ${next}`);
+    throw new XdpgenError("interface-occupied", `${what}: ${MAKE_ROOM}; so does \`xdpgen rollback\` there`);
   }
   if (place.kind === "nowhere") {
     throw new XdpgenError(

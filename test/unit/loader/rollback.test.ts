@@ -429,7 +429,7 @@ describe("refused", () => {
     await live.update(kept(1, "call", numbered(2)));
     w.kernel.moveInterface("lo");
     await expect(live.rollback()).rejects.toThrow(
-      /moved to another network namespace: `xdpgen apply --replace` takes it off there and attaches a chain here$/,
+      /moved to another network namespace: `xdpgen status` says where, and `xdpgen apply` of that chain there takes its pins along; so does `xdpgen rollback` there$/,
     );
   });
 

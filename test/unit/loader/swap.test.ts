@@ -6,6 +6,7 @@ import { attach, open } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
+import { compile } from "../../support/objects.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
@@ -136,6 +137,14 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(lines).toEqual(["p1 changed: seen starts empty"]);
   });
 
+  it("names all maps that start empty in one sentence", async () => {
+    using w = world();
+    const { lines, events } = notices();
+    const live = await attach(chain(linkage, numbered(1, { bytes: withMap(1) })), "lo", { machine: w.machine() });
+    await live.update(chain(linkage, numbered(1, { bytes: twoMaps() })), { events });
+    expect(lines).toEqual(["p1 changed: hits, misses start empty"]);
+  });
+
   it("names the program that the verifier refuses, and where the log is", async () => {
     using w = world({ rejects: ["verdict_2"] });
     const attempt = attach(chain(linkage, numbered(1), numbered(2)), "lo", { machine: w.machine() });
@@ -216,6 +225,22 @@ it("chooses freplace where the kernel takes it, else call", async () => {
     expect(live.status().programs[0]!.linkage).toBe(linkage);
   }
 });
+
+function twoMaps(): Uint8Array {
+  const map = (name: string): string =>
+    `struct { int (*type)[1]; unsigned int *key; unsigned long long *value; int (*max_entries)[16]; } ${name}
+      __attribute__((section(".maps"), used));`;
+  return compile(`
+    struct xdp_md { unsigned int data, data_end; };
+    ${map("hits")} ${map("misses")}
+    static void *(*lookup)(void *map, const void *key) = (void *)1;
+    __attribute__((section("xdp"), used)) int counted(struct xdp_md *ctx) {
+      unsigned int key = 0;
+      return lookup(&hits, &key) && lookup(&misses, &key) ? 1 : 2;
+    }
+    char _license[] __attribute__((section("license"), used)) = "GPL";
+  `);
+}
 
 describe("mode", () => {
   it("falls back to generic and says so, unless native was asked for", async () => {

@@ -93,6 +93,15 @@ describe.each(OBJECT_LINKAGES)("linkage %s, a defunct link", (linkage) => {
   });
 });
 
+it("says of a chain whose pins are in another bpffs that its maps are kept there", async () => {
+  using w = world();
+  await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+  const other = { ...w.machine(), root: `${w.root}-other` };
+  await expect(attach(chain("call", numbered(2)), "lo", { machine: other })).rejects.toThrow(
+    /nothing was changed. Mount that bpffs at \/sys\/fs\/bpf and go on with its maps, or take over with --replace, without them$/,
+  );
+});
+
 describe("an interface that moved away, whose index another has now", () => {
   async function moved() {
     const w = world();
@@ -117,7 +126,12 @@ describe("an interface that moved away, whose index another has now", () => {
     expect(lines.join("\n")).toMatch(
       /nothing on lo[^]*moved to another network namespace: `bpftool link detach pinned /,
     );
-    await expect(live.update(chain("call", numbered(2)))).rejects.toMatchObject({ code: "interface-occupied" });
+    await expect(live.update(chain("call", numbered(2)))).rejects.toMatchObject({
+      code: "interface-occupied",
+      message: expect.stringMatching(
+        /`xdpgen status` says where, and `xdpgen apply` of that chain there takes its pins along; or --replace here ends it there$/,
+      ) as string,
+    });
     expect(w.snapshot()).toEqual(before);
     expect(w.kernel.linksTo(dispatcher)).toEqual([1]);
   });
