@@ -1,4 +1,5 @@
 /** A chain taken off its interface, with all its pins; and the pins of interfaces that are gone. */
+import { existsSync } from "node:fs";
 import { explain } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
 import { movedAway, type PinnedLink, readPinned } from "../live/live.ts";
@@ -11,7 +12,7 @@ import { linkTo } from "../live/whereabouts.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, interfaceNow, NOTHING_CHANGED, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import type { Machine } from "../machine/machine.ts";
+import { type Machine, readableMachine } from "../machine/machine.ts";
 import { listen } from "./events.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
 import type { Steps } from "./steps.ts";
@@ -31,7 +32,15 @@ export interface DetachResult {
  * @throws XdpgenError `interface-missing`, `environment`, `conflict`, `aborted`, `kernel`
  */
 export async function detach(device: string, options: DetachOptions = {}): Promise<DetachResult> {
-  const machine = machineFor(`detach the chain from ${device}`, options);
+  const what = `detach the chain from ${device}`;
+  const looking = options.machine ?? readableMachine(what);
+  // No bpffs is mounted to find out that there is nothing.
+  if (!existsSync(looking.root) && chainOn(looking.kernel, requireInterface(looking.kernel, device)) === undefined) {
+    using told = listen(options.events);
+    told.notice(nothingOn(device));
+    return { detached: false };
+  }
+  const machine = machineFor(what, options);
   const find = (): Interface => ({ device, ifindex: requireInterface(machine.kernel, device) });
   return detachFound(machine, device, find, options);
 }
@@ -61,15 +70,15 @@ function detachFound(
         removeTree(dir);
       });
     }
-    steps.notice(
-      detached ? `detached the chain from ${device}` : `xdpgen has nothing on ${device}: nothing was changed`,
-    );
+    steps.notice(detached ? `detached the chain from ${device}` : nothingOn(device));
     if (elsewhere !== undefined) steps.notice(elsewhere);
     return { detached };
   };
   const after = "the next `xdpgen detach` clears what is left";
   return changeUnderLock(machine, { what: `detach the chain from ${called}`, called, find, critical, after }, options);
 }
+
+const nothingOn = (device: string): string => `xdpgen has nothing on ${device}: ${NOTHING_CHANGED}`;
 
 /**
  * Removes the pins of attachments whose interface no longer exists. Returns how many there were in this network namespace.
@@ -79,7 +88,7 @@ export function clearDefunct(options: Pick<DetachOptions, "events" | "machine"> 
   using told = listen(options.events);
   const what = "clear what removed interfaces have left";
   try {
-    return sweep(machineFor(what, options), told.notice);
+    return sweep(options.machine ?? readableMachine(what), told.notice);
   } catch (error) {
     throw explain(error, what, "", "the next command clears the rest");
   }
@@ -111,12 +120,17 @@ async function detachLink(
  */
 function detachUnpinned(machine: Machine, ifindex: number, not?: PinnedLink): boolean {
   const { kernel } = machine;
-  const hook = kernel.queryXdp(ifindex);
-  const chain = [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
+  const chain = chainOn(kernel, ifindex);
   if (chain === undefined) return false;
   using link = linkTo(machine, ifindex, chain, not && kernel.linkInfo(not.link.number).id);
   if (link) kernel.detachLink(link.number);
   return link !== undefined;
+}
+
+/** Id of the dispatcher of xdpgen that an interface runs. */
+function chainOn(kernel: Kernel, ifindex: number): number | undefined {
+  const hook = kernel.queryXdp(ifindex);
+  return [hook.native, hook.generic].find((id) => id !== 0 && isDispatcher(kernel, id));
 }
 
 function isDispatcher(kernel: Kernel, id: number): boolean {

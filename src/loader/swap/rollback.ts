@@ -16,7 +16,7 @@ import { dispatcherPin, generationDir, listGenerations, newMark, slotPin } from 
 import { publicPath } from "../machine/bpffs.ts";
 import { type Interface, requireInterface } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
-import type { Machine } from "../machine/machine.ts";
+import { type Machine, readableMachine } from "../machine/machine.ts";
 import { updateLink } from "./commit.ts";
 import { changeUnderLock, type ChangeOptions, machineFor, type WithMachine } from "./locked-change.ts";
 import { untilWon } from "./races.ts";
@@ -44,8 +44,12 @@ export interface RollbackResult {
  *   `interface-missing`, `interface-occupied`, `environment`, `conflict`, `aborted`, `kernel`. Nothing was changed then.
  */
 export async function rollback(device: string, options: RollbackOptions = {}): Promise<RollbackResult> {
-  const machine = machineFor(`roll ${device} back`, options);
-  return rollBackOn(machine, { device, ifindex: requireInterface(machine.kernel, device) }, options);
+  const what = `roll ${device} back`;
+  const looking = options.machine ?? readableMachine(what);
+  const at = { device, ifindex: requireInterface(looking.kernel, device) };
+  // Nothing is kept then, and no bpffs is mounted to find that out.
+  if (!existsSync(looking.root)) throw notAttached(device);
+  return rollBackOn(machineFor(what, options), at, options);
 }
 
 /** The same, of an interface that was looked up. */

@@ -114,10 +114,18 @@ it(
   "no bpffs: apply mounts it and says so; others neither need nor mount it",
   hostOnly(MOUNTS, async () => {
     const free = pair.near;
-    const [none, doctor, created, again, detached] = spawnAll(
-      [["status"], ["doctor"], ["apply", chain, "--dev", free], ["apply", chain, "--dev", free], ["detach", free]],
+    const idle = [
+      ["rollback", free],
+      ["detach", free],
+      ["detach", "--all"],
+    ];
+    const apply = ["apply", chain, "--dev", free];
+    const [none, doctor, back, nothing, , created, again, detached] = spawnAll(
+      [["status"], ["doctor"], ...idle, apply, apply, ["detach", free]],
       NO_BPFFS,
     );
+    expectRefusal(back!, 1, `xdpgen has nothing on ${free}`);
+    expect(nothing).toMatchObject({ status: 0, out: `xdpgen has nothing on ${free}: nothing was changed\n`, err: "" });
     // The chain on the other end has its pins outside, where this container cannot look.
     expect(none).toMatchObject({ status: 0, err: "" });
     expect(none!.out).toMatch(new RegExp(`^${pair.far}: chain xe, [^]*its pins are out of reach, in another bpffs`));

@@ -494,3 +494,13 @@ it("a rollback clears nothing where a generation has run that cannot be read", a
   expect(await rollback("lo", { machine })).toMatchObject({ generation: 1 });
   expect(w.pins()).toContain(`${DIR}/gen-7/dispatcher`);
 });
+
+it("makes nothing where nothing was ever pinned: no bpffs, and no folder in it", async () => {
+  using w = world();
+  const { lines, events } = notices();
+  const machine = w.machine();
+  await expect(rollback("lo", { machine })).rejects.toMatchObject({ code: "not-attached" });
+  expect(await detach("lo", { machine, events })).toEqual({ detached: false });
+  expect(lines).toEqual(["xdpgen has nothing on lo: nothing was changed"]);
+  expect(existsSync(w.root)).toBe(false);
+});
