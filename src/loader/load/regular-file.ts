@@ -1,4 +1,7 @@
-/** The files that a user names, read whole. Only regular ones: of a FIFO or a device nobody knows when, or whether, it ends. */
+/**
+ * The files that a user names, read whole. Only regular ones: of a FIFO or a device nobody knows when, or whether, it ends. And pipes
+ * that the shell made for this process (`<(envsubst <chain.yaml.in)`), which end with who writes them.
+ */
 import type { Stats } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 
@@ -22,9 +25,13 @@ export class NotRegular extends Error {
  */
 export async function readRegularFile(path: string): Promise<Uint8Array> {
   const found = await stat(path);
-  if (!found.isFile() && !found.isDirectory()) throw new NotRegular(path, kindOf(found));
+  const isPipe = found.isFIFO() && GIVEN.test(path);
+  if (!found.isFile() && !found.isDirectory() && !isPipe) throw new NotRegular(path, kindOf(found));
   return readFile(path);
 }
+
+/** Open in this process already. */
+const GIVEN = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
 
 function kindOf(found: Stats): string {
   if (found.isFIFO()) return "a FIFO";

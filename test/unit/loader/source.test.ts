@@ -118,6 +118,16 @@ it("reads no FIFO and no device, which may never end, and says what each is", as
   ]);
 });
 
+it("reads a pipe that the shell made for it", () => {
+  const source = new URL("../../../src/loader/load/source.ts", import.meta.url).href;
+  const script = `import { loadChain } from "${source}"; console.log((await loadChain(process.argv[1])).programs[0].name);`;
+  const chain = write(join(dir, "denylist.bpf.o"));
+  const command = `"$0" --import tsx --input-type module --eval "$1" <(cat "$2")`;
+  const run = (path: string): string =>
+    execFileSync("bash", ["-c", command, process.execPath, script, path], { encoding: "utf8" });
+  expect(run(chain)).toBe("p0\n");
+});
+
 it("reads what a symbolic link leads to", async () => {
   symlinkSync("denylist.bpf.o", join(dir, "link.bpf.o"));
   const { programs } = await loadChain(write("link.bpf.o"));
