@@ -1,5 +1,5 @@
 /** A health command on a real kernel: it meets the new generation, and what it refuses is gone without a frame lost. */
-import { spawn as start } from "node:child_process";
+import { execFileSync, spawn as start } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
@@ -125,6 +125,35 @@ it.each(commandLinkages)(
       "; back to generation 1",
     );
     expect(status(pair.far)).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
+  },
+  LONG,
+);
+
+it(
+  "a slot that got another loaded program when xdpgen was killed is asked again, and goes back to what was healthy",
+  async () => {
+    const pins = `/sys/fs/bpf/${pair.far}`;
+    const chain = (name: string, health = ""): string =>
+      here.write(
+        `${name}.yaml`,
+        `chain: xe\n${health}programs:\n  - { name: own, object: ${here.object("counter")}, linkage: call, priority: 1 }\n` +
+          `  - { name: ids, pinned: ${pins}-${name}, priority: 2 }\n`,
+      );
+    const apply = (path: string) => run(["apply", path, "--dev", pair.far]);
+    try {
+      for (const name of ["old", "other"])
+        execFileSync("bpftool", ["prog", "load", `${here.path}/${here.object("counter")}`, `${pins}-${name}`]);
+      expect(await apply(numberedChain(here, "good", [1]))).toMatchObject({ status: 0 });
+      expect(await apply(chain("old"))).toMatchObject({ status: 0 });
+      const command = `test -e killed && exit 3; touch killed; kill -KILL $PPID`;
+      const other = chain("other", `health: { command: "${command}" }\n`);
+      expect(spawn(["apply", other, "--dev", pair.far])).toMatchObject({ status: null });
+      expect(status(pair.far)).toMatchObject([{ generation: 2, troubles: [{ kind: "undecided" }] }]);
+      expectRefusal(await apply(other), 1, "ended with status 3", "; back to generation 1");
+      expect(status(pair.far)).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
+    } finally {
+      execFileSync("rm", ["-f", `${pins}-old`, `${pins}-other`]);
+    }
   },
   LONG,
 );
