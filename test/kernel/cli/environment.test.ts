@@ -117,10 +117,9 @@ it(
     const idle = [
       ["rollback", free],
       ["detach", free],
-      ["detach", "--all"],
     ];
     const apply = ["apply", chain, "--dev", free];
-    const [none, doctor, back, nothing, , created, again, detached] = spawnAll(
+    const [none, doctor, back, nothing, created, again, detached] = spawnAll(
       [["status"], ["doctor"], ...idle, apply, apply, ["detach", free]],
       NO_BPFFS,
     );
