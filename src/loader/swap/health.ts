@@ -135,7 +135,7 @@ export interface Outcome {
 }
 
 /** Of one, where it is the one that is not healthy, or of each by its name. */
-export function outcomesOf(outcomes: readonly Outcome[], failed: string): string {
+function outcomesOf(outcomes: readonly Outcome[], failed: string): string {
   if (outcomes.length === 1 && outcomes[0]!.device === failed) return outcomes[0]!.now;
   return outcomes.map(({ device, now }) => `${device}: ${now}`).join("; ");
 }
