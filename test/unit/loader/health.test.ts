@@ -12,7 +12,7 @@ import { undecidedMark } from "../../../src/loader/live/store.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
-import { runHealth } from "../../../src/loader/swap/health.ts";
+import { runHealth } from "../../../src/loader/swap/health-command.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
@@ -66,7 +66,7 @@ describe("a health command", () => {
     expect(gone?.reason).toBe("cannot be started: there is no folder /nonexistent");
     const child = `
       import { openSync, closeSync } from "node:fs";
-      import { runHealth } from "${new URL("../../../src/loader/swap/health.ts", import.meta.url).href}";
+      import { runHealth } from "${new URL("../../../src/loader/swap/health-command.ts", import.meta.url).href}";
       const subject = { device: "lo", chain: "c", generation: 1 };
       await runHealth({ command: ["true"] }, subject);
       const fds = [];
