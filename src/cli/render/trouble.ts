@@ -85,8 +85,9 @@ function takenText({ what, pin, id }: Extract<Trouble, { readonly kind: "pin-tak
       return `${is}: ${state}remove that, and apply the chain again`;
     }
     case "slot":
-      return `${is}: packets run past its program; remove that, and apply the chain again`;
+      return `${is}: packets run past its program; apply the chain again`;
     case "dispatcher":
+      return `${is}: packets notice nothing; apply the chain again`;
     case "program":
       return `${is}: packets notice nothing; remove that, and apply the chain again`;
     case "map":

@@ -57,6 +57,17 @@ function readGeneration(kernel: Kernel, dir: string, generation: number): Kept |
   }
 }
 
+/** Why a generation that has run cannot be read, where there is one. */
+export function unreadableIn(kernel: Kernel, dir: string): string | undefined {
+  const ran = listGenerations(dir).filter((generation) => !existsSync(newMark(dir, generation)));
+  for (const generation of ran) {
+    using dispatcher = openIfPinned(kernel, dispatcherPin(dir, generation), "program");
+    const found = dispatcher && readManifest(kernel, kernel.programInfo(dispatcher.number));
+    if (found && !isReadable(found)) return found.unreadable;
+  }
+  return undefined;
+}
+
 export function pastOf({ identity, dispatcher, kept }: Inheritance): Past {
   const dispatchers = [...(dispatcher ? [dispatcher] : []), ...kept.map(({ programInfo }) => programInfo)];
   return {

@@ -4,9 +4,10 @@ import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { interfaceNow } from "../machine/interface.ts";
 import type { Kernel } from "../machine/kernel.ts";
+import { unreadableIn } from "./history.ts";
 import { requireFree } from "./hook.ts";
 import { foreignOnLink, movedAway, type PinnedLink } from "./live.ts";
-import { isStranger } from "./pins.ts";
+import { isStranger, strangerThere } from "./pins.ts";
 import type { Place } from "./place.ts";
 import { linkPin } from "./store.ts";
 
@@ -25,7 +26,10 @@ export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | un
   const { device, ifindex, dir } = place;
   const { mode, replace } = wanted;
   requireLinkPin(kernel, dir, pinned);
-  if (pinned && !replace) requireOurs(pinned, dir, ifindex);
+  if (!replace) {
+    if (pinned) requireOurs(pinned, dir, ifindex);
+    else requireReadable(kernel, dir);
+  }
   if (pinned?.place.kind === "nowhere") interfaceNow(kernel, place);
   if (pinned?.place.kind === "here") {
     if (mode !== "auto" && mode !== pinned.place.mode) throw wrongMode(device, pinned.place.mode, mode);
@@ -38,18 +42,28 @@ export function requireWay(kernel: Kernel, place: Place, pinned: PinnedLink | un
 /** @throws XdpgenError `conflict` where somebody put something else in the place of the link's pin */
 export function requireLinkPin(kernel: Kernel, dir: string, pinned: PinnedLink | undefined): void {
   const pin = linkPin(dir);
-  if (pinned?.pinned || !isStranger(kernel, pin, "link")) return;
-  throw new XdpgenError(
-    "conflict",
-    `what somebody put at ${publicPath(pin)}, which is for xdpgen's link, is no link: remove that, and try again; ` +
-      "`xdpgen detach` removes it with all that is left of the chain",
-  );
+  if (!pinned?.pinned && isStranger(kernel, pin, "link")) throw strangerThere(pin, "link");
 }
 
 /** What to do about pins that are in the way of an interface and are of a chain that runs elsewhere, in a clause. */
 export const MAKE_ROOM = "`xdpgen status` says where, and `xdpgen apply` of that chain there takes its pins along";
 
+/** What ran last and has no link any more may be another xdpgen's: with its pins its maps would go. */
+function requireReadable(kernel: Kernel, dir: string): void {
+  const reason = unreadableIn(kernel, dir);
+  if (reason !== undefined) throw unreadableThere(dir, reason);
+}
+
+function unreadableThere(dir: string, reason: string): XdpgenError {
+  return new XdpgenError(
+    "interface-occupied",
+    `the pins in ${publicPath(dir)} are of a chain that does not run any more and cannot be read: ${reason}; or detach it ` +
+      "(`xdpgen detach`), or take over with --replace: either way its maps are given up",
+  );
+}
+
 function requireOurs(pinned: PinnedLink, dir: string, ifindex: number): void {
+  if (pinned.place.kind === "nowhere" && pinned.unreadable !== undefined) throw unreadableThere(dir, pinned.unreadable);
   if (pinned.place.kind === "here" && !pinned.identity) throw foreignOnLink(pinned, dir);
   if (pinned.place.kind === "elsewhere") {
     const what = movedAway(pinned, dir, ifindex);

@@ -13,10 +13,12 @@ import {
   type MapDefinition,
   programArray,
 } from "../../codegen/index.ts";
+import { identifier } from "../../codegen/link/names.ts";
 import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import type { Kernel, MapInfo } from "../machine/kernel.ts";
 import { BPF_F_RDONLY_PROG, nameInKernel, sameDefinition } from "./map-definition.ts";
+import { pinName } from "./store.ts";
 
 /**
  * Maps that programs write and that have no pin.
@@ -39,17 +41,36 @@ export function unpinnedMaps(
     if (pinned.has(id)) return [];
     using map = kernel.mapById(id);
     const info = kernel.mapInfo(map.number);
-    return info.flags & BPF_F_RDONLY_PROG || isOwn(info) ? [] : [info];
+    // The kernel puts the flag on device maps too, and a program's author on others.
+    const isCode = info.flags & BPF_F_RDONLY_PROG && isSectionName(info.name);
+    return isCode || isOwn(info) ? [] : [info];
   });
 }
 
+/** libbpf names the map of a section by the object and the section; no C name has a dot. */
+const isSectionName = (name: string): boolean => name.includes(".");
+
 /**
- * The map in whose place one is pinned that none of the programs has.
- * @param wanted of the map as it would be, or of the one that is there
+ * The map in whose place one is pinned that none of the programs has. The kernel knows it by its own name, or, where that was told
+ * apart from another program's, by the program's too (`codegen/link/names.ts`).
+ *
+ * @param name of the map, or of its pin
+ * @param wanted the map as it would be, or the one that is there
  * @param unpinned what the programs have and nothing pins
  */
-export function replacedMap(name: string, wanted: MapDefinition, unpinned: readonly MapInfo[]): MapInfo | undefined {
-  return unpinned.find((map) => map.name === nameInKernel(name)) ?? unpinned.find((map) => sameDefinition(wanted, map));
+export function replacedMap(
+  program: string,
+  name: string,
+  wanted: MapDefinition,
+  unpinned: readonly MapInfo[],
+): MapInfo | undefined {
+  const isSection = pinName(name).startsWith("section-");
+  const apart = nameInKernel(`${identifier(program)}_${name}`);
+  const alike = unpinned.filter((map) => sameDefinition(wanted, map));
+  return (
+    unpinned.find((map) => map.name === nameInKernel(name)) ??
+    alike.find((map) => (isSection ? isSectionName(map.name) : map.name === apart))
+  );
 }
 
 /**

@@ -1,5 +1,7 @@
 /** A pin, whatever it is of: opened, where what is there is of the right kind, and removed. */
-import { existsSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { XdpgenError } from "../../errors.ts";
+import { publicPath } from "../machine/bpffs.ts";
 import { isFolder } from "../machine/folder.ts";
 import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 
@@ -36,6 +38,14 @@ export function isStranger(kernel: Kernel, path: string, kind: Pinnable): boolea
   return !pinned && existsSync(path);
 }
 
+/** @param what is to be there, such as `link` */
+export function strangerThere(path: string, what: string): XdpgenError {
+  return new XdpgenError(
+    "conflict",
+    `what somebody put at ${publicPath(path)}, which is for xdpgen's ${what}, is no ${what}: remove that, and try again`,
+  );
+}
+
 function isOfKind(kernel: Kernel, fd: number, kind: Pinnable): boolean {
   switch (kind) {
     case "link":
@@ -57,14 +67,24 @@ export function unpin(path: string): void {
   }
 }
 
+function isFolderItself(path: string): boolean {
+  try {
+    return lstatSync(path).isDirectory();
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return false;
+    throw error;
+  }
+}
+
 /** Removes a folder and every pin in it, or what somebody put in its place; harmless where there is none. */
 export function removeTree(path: string): void {
+  // Of a symbolic link only itself is here.
+  if (!isFolderItself(path)) return unpin(path);
   let entries;
   try {
     entries = readdirSync(path, { withFileTypes: true });
   } catch (error) {
     if (isErrno(error, "ENOENT")) return;
-    if (isErrno(error, "ENOTDIR")) return unpin(path);
     throw error;
   }
   for (const entry of entries) {

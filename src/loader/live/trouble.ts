@@ -31,6 +31,8 @@ export type Trouble =
   /** The chain runs, and no attachment in this bpffs is its own. */
   | { readonly kind: "pins-out-of-reach" };
 
+type PinTaken = Extract<Trouble, { readonly kind: "pin-taken" }>;
+
 /** `map`: at the path that the chain declares. */
 type PinnedThing = "link" | "dispatcher" | "program" | "map";
 
@@ -55,11 +57,11 @@ export function lostPins(kernel: Kernel, dir: string, identity: Identity): reado
 }
 
 /** Own pins of a live generation where something else is. */
-export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }: Dispatcher): readonly Trouble[] {
+export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }: Dispatcher): readonly PinTaken[] {
   const { manifest, generation } = identity;
-  const taken = (what: PinnedThing | "slot", pin: string, isTaken: boolean): readonly Trouble[] =>
+  const taken = (what: PinnedThing | "slot", pin: string, isTaken: boolean): readonly PinTaken[] =>
     isTaken ? [{ kind: "pin-taken", what, pin: publicPath(pin) }] : [];
-  const unless = (what: PinnedThing | "slot", pin: string, ...kinds: readonly Pinnable[]): readonly Trouble[] =>
+  const unless = (what: PinnedThing | "slot", pin: string, ...kinds: readonly Pinnable[]): readonly PinTaken[] =>
     taken(
       what,
       pin,
@@ -69,13 +71,13 @@ export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }
   return [
     ...unless("link", linkPin(dir), "link"),
     ...taken("dispatcher", dispatcher, isOther(kernel, dispatcher, programInfo.id)),
-    ...manifest.programs.flatMap((program): readonly Trouble[] => {
+    ...manifest.programs.flatMap((program): readonly PinTaken[] => {
       const slot = slotPin(dir, generation, program.name);
       const maps = MAP_FOLDERS.map((folder) => mapsDir(dir, program, folder));
       return [
         ...(program.linkage === "freplace" ? unless("slot", slot, "link", "program") : []),
         ...(program.linkage === "tail" ? unless("slot", slot, "map") : []),
-        ...unless("program", programPin(dir, program), "program"),
+        ...(program.linkage === "freplace" ? unless("program", programPin(dir, program), "program") : []),
         ...maps.flatMap((path) => list(path).flatMap((name) => unless("map", `${path}/${name}`, "map"))),
       ];
     }),
@@ -115,4 +117,9 @@ function mapAt(kernel: Kernel, path: string): number | undefined {
 /** Whether a live dispatcher has all that its manifest names: the link of each slot, and pins. */
 export function isWhole(kernel: Kernel, dir: string, identity: Identity): boolean {
   return lostPins(kernel, dir, identity).every((trouble) => trouble.kind === "pin-removed" && trouble.what === "link");
+}
+
+/** Whether what is at the pins of a dispatcher, its slots and its extensions is theirs, as far as that can be told. */
+export function isIntact(kernel: Kernel, dir: string, dispatcher: Dispatcher): boolean {
+  return takenPins(kernel, dir, dispatcher).every(({ what }) => what === "link" || what === "map");
 }

@@ -11,7 +11,7 @@ import { type Fd, isErrno, type Kernel } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps } from "./declared-maps.ts";
 import { sameDefinition } from "./map-definition.ts";
 import { requirePinPath } from "./pin-path.ts";
-import { openIfPinned, removeIfEmpty } from "./pins.ts";
+import { onlyIf, openIfPinned, removeIfEmpty } from "./pins.ts";
 import { mapPin } from "./store.ts";
 
 /**
@@ -29,15 +29,15 @@ export function openUserPin(
   const what = whatOf(program, name, pin);
   requirePinPath(what, path);
   if (!existsSync(path)) return undefined;
-  const found = openMap(kernel, what, pin);
-  const have = kernel.mapInfo(found.number);
-  if (sameDefinition(wanted, have)) return found;
-  found.close();
-  throw new XdpgenError(
-    "map-pin",
-    `${what}, and map ${have.id} is there, which is defined differently: ${definitionText(have)} there, ` +
-      `${definitionText(wanted)} in the object; remove that pin, or choose another path`,
-  );
+  return onlyIf(openMap(kernel, what, pin), (fd) => {
+    const have = kernel.mapInfo(fd);
+    if (sameDefinition(wanted, have)) return true;
+    throw new XdpgenError(
+      "map-pin",
+      `${what}, and map ${have.id} is there, which is defined differently: ${definitionText(have)} there, ` +
+        `${definitionText(wanted)} in the object; remove that pin, or choose another path`,
+    );
+  });
 }
 
 export const whatOf = (program: string, name: string, pin: string): string =>
@@ -51,8 +51,8 @@ export function openMap(kernel: Kernel, what: string, pin: string): Fd {
     const reason = `what is there cannot be opened (${(cause as Error).message})`;
     throw new XdpgenError("map-pin", `${what}, and ${reason}: \`bpftool map show pinned ${pin}\` tells`, { cause });
   }
-  if (kernel.isMap(found.number)) return found;
-  found.close();
+  const map = onlyIf(found, (fd) => kernel.isMap(fd));
+  if (map) return map;
   throw new XdpgenError("map-pin", `${what}, and what is there is no map: choose another path`);
 }
 

@@ -193,7 +193,7 @@ function requireOwn(kernel: Kernel, { dir, past }: Source, program: ProgramKey, 
   if (ids.includes(there.id)) return;
   const pinned = new Set(listPrograms(dir).flatMap((key) => pinnedMaps(kernel, dir, key).map(({ id }) => id)));
   const manifests = [...(past.live ? [past.live] : []), ...past.kept];
-  const own = replacedMap(bound.name, bound.map, unpinnedMaps(kernel, manifests, ids, pinned));
+  const own = replacedMap(program.name, bound.name, bound.map, unpinnedMaps(kernel, manifests, ids, pinned));
   if (!own) return;
   throw strangerPinned(
     program.name,

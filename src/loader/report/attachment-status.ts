@@ -109,12 +109,12 @@ function mapTroubles(
   programs: readonly ReturnType<typeof programStatus>[],
 ): readonly Trouble[] {
   const ids = [programInfo, ...programs.flatMap(({ extension }) => extension ?? [])].flatMap(({ mapIds }) => mapIds);
-  const pins = programs.flatMap(({ status }) => status.maps);
+  const pins = programs.flatMap(({ status }) => status.maps.map((map) => ({ ...map, program: status.name })));
   const unpinned = unpinnedMaps(kernel, [manifest], ids, new Set(pins.map(({ id }) => id)));
-  const replaced = pins.flatMap(({ name, id, pin }) => {
+  const replaced = pins.flatMap(({ program, name, id, pin }) => {
     if (ids.includes(id)) return [];
     using there = kernel.mapById(id);
-    const own = replacedMap(name, kernel.mapInfo(there.number), unpinned);
+    const own = replacedMap(program, name, kernel.mapInfo(there.number), unpinned);
     return own ? [{ own, pin }] : [];
   });
   return unpinned.map(({ name, id }): Trouble => {

@@ -1,6 +1,6 @@
 /** A chain taken off its interface, with all its pins; and the pins of interfaces that are gone. */
 import { existsSync } from "node:fs";
-import { explain } from "../live/explain.ts";
+import { explain, explaining } from "../live/explain.ts";
 import { lastGeneration } from "../live/history.ts";
 import { movedAway, type PinnedLink, readPinned } from "../live/live.ts";
 import { readManifest } from "../live/manifest.ts";
@@ -35,7 +35,10 @@ export async function detach(device: string, options: DetachOptions = {}): Promi
   const what = `detach the chain from ${device}`;
   const looking = options.machine ?? readableMachine(what);
   // No bpffs is mounted to find out that there is nothing.
-  if (!existsSync(looking.root) && chainOn(looking.kernel, requireInterface(looking.kernel, device)) === undefined) {
+  if (
+    !existsSync(looking.root) &&
+    explaining(what, device, () => chainOn(looking.kernel, requireInterface(looking.kernel, device))) === undefined
+  ) {
     using told = listen(options.events);
     told.notice(nothingOn(device));
     return { detached: false };

@@ -14,6 +14,7 @@ import { disown, isSameProgram, type Past, programsOf } from "../live/history.ts
 import type { Journal } from "../live/journal.ts";
 import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
+import { openIfPinned, strangerThere } from "../live/pins.ts";
 import {
   dispatcherPin,
   generationDir,
@@ -122,7 +123,10 @@ export async function buildGeneration(
   function loadedAlready(program: ResolvedObject): number | undefined {
     const unchanged = programsOf(past).some((p) => isSameProgram(p, program));
     const pin = programPin(dir, program);
-    return unchanged && existsSync(pin) ? resources.own(kernel.openPin(pin)).number : undefined;
+    if (!unchanged) return undefined;
+    const found = openIfPinned(kernel, pin, "program");
+    if (!found && existsSync(pin)) throw strangerThere(pin, "program");
+    return found && resources.own(found).number;
   }
 
   /** fd of a new extension. */
@@ -179,11 +183,11 @@ export function shareGeneration(
   for (const program of manifest.programs) {
     // What was loaded by others has no pins of ours.
     if (!existsSync(programDir(from, program))) continue;
-    dropOther(programPin(from, program), programPin(dir, program), idOfProgram);
+    dropOther("program", programPin(from, program), programPin(dir, program), idOfProgram);
     for (const folder of MAP_FOLDERS) {
       const here = mapsDir(dir, program, folder);
       for (const name of list(here)) {
-        const other = dropOther(`${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap, () =>
+        const other = dropOther("map", `${mapsDir(from, program, folder)}/${name}`, `${here}/${name}`, idOfMap, () =>
           disownUsers(program),
         );
         if (other) displaced.push(program);
@@ -216,10 +220,19 @@ export function shareGeneration(
   }
 
   /** What was made for this attachment alone: the same by name, but not what the slots are bound to, or what those use. */
-  function dropOther(there: string, here: string, idOf: (fd: number) => number, first?: () => void): boolean {
+  function dropOther(
+    kind: "map" | "program",
+    there: string,
+    here: string,
+    idOf: (fd: number) => number,
+    first?: () => void,
+  ): boolean {
     if (!existsSync(there) || !existsSync(here)) return false;
-    using theirs = kernel.openPin(there);
-    const ours = resources.own(kernel.openPin(here));
+    using theirs = openIfPinned(kernel, there, kind);
+    if (!theirs) throw strangerThere(there, kind);
+    const found = openIfPinned(kernel, here, kind);
+    if (!found) throw strangerThere(here, kind);
+    const ours = resources.own(found);
     const other = idOf(theirs.number) !== idOf(ours.number);
     if (!other) return false;
     first?.();

@@ -6,7 +6,7 @@ import type { MapSource } from "../live/one-map.ts";
 import type { Place } from "../live/place.ts";
 import type { Predecessor } from "../live/recovery.ts";
 import { isOnlyOn } from "../live/sharing.ts";
-import { isWhole } from "../live/trouble.ts";
+import { isIntact, isWhole } from "../live/trouble.ts";
 import { type Images, imageThat } from "../load/fit.ts";
 import type { LoadedPrograms } from "../load/loaded.ts";
 import { pinnedMaps } from "../load/maps.ts";
@@ -49,7 +49,10 @@ export function standingOf(machine: Machine, place: Place, before: Before, attem
   const mode = pinned?.place.kind === "here" ? pinned.place.mode : undefined;
   const live = mode && pinned?.identity;
   const same = identity && imageThat(images, (manifest) => isNone(difference(identity.manifest, manifest)));
-  const repair = identity !== undefined && !isWhole(kernel, dir, identity);
+  const { dispatcher: programInfo } = before;
+  // Only who would go on as it is has to look at each: a new generation has pins of its own.
+  const isFine = (): boolean => !same || !programInfo || isIntact(kernel, dir, { identity, programInfo });
+  const repair = identity !== undefined && !(isWhole(kernel, dir, identity) && isFine());
   const runs = live && !repair ? same : undefined;
   const replaced = identity ? replacedPrograms(kernel, dir, identity, loaded) : new Map<string, Change<number>>();
   return {

@@ -3,6 +3,7 @@
  * xdpgen is killed in it, or nothing can be put back, whoever applies the chain again asks the command again. Where the chain has no
  * command any more, that decides.
  */
+import { XdpgenError } from "../../errors.ts";
 import { canRun, isUndecided, markDecided, markLive } from "../live/history.ts";
 import { dispatcherPin, undecidedMark } from "../live/store.ts";
 import { nameNow } from "../machine/interface.ts";
@@ -115,7 +116,7 @@ function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): st
   const { dir, generation, pinned, mode, before } = member;
   const device = nameNow(kernel, member);
   const earlier = before.kept.find(
-    (one) => one.generation < generation && canRun(dir, one) && !isUndecided(dir, one.generation),
+    (one) => one.generation < generation && canRun(dir, one, kernel) && !isUndecided(dir, one.generation),
   );
   if (!earlier) {
     const why = "since none before it is kept that was healthy and is whole";
@@ -126,6 +127,7 @@ function goBack(kernel: Kernel, member: Member, { notice }: Target["steps"]): st
     updateLink(kernel, { ...member, device }, pinned!, mode!, dispatcher.number);
   } catch (error) {
     if (error instanceof LostRace) return "somebody else changed its link meanwhile";
+    if (error instanceof XdpgenError && error.code === "interface-missing") return "the interface went away meanwhile";
     return `could not be put back from generation ${generation} (${(error as Error).message})`;
   }
   const failure = failureOf(() => markLive(dir, earlier.generation));

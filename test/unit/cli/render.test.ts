@@ -140,7 +140,7 @@ it("says of each trouble what is wrong and what mends it", () => {
     "somebody removed the dispatcher's pin /sys/fs/bpf/xdpgen/1-2/gen-3/dispatcher: packets notice nothing; apply the",
     "what is pinned at /sys/fs/bpf/flows is not map flows (id 11) of the chain that runs, and apply refuses: remove that pin,",
     "what somebody put at /sys/fs/bpf/xdpgen/1-2/link is not the link of the chain: the chain ends when the process that",
-    "/gen-3/slot-ids is not the slot of the chain: packets run past its program; remove that, and apply the chain again",
+    "/gen-3/slot-ids is not the slot of the chain: packets run past its program; apply the chain again",
     "/ids-1/program is not the program of the chain: packets notice nothing; remove that, and apply the chain again",
     "/maps/flows is not map 13 of the chain, and a swap that loads its program anew is refused: remove that, and `bpftool",
     "`bpftool map pin id 12 PATH` keeps it, with the path that it had below /sys/fs/bpf/xdpgen/4026531833-2/programs",

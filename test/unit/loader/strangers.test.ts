@@ -1,5 +1,5 @@
 /** What somebody puts in an attachment's folder in the place of what is xdpgen's hurts no other attachment, and detach removes it. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { expect, it } from "vitest";
 import { attach } from "../../../src/loader/attachment.ts";
@@ -12,6 +12,11 @@ const STRANGERS = {
   "a map": ({ kernel }: World, path: string) => writeFileSync(path, String(kernel.foreignMap("theirs"))),
   "a program": ({ kernel }: World, path: string) => kernel.pin(kernel.foreign("theirs").number, path),
   "a folder": (_: World, path: string) => mkdirSync(path),
+  "a symbolic link": ({ root }: World, path: string) => {
+    mkdirSync(`${root}-theirs`);
+    writeFileSync(`${root}-theirs/kept`, "");
+    symlinkSync(`${root}-theirs`, path);
+  },
 };
 
 it.each(Object.entries(STRANGERS))("%s, in the place of each thing in turn", async (_, put) => {
@@ -41,6 +46,7 @@ it.each(Object.entries(STRANGERS))("%s, in the place of each thing in turn", asy
     await detach("lo", { machine });
     expect(w.kernel.running(), `at ${path}`).toBe(0);
     expect(w.pins(), `at ${path}`).toEqual([]);
+    if (existsSync(`${w.root}-theirs`)) expect(existsSync(`${w.root}-theirs/kept`)).toBe(true);
   }
 });
 

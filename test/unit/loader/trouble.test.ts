@@ -2,7 +2,7 @@
 import { expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/index.ts";
 import type { Manifest } from "../../../src/codegen/index.ts";
-import { unpinnedMaps } from "../../../src/loader/live/own-maps.ts";
+import { replacedMap, unpinnedMaps } from "../../../src/loader/live/own-maps.ts";
 import type { Kernel, MapInfo } from "../../../src/loader/machine/kernel.ts";
 
 const PROG_ARRAY = 3;
@@ -36,4 +36,19 @@ it("counters and what is part of the code are nobody's to lose", () => {
     { name: "edge.rodata", type: 2, flags: RDONLY_PROG },
   ];
   expect(unpinned("call", ...own)).toEqual([]);
+});
+
+it("a map that programs may only read is somebody's to lose, and so is a device map", () => {
+  expect(unpinned("call", { name: "denylist_v4", type: 11, flags: RDONLY_PROG })).toEqual(["denylist_v4"]);
+  expect(unpinned("call", { name: "tx_port", type: 14, flags: RDONLY_PROG })).toEqual(["tx_port"]);
+});
+
+it("the map in whose place another is pinned is known by its name, its program's, or its section's", () => {
+  const like = { type: HASH, keySize: 4, valueSize: 8, maxEntries: 1, flags: 0 };
+  const of = (...names: readonly string[]): readonly MapInfo[] => names.map((name, id) => ({ ...like, name, id }));
+  const found = (name: string, ...names: readonly string[]) => replacedMap("deny-list", name, like, of(...names))?.name;
+  expect(found("a_name_longer_than_15", "a_name_longer_t")).toBe("a_name_longer_t");
+  expect(found("hits", "deny_list_hits")).toBe("deny_list_hits");
+  expect(found("section-bss", "hits", "edge.bss")).toBe("edge.bss");
+  expect(found("hits", "misses", "edge.bss", "counter_hits")).toBeUndefined();
 });

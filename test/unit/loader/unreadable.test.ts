@@ -1,5 +1,5 @@
 /** A dispatcher whose manifest has another version: it runs, and what is pinned is its own. */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, attachAll, open } from "../../../src/loader/attachment.ts";
@@ -62,6 +62,28 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     const live = await open("lo", { machine });
     await expect(live.testRun({ data: new Uint8Array(64) })).rejects.toMatchObject(unreadable);
     expect(w.snapshot()).toEqual(before);
+  });
+
+  const stops = {
+    "its link was detached": (w: World) => {
+      using link = w.kernel.openPin(`${w.root}/${DIR}/link`);
+      w.kernel.detachLink(link.number);
+    },
+    "its link lost its pin": (w: World) => unlinkSync(`${w.root}/${DIR}/link`),
+  };
+
+  it.each(Object.entries(stops))("nothing is done to it where %s, without a word that it may be", async (_, stop) => {
+    using w = world();
+    await attached(w);
+    stop(w);
+    const machine = w.machine();
+    const before = w.snapshot();
+    const message = expect.stringMatching(/does not run any more .* has version 9/) as string;
+    await expect(attach(next, "lo", { machine })).rejects.toMatchObject({ code: "interface-occupied", message });
+    expect(await preview(next, "lo", { machine })).toMatchObject({ obstacle: message });
+    expect(w.snapshot()).toEqual(before);
+    expect((await attach(next, "lo", { machine, replace: true })).result).toMatchObject({ outcome: "created" });
+    expect(status("lo", machine)).toMatchObject([{ troubles: [] }]);
   });
 
   it("is detached with all its pins, also where they are out of reach", async () => {
