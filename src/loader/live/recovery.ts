@@ -72,11 +72,6 @@ export function recover(kernel: Kernel, place: Place, wanted: Wanted, report: (m
   try {
     requireWay(kernel, place, pinned, wanted);
     takeBackAside(kernel, dir, pinned);
-    if (pinned?.place.kind === "nowhere") {
-      report(
-        "the attachment was defunct: its interface was removed or its link detached by somebody else; attaching anew",
-      );
-    }
     const { identity, dispatcher, kept } = inheritance(kernel, dir, pinned);
     if (pinned?.identity) markLive(dir, pinned.identity.generation);
     if (pinned?.unreadable === undefined) clearLeftovers(dir, identity ? [identity, ...kept] : []);

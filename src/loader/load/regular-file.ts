@@ -25,13 +25,13 @@ export class NotRegular extends Error {
  */
 export async function readRegularFile(path: string): Promise<Uint8Array> {
   const found = await stat(path);
-  const isPipe = found.isFIFO() && GIVEN.test(path);
-  if (!found.isFile() && !found.isDirectory() && !isPipe) throw new NotRegular(path, kindOf(found));
+  if (!found.isFile() && !found.isDirectory() && !(found.isFIFO() && isGiven(path)))
+    throw new NotRegular(path, kindOf(found));
   return readFile(path);
 }
 
-/** Open in this process already. */
-const GIVEN = /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/;
+/** Whether a path is of what is open in this process already: read once, it is gone. */
+export const isGiven = (path: string): boolean => /^\/(dev\/(stdin|fd\/\d+)|proc\/self\/fd\/\d+)$/.test(path);
 
 function kindOf(found: Stats): string {
   if (found.isFIFO()) return "a FIFO";

@@ -173,6 +173,10 @@ function newLink(machine: Machine, hook: Hook, dispatcher: number, options: Comm
   const { what, mode, replace, resources } = options;
   const taken = replace ? resources.own(takeOver(machine, device, ifindex)) : undefined;
   const said: string[] = [];
+  if (pinned?.place.kind === "nowhere") {
+    const why = "its interface was removed or its link detached by somebody else";
+    said.push(`the attachment of ${device} was defunct, since ${why}: attached anew`);
+  }
   try {
     const created = createLink(kernel, dispatcher, device, ifindex, mode, (line) => said.push(line), taken?.restore);
     // Until it is pinned the link lives by its fd: a crash here detaches it.

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { capturesOf, type Chain, type EditableChain, parseChain } from "../../chain/index.ts";
 import { planChain } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
-import { readRegularFile } from "../load/regular-file.ts";
+import { isGiven, readRegularFile } from "../load/regular-file.ts";
 import { loadChain } from "../load/source.ts";
 import { reachablePath } from "../machine/bpffs.ts";
 import { fileWatch, type FileWatchOptions } from "./file-watch.ts";
@@ -43,6 +43,7 @@ export async function* watchChain(chain: string, options: WatchOptions = {}): As
   // From a folder that is removed and made again a relative path leads nowhere.
   const path = resolve(chain);
   const { patience = PATIENCE_MS, signal, retryAfter } = options;
+  if (isGiven(path)) throw new XdpgenError("usage", `watch ${path}? It can be read once only: name a file`);
   using files = fileWatch(options);
   let named: readonly string[] = [];
   let again = false;
