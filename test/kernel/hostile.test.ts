@@ -3,7 +3,17 @@
  * namespaces that end. Each has one answer, which docs/recovery.md tells: what packets meet, what status says, what mends it.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, renameSync, rmdirSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -36,7 +46,7 @@ import { verdictObject, verdictPacket, visited } from "../support/verdict-progra
 import { type Veth, veth } from "../support/veth.ts";
 import { numbered } from "../unit/loader/world.ts";
 import { run } from "./cli/run.ts";
-import { attachmentFolder, tree } from "./cli/world.ts";
+import { attachmentFolder, hostOnly, tree } from "./cli/world.ts";
 
 const NAMESPACE = `xh-${process.pid}`;
 
@@ -260,96 +270,140 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
     };
     const totals = () => ofFar().programs[0]!.maps.find(({ name }) => name === "totals")!;
 
-    it("the link's: the chain ends, apply names the path and changes nothing, detach removes all", async () => {
-      await attach(chain(linkage, 1), pair.far);
-      const path = `${folder()}/link`;
-      put(path);
-      await eventually(() => hook() === 0 || undefined);
-      expect(ofFar()).toMatchObject({ defunct: true, troubles: [{ kind: "pin-taken", what: "link", pin: path }] });
-      expect(await shown()).toContain(`what somebody put at ${path} is not the link of the chain`);
-      const refusal = `what somebody put at ${path}, which is for xdpgen's link, is no link: remove that`;
-      const planned = await preview(chain(linkage, 1, 2), pair.far);
-      expect(planned.obstacle).toContain(refusal);
-      const left = tree(folder());
-      for (const change of [() => attach(chain(linkage, 1, 2), pair.far), () => rollback(pair.far)])
-        await expect(change()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(refusal) });
-      expect(tree(folder())).toEqual(left);
-      expect(await detach(pair.far)).toEqual({ detached: true });
-      expect(tree(folder())).toEqual([]);
-    });
+    /** A guest adds what the host may refuse. */
+    const seen = (body: () => Promise<void>) =>
+      linkage === "freplace" ? body : hostOnly("seen on the host by this linkage, and here by freplace", body);
 
-    it("the link's, and a process holds the link: the chain runs on, and apply pins it when the other is removed", async () => {
-      await attach(chain(linkage, 1, 2), pair.far);
-      const path = `${folder()}/link`;
-      using link = openKernel().openPin(path);
-      unlinkSync(path);
-      mkdirSync(path);
-      expect(ofFar()).toMatchObject({
-        defunct: false,
-        mode: "native",
-        troubles: [{ kind: "pin-taken", what: "link" }],
-      });
-      await expect(attach(chain(linkage, 1, 2), pair.far)).rejects.toMatchObject({ code: "conflict" });
-      expect(await running()).toEqual([1, 2]);
-      rmdirSync(path);
-      expect((await attach(chain(linkage, 1, 2), pair.far)).result).toMatchObject({ outcome: "unchanged" });
-      link.close();
-      expect(await running()).toEqual([1, 2]);
-      expect(ofFar().troubles).toEqual([]);
-    });
+    it(
+      "the link's: the chain ends, apply names the path and changes nothing, detach removes all",
+      seen(async () => {
+        await attach(chain(linkage, 1), pair.far);
+        const path = `${folder()}/link`;
+        put(path);
+        await eventually(() => hook() === 0 || undefined);
+        expect(ofFar()).toMatchObject({ defunct: true, troubles: [{ kind: "pin-taken", what: "link", pin: path }] });
+        expect(await shown()).toContain(`what somebody put at ${path} is not the link of the chain`);
+        const refusal = `what somebody put at ${path}, which is for xdpgen's link, is no link: remove that`;
+        const planned = await preview(chain(linkage, 1, 2), pair.far);
+        expect(planned.obstacle).toContain(refusal);
+        const left = tree(folder());
+        for (const change of [() => attach(chain(linkage, 1, 2), pair.far), () => rollback(pair.far)])
+          await expect(change()).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining(refusal) });
+        expect(tree(folder())).toEqual(left);
+        expect(await detach(pair.far)).toEqual({ detached: true });
+        expect(tree(folder())).toEqual([]);
+      }),
+    );
 
-    it("the dispatcher's: packets notice nothing, and apply mends it", async () => {
-      await attach(chain(linkage, 1, 2), pair.far);
-      const path = `${folder()}/gen-1/dispatcher`;
-      unlinkSync(path);
-      mkdirSync(path);
-      expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "dispatcher", pin: path }]);
-      expect(await preview(chain(linkage, 1, 2), pair.far)).toMatchObject({ outcome: "swapped", repair: true });
-      await attach(chain(linkage, 1, 2), pair.far);
-      expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
-      expect(await running()).toEqual([1, 2]);
-    });
+    it(
+      "the link's, by a symbolic link that leads nowhere: the same",
+      seen(async () => {
+        await attach(chain(linkage, 1), pair.far);
+        const path = `${folder()}/link`;
+        for (const target of ["/nowhere/at-all", path]) {
+          unlinkSync(path);
+          symlinkSync(target, path);
+          await eventually(() => hook() === 0 || undefined);
+          expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "link", pin: path }]);
+          expect((await preview(chain(linkage, 1), pair.far)).obstacle).toContain(path);
+          await expect(attach(chain(linkage, 1), pair.far)).rejects.toMatchObject({ code: "conflict" });
+          await expect(rollback(pair.far)).rejects.toMatchObject({ code: "conflict" });
+        }
+      }),
+    );
 
-    it("a map's: a swap that would take it is refused, status names both, and the own one goes on when it is pinned", async () => {
-      await attach(counting(linkage, 1), pair.far);
-      await count();
-      const before = counted();
-      const { pin, id } = totals();
-      const alike = { type: 6, valueSize: 16 };
-      const other = linkage === "call" ? "inline" : "call";
-      const changed = counting(other, 1, 2);
-      for (const theirs of [alike, {}]) {
-        put(pin, theirs);
-        expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "map", pin, id }]);
-        expect(await shown()).toContain(`\`bpftool map pin id ${id} ${pin}\` pins its own again`);
-        const refusal = { code: "map-pin", message: expect.stringContaining(`\`bpftool map pin id ${id} ${pin}\``) };
-        await expect(preview(changed, pair.far)).rejects.toMatchObject(refusal);
-        await expect(attach(changed, pair.far)).rejects.toMatchObject(refusal);
-        expect(ofFar().generation).toBe(1);
-      }
-      unlinkSync(pin);
-      execFileSync("bpftool", ["map", "pin", "id", `${id}`, pin]);
-      await attach(changed, pair.far);
-      expect(counted()).toBe(before);
-      expect(ofFar().troubles).toEqual([]);
-    });
+    it(
+      "the link's, and a process holds the link: the chain runs on, and apply pins it when the other is removed",
+      seen(async () => {
+        await attach(chain(linkage, 1, 2), pair.far);
+        const path = `${folder()}/link`;
+        using link = openKernel().openPin(path);
+        unlinkSync(path);
+        mkdirSync(path);
+        expect(ofFar()).toMatchObject({
+          defunct: false,
+          mode: "native",
+          troubles: [{ kind: "pin-taken", what: "link" }],
+        });
+        await expect(attach(chain(linkage, 1, 2), pair.far)).rejects.toMatchObject({ code: "conflict" });
+        expect(await running()).toEqual([1, 2]);
+        rmdirSync(path);
+        expect((await attach(chain(linkage, 1, 2), pair.far)).result).toMatchObject({ outcome: "unchanged" });
+        link.close();
+        expect(await running()).toEqual([1, 2]);
+        expect(ofFar().troubles).toEqual([]);
+      }),
+    );
 
-    it("a map's, by what is no map: the same", async () => {
-      await attach(counting(linkage, 1), pair.far);
-      const { pin } = totals();
-      using program = openKernel().programById(hook());
-      unlinkSync(pin);
-      const mess = [() => openKernel().pin(program.number, pin), () => mkdirSync(pin)];
-      for (const make of mess) {
-        make();
-        expect(ofFar().troubles).toContainEqual({ kind: "pin-taken", what: "map", pin });
-        const other = counting(linkage === "call" ? "inline" : "call", 1);
-        const refusal = { code: "map-pin", message: expect.stringContaining(`${pin}, somebody put what is no map`) };
-        await expect(preview(other, pair.far)).rejects.toMatchObject(refusal);
-        await expect(attach(other, pair.far)).rejects.toMatchObject(refusal);
-        unpin(pin);
-      }
-    });
+    it(
+      "the dispatcher's: packets notice nothing, and apply mends it",
+      seen(async () => {
+        await attach(chain(linkage, 1, 2), pair.far);
+        const path = `${folder()}/gen-1/dispatcher`;
+        unlinkSync(path);
+        mkdirSync(path);
+        expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "dispatcher", pin: path }]);
+        expect(await preview(chain(linkage, 1, 2), pair.far)).toMatchObject({ outcome: "swapped", repair: true });
+        await attach(chain(linkage, 1, 2), pair.far);
+        expect(ofFar()).toMatchObject({ generation: 2, troubles: [] });
+        expect(await running()).toEqual([1, 2]);
+      }),
+    );
+
+    it(
+      "a map's: a swap that would take it is refused, status names both, and the own one goes on when it is pinned",
+      seen(async () => {
+        await attach(counting(linkage, 1), pair.far);
+        await count();
+        const before = counted();
+        const { pin, id } = totals();
+        const alike = { type: 6, valueSize: 16 };
+        const other = linkage === "call" ? "inline" : "call";
+        const changed = counting(other, 1, 2);
+        for (const theirs of [alike, {}]) {
+          put(pin, theirs);
+          expect(ofFar().troubles).toEqual([{ kind: "pin-taken", what: "map", pin, id }]);
+          expect(await shown()).toContain(`\`bpftool map pin id ${id} ${pin}\` pins its own again`);
+          const refusal = { code: "map-pin", message: expect.stringContaining(`\`bpftool map pin id ${id} ${pin}\``) };
+          await expect(preview(changed, pair.far)).rejects.toMatchObject(refusal);
+          await expect(attach(changed, pair.far)).rejects.toMatchObject(refusal);
+          expect(ofFar().generation).toBe(1);
+        }
+        unlinkSync(pin);
+        execFileSync("bpftool", ["map", "pin", "id", `${id}`, pin]);
+        await attach(changed, pair.far);
+        expect(counted()).toBe(before);
+        expect(ofFar().troubles).toEqual([]);
+      }),
+    );
+
+    it(
+      "a map's, by what is no map: the same",
+      seen(async () => {
+        await attach(counting(linkage, 1), pair.far);
+        const { pin } = totals();
+        using program = openKernel().programById(hook());
+        unlinkSync(pin);
+        const mess = [
+          () => openKernel().pin(program.number, pin),
+          () => mkdirSync(pin),
+          () => symlinkSync("/nowhere/at-all", pin),
+          () => symlinkSync(pin, pin),
+        ];
+        for (const make of mess) {
+          make();
+          expect(ofFar().troubles).toContainEqual({ kind: "pin-taken", what: "map", pin });
+          const other = counting(linkage === "call" ? "inline" : "call", 1);
+          const refusal = { code: "map-pin", message: expect.stringContaining(`${pin}, somebody put what is no map`) };
+          await expect(preview(other, pair.far)).rejects.toMatchObject(refusal);
+          await expect(attach(other, pair.far)).rejects.toMatchObject(refusal);
+          // What runs on takes nothing over.
+          expect(await preview(counting(linkage, 1), pair.far)).toMatchObject({ outcome: "unchanged" });
+          expect((await attach(counting(linkage, 1), pair.far)).result).toMatchObject({ outcome: "unchanged" });
+          unpin(pin);
+        }
+      }),
+    );
   });
 
   it("an interface that is down keeps its chain, takes another, and runs that when it is up again", async () => {

@@ -1,5 +1,5 @@
 /** A pin, whatever it is of: opened, where what is there is of the right kind, and removed. */
-import { existsSync, lstatSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, rmdirSync, type Stats, unlinkSync } from "node:fs";
 import { XdpgenError } from "../../errors.ts";
 import { publicPath } from "../machine/bpffs.ts";
 import { isFolder } from "../machine/folder.ts";
@@ -10,12 +10,13 @@ export type Pinnable = "link" | "map" | "program";
 
 /** Nothing to close where there is no pin, or where somebody put something of another kind (`isStranger`). */
 export function openIfPinned(kernel: Kernel, path: string, kind: Pinnable): Fd | undefined {
-  if (!existsSync(path)) return undefined;
+  if (!isThere(path)) return undefined;
   let found: Fd;
   try {
     found = kernel.openPin(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT") || isFolder(path)) return undefined;
+    // A symbolic link can lead nowhere, or in a circle.
+    if (isErrno(error, "ENOENT", "ELOOP") || isFolder(path)) return undefined;
     throw error;
   }
   return onlyIf(found, (fd) => isOfKind(kernel, fd, kind));
@@ -35,7 +36,19 @@ export function onlyIf(found: Fd, isWanted: (fd: number) => boolean): Fd | undef
 /** Whether somebody put something of another kind in the place of a pin. */
 export function isStranger(kernel: Kernel, path: string, kind: Pinnable): boolean {
   using pinned = openIfPinned(kernel, path, kind);
-  return !pinned && existsSync(path);
+  return !pinned && isThere(path);
+}
+
+/** Whether anything is at a path, also a symbolic link that leads nowhere: what cannot be pinned there. */
+export const isThere = (path: string): boolean => look(path) !== undefined;
+
+function look(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
+    throw error;
+  }
 }
 
 /** @param what is to be there, such as `link` */
@@ -63,23 +76,14 @@ export function unpin(path: string): void {
     unlinkSync(path);
   } catch (error) {
     if (isErrno(error, "EISDIR")) return removeTree(path);
-    if (!isErrno(error, "ENOENT", "ENOTDIR")) throw error;
-  }
-}
-
-function isFolderItself(path: string): boolean {
-  try {
-    return lstatSync(path).isDirectory();
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return false;
-    throw error;
+    if (!isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) throw error;
   }
 }
 
 /** Removes a folder and every pin in it, or what somebody put in its place; harmless where there is none. */
 export function removeTree(path: string): void {
   // Of a symbolic link only itself is here.
-  if (!isFolderItself(path)) return unpin(path);
+  if (!look(path)?.isDirectory()) return unpin(path);
   let entries;
   try {
     entries = readdirSync(path, { withFileTypes: true });

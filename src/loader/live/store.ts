@@ -80,7 +80,7 @@ export function list(path: string): readonly string[] {
   try {
     return readdirSync(path);
   } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return [];
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return [];
     throw error;
   }
 }

@@ -6,7 +6,7 @@ import { type Kernel, KernelError } from "../machine/kernel.ts";
 import { type DeclaredMap, declaredMaps, openOwn } from "./declared-maps.ts";
 import type { Dispatcher } from "./history.ts";
 import type { Identity } from "./manifest.ts";
-import { isStranger, openIfPinned, type Pinnable } from "./pins.ts";
+import { isStranger, isThere, openIfPinned, type Pinnable } from "./pins.ts";
 import { dispatcherPin, linkPin, list, MAP_FOLDERS, mapsDir, programPin, slotPin } from "./store.ts";
 
 export type Trouble =
@@ -40,14 +40,14 @@ type PinnedThing = "link" | "dispatcher" | "program" | "map";
 export function lostPins(kernel: Kernel, dir: string, identity: Identity): readonly Trouble[] {
   const { manifest, generation } = identity;
   const removed = (what: PinnedThing, pin: string): readonly Trouble[] =>
-    existsSync(pin) ? [] : [{ kind: "pin-removed", what, pin: publicPath(pin) }];
+    isThere(pin) ? [] : [{ kind: "pin-removed", what, pin: publicPath(pin) }];
   return [
     ...removed("link", linkPin(dir)),
     ...removed("dispatcher", dispatcherPin(dir, generation)),
     ...manifest.programs
       .filter(({ linkage }) => !isLinked(linkage))
       .flatMap((program): readonly Trouble[] => [
-        ...(existsSync(slotPin(dir, generation, program.name))
+        ...(isThere(slotPin(dir, generation, program.name))
           ? []
           : [{ kind: "unbound", program: program.name } as const]),
         ...(program.linkage === "freplace" ? removed("program", programPin(dir, program)) : []),
@@ -87,7 +87,7 @@ export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }
 /** Whether something else than this program is pinned at a path. */
 function isOther(kernel: Kernel, path: string, id: number): boolean {
   using found = openIfPinned(kernel, path, "program");
-  return found ? kernel.programInfo(found.number).id !== id : existsSync(path);
+  return found ? kernel.programInfo(found.number).id !== id : isThere(path);
 }
 
 function atUserPath(kernel: Kernel, dir: string, { name, pin: declared, members }: DeclaredMap): readonly Trouble[] {

@@ -16,7 +16,7 @@ import { isSameProgram, NO_PAST, type Past, programsOf } from "../live/history.t
 import { sameDefinition } from "../live/map-definition.ts";
 import type { MapSource } from "../live/one-map.ts";
 import { replacedMap, strangerPinned, unpinnedMaps } from "../live/own-maps.ts";
-import { openIfPinned } from "../live/pins.ts";
+import { isThere, openIfPinned } from "../live/pins.ts";
 import {
   list,
   listPrograms,
@@ -82,7 +82,7 @@ export function mapBinder(
     const path = mapPin(at.dir, from, bound);
     using pinned = isOwn ? openOwn(kernel, at.dir, from, bound.name) : openIfPinned(kernel, path, "map");
     if (!pinned) {
-      if (existsSync(path)) throw strangerPinned(from.name, bound.name, path, "what is no map");
+      if (isThere(path)) throw strangerPinned(from.name, bound.name, path, "what is no map");
       return false;
     }
     const there = kernel.mapInfo(pinned.number);
@@ -111,8 +111,8 @@ export function mapBinder(
   const bindDeclared = (program: ProgramKey, own: BoundMap, one: DeclaredMap): BoundMap => {
     const bound = { ...own, declared: one };
     const { map } = bound;
-    const isThere = before.some((p) => isSameProgram(p, program)) && existsSync(mapPin(dir, program, bound));
-    const fate = isThere ? "unchanged" : "kept";
+    const isPinned = before.some((p) => isSameProgram(p, program)) && existsSync(mapPin(dir, program, bound));
+    const fate = isPinned ? "unchanged" : "kept";
     const sibling = declared.get(keyOf(one));
     if (sibling) {
       if (sibling.map !== map) map.reuse(sibling.map.fd());

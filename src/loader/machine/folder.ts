@@ -20,7 +20,14 @@ export function requireFolder(path: string): void {
 }
 
 /** Whether a folder is there. */
-export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR", "ELOOP")) return false;
+    throw error;
+  }
+}
 
 function look(stat: (path: string) => Stats, path: string): Stats | undefined {
   try {

@@ -3,7 +3,7 @@
  * folder and takes no lock. A swap that happens meanwhile is noticed by what it takes away, and the reading begins anew.
  */
 import type { Chain, Mode } from "../../chain/chain.ts";
-import type { DispatcherImage } from "../../codegen/index.ts";
+import type { DispatcherImage, Manifest } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { folderOf } from "../live/adopt.ts";
 import { explain, explaining } from "../live/explain.ts";
@@ -149,10 +149,13 @@ function foresee(
     const image = first.same ?? target.images.preferred;
     const past = pastOf(first.before);
     const elsewhere = sources.filter((source) => source.dir !== first.dir);
-    const bound = forecastMaps(kernel, first.dir, past, image, elsewhere);
-    if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const { chain } = target.loaded;
     const runsOn = settled || course?.kind === "replace";
+    // What runs on binds nothing, so nothing can be in the way.
+    const bound = runsOn
+      ? keptMaps(pinned, dir, image.manifest)
+      : forecastMaps(kernel, first.dir, past, image, elsewhere);
+    if (course?.kind === "build" && !settled) requireOneForecast(kernel, first.dir, past, image, bound);
     const stay = runsOn
       ? stillKept(chain, dir, identity!, kept)
       : keptBeside(chain, dir, identity, kept, found === first ? [] : displacedIn(pinned, dir, image, bound));
@@ -177,6 +180,12 @@ function foresee(
       forgotten: forget(pinned, dir, gone, maps, held),
     };
   });
+}
+
+function keptMaps(pinned: PinnedMaps, dir: string, { programs }: Manifest): readonly MapForecast[] {
+  return programs.flatMap((program) =>
+    pinned(dir, program).map(({ name, id }): MapForecast => ({ program: program.name, name, contents: "kept", id })),
+  );
 }
 
 /**

@@ -14,7 +14,7 @@ import { disown, isSameProgram, type Past, programsOf } from "../live/history.ts
 import type { Journal } from "../live/journal.ts";
 import type { Identity } from "../live/manifest.ts";
 import { fixedMaps, type MapSource, requireOne, restoreOwn } from "../live/one-map.ts";
-import { openIfPinned, strangerThere } from "../live/pins.ts";
+import { isThere, openIfPinned, strangerThere } from "../live/pins.ts";
 import {
   dispatcherPin,
   generationDir,
@@ -125,7 +125,7 @@ export async function buildGeneration(
     const pin = programPin(dir, program);
     if (!unchanged) return undefined;
     const found = openIfPinned(kernel, pin, "program");
-    if (!found && existsSync(pin)) throw strangerThere(pin, "program");
+    if (!found && isThere(pin)) throw strangerThere(pin, "program");
     return found && resources.own(found).number;
   }
 

@@ -12,6 +12,8 @@ const STRANGERS = {
   "a map": ({ kernel }: World, path: string) => writeFileSync(path, String(kernel.foreignMap("theirs"))),
   "a program": ({ kernel }: World, path: string) => kernel.pin(kernel.foreign("theirs").number, path),
   "a folder": (_: World, path: string) => mkdirSync(path),
+  "a symbolic link to itself": (_: World, path: string) => symlinkSync(path, path),
+  "a symbolic link to nothing": (_: World, path: string) => symlinkSync("/nowhere/at-all", path),
   "a symbolic link": ({ root }: World, path: string) => {
     mkdirSync(`${root}-theirs`);
     writeFileSync(`${root}-theirs/kept`, "");
