@@ -3,8 +3,8 @@
  * that is defined alike: a swap that took that over would lose what the program has.
  *
  * The kernel tells which maps a program has, and not by which names its object calls them; and a map that an object declares and no
- * code uses no program has. So a map is a stranger where none of the programs has it, and one that they have is like it and has no
- * pin.
+ * code uses no program has. So a map is a stranger where none of the programs has it, and one that they have has no pin and the name
+ * that belongs there.
  */
 import {
   BPF_MAP_TYPE_PROG_ARRAY,

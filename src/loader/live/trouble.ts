@@ -73,13 +73,12 @@ export function takenPins(kernel: Kernel, dir: string, { identity, programInfo }
     ...taken("dispatcher", dispatcher, isOther(kernel, dispatcher, programInfo.id)),
     ...manifest.programs.flatMap((program): readonly PinTaken[] => {
       const slot = slotPin(dir, generation, program.name);
-      const maps = MAP_FOLDERS.map((folder) => mapsDir(dir, program, folder));
-      return [
-        ...(program.linkage === "freplace" ? unless("slot", slot, "link", "program") : []),
-        ...(program.linkage === "tail" ? unless("slot", slot, "map") : []),
-        ...(program.linkage === "freplace" ? unless("program", programPin(dir, program), "program") : []),
-        ...maps.flatMap((path) => list(path).flatMap((name) => unless("map", `${path}/${name}`, "map"))),
-      ];
+      if (program.linkage === "tail") return unless("slot", slot, "map");
+      const folders = MAP_FOLDERS.map((folder) => mapsDir(dir, program, folder));
+      const maps = folders.flatMap((path) => list(path).flatMap((name) => unless("map", `${path}/${name}`, "map")));
+      if (program.linkage !== "freplace") return maps;
+      const extension = unless("program", programPin(dir, program), "program");
+      return [...unless("slot", slot, "link", "program"), ...extension, ...maps];
     }),
   ];
 }
