@@ -82,7 +82,7 @@ export interface Program {
   readonly name: string;
   /** Path of the ELF object, absolute or relative to the working directory. */
   readonly object?: string;
-  /** The object's bytes, once read. `loadChain` reads them; `synthesise` needs them. */
+  /** The object's bytes, once read. `loadChain` reads them; `synthesise` needs them. Nobody changes them afterwards. */
   readonly bytes?: Uint8Array;
   /** The XDP function in the object. Needed only where the object has several. */
   readonly function?: string;

@@ -10,3 +10,11 @@ export function once<K extends object, V>(f: (key: K) => V): (key: K) => V {
     return value;
   };
 }
+
+/** The same for what is part of an object: `f`, asked once for each part of each. */
+export function onceEach<O extends object, P extends object, V>(
+  f: (object: O, part: P) => V,
+): (object: O, part: P) => V {
+  const ofObject = once((object: O) => once((part: P) => f(object, part)));
+  return (object, part) => ofObject(object)(part);
+}

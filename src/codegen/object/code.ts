@@ -7,6 +7,7 @@ import { BPF_CALL, BPF_JMP, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from "../as
 import { decode, type Instruction, slots } from "../asm/index.ts";
 import { SHF_EXECINSTR } from "../elf/index.ts";
 import type { ElfRelocation } from "../elf/object.ts";
+import { onceEach } from "../once.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
 
 export type Reference =
@@ -34,7 +35,7 @@ export interface CodeInstruction {
 }
 
 /** @throws XdpgenError `object-invalid` where a reference leads nowhere */
-export function readCode(object: XdpObject, f: ObjectFunction): readonly CodeInstruction[] {
+export const readCode = onceEach((object: XdpObject, f: ObjectFunction): readonly CodeInstruction[] => {
   const section = object.elf.sections[f.section]!;
   const relocations = new Map(section.relocations.map((r) => [r.offset, r]));
   const atLoad = new Set(object.ext.coreRelocations.get(section.name)?.map((r) => r.offset));
@@ -46,7 +47,7 @@ export function readCode(object: XdpObject, f: ObjectFunction): readonly CodeIns
     const relocatedAtLoad = atLoad.has(f.offset + at);
     return { instruction, offset: at, relocatedAtLoad, ...(reference ? { reference } : {}) };
   });
-}
+});
 
 function readReference(
   object: XdpObject,

@@ -6,6 +6,7 @@
  * `unknown`, and the program is not inlined: the dispatcher keeps what it must not forget right below.
  */
 import { CALL, R10 } from "../asm/index.ts";
+import { onceEach } from "../once.ts";
 import {
   addressIn,
   ARGUMENTS,
@@ -38,10 +39,10 @@ const CONTEXTS = [2, 4] as const;
  */
 type ReachOfCall = (step: CodeInstruction, handed: readonly number[], stored: boolean) => number | "unknown";
 
-export function frameSize(object: XdpObject, f: ObjectFunction): FrameSize {
+export const frameSize = onceEach((object: XdpObject, f: ObjectFunction): FrameSize => {
   const lowest = lowestTouched(object, f, { roots: [R10], inherits: false }, []);
   return lowest === "unknown" ? "unknown" : -lowest || 0;
-}
+});
 
 /** The addresses that a function starts with. */
 interface Handed {

@@ -7,6 +7,7 @@ import { decodeBtf, decodeBtfExt } from "../btf/index.ts";
 import type { Btf, BtfExt, BtfType, TypeId } from "../btf/types.ts";
 import { SHF_EXECINSTR, readElf } from "../elf/index.ts";
 import type { ElfObject, ElfSection, ElfSymbol } from "../elf/object.ts";
+import { once } from "../once.ts";
 import { syntheticBtf } from "./signature.ts";
 
 export interface ObjectFunction {
@@ -35,7 +36,7 @@ export interface XdpObject {
 }
 
 /** @throws XdpgenError `object-invalid` or `btf-invalid` */
-export function openObject(bytes: Uint8Array): XdpObject {
+export const openObject = once((bytes: Uint8Array): XdpObject => {
   const elf = readElf(bytes);
   const contents = (name: string): Uint8Array | undefined => elf.sections.find((s) => s.name === name)?.data;
   const symbols = functionSymbols(elf);
@@ -57,7 +58,7 @@ export function openObject(bytes: Uint8Array): XdpObject {
       type: funcType(btf, ext, symbol, section),
     })),
   };
-}
+});
 
 /** What is missing of the types of functions is made from their symbols. */
 function readTypes(

@@ -8,6 +8,7 @@
 import { ACTIONS } from "../../chain/chain.ts";
 import { BPF_FUNC_redirect, BPF_FUNC_redirect_map } from "../asm/constants.ts";
 import { CALL, EXIT, isJump, R0 } from "../asm/index.ts";
+import { onceEach } from "../once.ts";
 import { type CodeInstruction, readCode } from "./code.ts";
 import { isTailCall, successors } from "./flow.ts";
 import type { ObjectFunction, XdpObject } from "./open.ts";
@@ -33,9 +34,9 @@ export function canReturn(codes: ReturnCodes, first: number, last: number): bool
 }
 
 /** The codes that `f` can return to its caller. */
-export function returnCodes(object: XdpObject, f: ObjectFunction): ReturnCodes {
+export const returnCodes = onceEach((object: XdpObject, f: ObjectFunction): ReturnCodes => {
   return allCodes(walk(readCode(object, f), calleesOf(object, f)));
-}
+});
 
 /**
  * The ways by which control comes to an `exit`, and what R0 can hold on each. A way that is not in here cannot be taken.

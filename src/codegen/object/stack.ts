@@ -1,6 +1,7 @@
 /** How much stack a function and all that it calls need: frames in a row, as the kernel adds them up. */
 import { BPF_FUNC_loop } from "../asm/constants.ts";
 import { CALL, type Instruction } from "../asm/index.ts";
+import { onceEach } from "../once.ts";
 import { readCode } from "./code.ts";
 import { isTailCall } from "./flow.ts";
 import { frameSize, type FrameSize } from "./frame.ts";
@@ -31,7 +32,7 @@ function callsLoop({ opcode, src, imm }: Instruction): boolean {
   return opcode === CALL && src === 0 && imm === BPF_FUNC_loop;
 }
 
-export function stackUse(object: XdpObject, f: ObjectFunction): StackUse {
+export const stackUse = onceEach((object: XdpObject, f: ObjectFunction): StackUse => {
   const known = new Map<ObjectFunction, StackUse>();
   const visit = (at: ObjectFunction): StackUse => {
     const earlier = known.get(at);
@@ -56,4 +57,4 @@ export function stackUse(object: XdpObject, f: ObjectFunction): StackUse {
     return use;
   };
   return visit(f);
-}
+});
