@@ -10,7 +10,8 @@ import { newestKernel, oldestKernel } from "../vm/kernels.ts";
 import { inGuest, onThisMachine, runSuites, unitTests } from "./suites.ts";
 import { formatSummary, total } from "./summary.ts";
 
-const LIMIT_SECONDS = 40 * 60;
+/** A hang, and not what a slow machine is to be failed for: two processors of today are done in half of it. */
+const LIMIT_SECONDS = 60 * 60;
 
 /**
  * What asks most of a kernel: dispatchers of each linkage are loaded, bound, run, exchanged under traffic and taken back, with
