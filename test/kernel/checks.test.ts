@@ -8,7 +8,7 @@ import { parsePacket } from "../../src/packets/index.ts";
 import { pcap } from "../support/captures.ts";
 import { counted } from "../support/counted.ts";
 import { lacking } from "../support/kernel-differences.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { page } from "../support/published.ts";
 import { kernelMissing } from "../support/samples.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -25,7 +25,7 @@ interface Tested {
 const PROGRAMS = ["denylist", "counter", "echo"];
 const DNS = 'eth / ipv4 src=192.0.2.1 / udp dport=53 / "q"';
 
-describe.skipIf(kernelMissing()).each(commandLinkages)("checks of a chain by %s", (linkage) => {
+describe.skipIf(kernelMissing()).each(loaderLinkages)("checks of a chain by %s", (linkage) => {
   let pair: Veth;
   let here: Folder;
   beforeAll(() => void requireBpffs(openKernel(), () => {}));

@@ -21,7 +21,7 @@ import { type Kernel, KernelError } from "../../src/loader/machine/kernel.ts";
 import { thisMachine } from "../../src/loader/machine/machine.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { loaderLinkages, runnableLinkages } from "../support/linkages.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { numbered } from "../unit/loader/world.ts";
@@ -62,7 +62,7 @@ function totals(live: Attachment, program: string): { readonly id: number; reado
   return maps.find(({ name }) => name === "totals")!;
 }
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const chain = (...programs: readonly Program[]) => chainOf(programs, { linkage });
   const pinned = { totals: { pin: PIN } };
 

@@ -14,14 +14,14 @@ import { type BpfObject, type Kernel, KernelError } from "../../src/loader/machi
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { counted } from "../support/counted.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { Made } from "../support/made.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { watched } from "../unit/loader/faults.ts";
 import { attachmentFolder, bpfFds, EMULATED, tree } from "./cli/world.ts";
 
-const LINKAGES: readonly Linkage[] = EMULATED ? commandLinkages : [...commandLinkages, "tail"];
+const LINKAGES: readonly Linkage[] = EMULATED ? loaderLinkages : [...loaderLinkages, "tail"];
 /** It may fail each call, and is no call's answer to anything. */
 const [ERRNO, ENOMEM] = ["ENOMEM", 12];
 

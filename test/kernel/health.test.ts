@@ -9,7 +9,7 @@ import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { countedAtEnds } from "../support/counted.ts";
-import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { expectRefusal, run, spawn, XDPGEN } from "./cli/command.ts";
@@ -31,7 +31,7 @@ afterEach(async () => {
   here[Symbol.dispose]();
 });
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it.each([0, 1])("loses no frame on the way there and back, with a history of %i", async (history) => {
     const [first, last] = ["first", "last"].map((name, k) => ({ ...sampleProgram("counter"), name, priority: k + 1 }));
     const old = chainOf([first!, last!], { linkage, history, end: "drop" });
@@ -77,7 +77,7 @@ describe.each(runnableLinkages)("linkage %s", (linkage) => {
   });
 });
 
-it.each(commandLinkages)(
+it.each(loaderLinkages)(
   "linkage %s: xdpgen that is killed while it runs leaves the new generation, and the way back",
   async (linkage) => {
     const head = `linkage: ${linkage}\n`;
@@ -108,7 +108,7 @@ it.each(commandLinkages)(
   LONG,
 );
 
-it.each(commandLinkages)(
+it.each(loaderLinkages)(
   "linkage %s: what a killed xdpgen left undecided is asked again, and goes back where it fails",
   async (linkage) => {
     const head = `linkage: ${linkage}\n`;

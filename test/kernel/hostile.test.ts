@@ -41,7 +41,7 @@ import type { Kernel, MapInfo, ObjectMap } from "../../src/loader/machine/kernel
 import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { numbered } from "../unit/loader/world.ts";
@@ -106,7 +106,7 @@ function counted(): string {
   return Buffer.from(map.lookup(new Uint8Array(4))).toString("hex");
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   describe("a pin is removed by hand", () => {
     it("the link's: the chain ends, and the next apply attaches it with its maps", async () => {
       await attach(counting(linkage, 1), pair.far);
@@ -583,7 +583,7 @@ describe("an MTU that is larger than a chain without frags may see", () => {
   });
 });
 
-describe.each(commandLinkages)("a dispatcher of another xdpgen, linkage %s", (linkage) => {
+describe.each(loaderLinkages)("a dispatcher of another xdpgen, linkage %s", (linkage) => {
   beforeEach(async () => {
     await attach(counting(linkage, 1), pair.far, { machine: { ...own(), kernel: another() } });
   });

@@ -8,7 +8,7 @@ import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { KernelError, type Kernel } from "../../src/loader/machine/kernel.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
@@ -57,9 +57,8 @@ function pins(): readonly string[] {
 
 const openFds = (): number => readdirSync("/proc/self/fd").length;
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
-  it("leaves the old or the new chain whole when it is killed, and clears up next time", async ({ skip }) => {
-    skip(EMULATED && linkage !== "freplace", "seen on the host; a process costs ten seconds here");
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
+  it("leaves the old or the new chain whole when it is killed, and clears up next time", async () => {
     const swap = (at: number) => {
       const [command, ...words] = [...CHILD, pair.far, linkage, "0", `${at}`, "2", "3"];
       return spawnSync(command, words, { encoding: "utf8" });
@@ -277,7 +276,7 @@ describe("programs of others", () => {
   });
 });
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it("a link that somebody detached loses no map contents", async () => {
     const counter = chainOf([sampleProgram("counter")], { linkage });
     const live = await attach(counter, pair.far);

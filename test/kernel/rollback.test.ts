@@ -11,7 +11,7 @@ import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { counted, countedAtEnds } from "../support/counted.ts";
-import { commandLinkages, runnableLinkages } from "../support/linkages.ts";
+import { loaderLinkages, runnableLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
@@ -58,7 +58,7 @@ async function running(live: Attachment): Promise<readonly number[]> {
 
 const openFds = (): number => readdirSync("/proc/self/fd").length;
 
-describe.each(runnableLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const chain = (history: number, ...programs: readonly number[]) =>
     chainOf(
       programs.map((k) => numbered(k)),
@@ -160,7 +160,7 @@ function swap(linkage: Linkage, at: number | "swapped" | "never"): readonly stri
   return stdout.trim().split("\n");
 }
 
-it.each(commandLinkages)(
+it.each(loaderLinkages)(
   "linkage %s: a swap that is killed loses neither the live nor the kept",
   async (linkage) => {
     const chain = (...programs: readonly number[]) =>

@@ -9,7 +9,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../src/chain/index.ts";
 import { attach, type AttachmentStatus, detach, openKernel, status } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { attachmentFolder, EMULATED, LONG, tree } from "./cli/world.ts";
@@ -72,7 +72,7 @@ function report(linkage: Linkage): AttachmentStatus | undefined {
   return one;
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it(
     "while others swap, clear and read",
     async () => {

@@ -15,7 +15,7 @@ import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { counted } from "../support/counted.ts";
 import { lacking } from "../support/kernel-differences.ts";
-import { runnableLinkages } from "../support/linkages.ts";
+import { loaderLinkages, runnableLinkages } from "../support/linkages.ts";
 import { withLoaded } from "../support/loaded.ts";
 import { sampleObject } from "../support/samples.ts";
 import { traffic } from "../support/traffic.ts";
@@ -255,7 +255,7 @@ describe("what a loaded program must be", () => {
   });
 });
 
-describe.each(["mixed", ...runnableLinkages] as const)("beside programs by %s", (linkage) => {
+describe.each(["mixed", ...loaderLinkages] as const)("beside programs by %s", (linkage) => {
   it("swaps with them, and their maps and its own stay", async () => {
     const theirs = bpftool("bench-pass");
     const among: readonly Linkage[] = linkage === "mixed" ? runnableLinkages : [linkage];

@@ -14,7 +14,7 @@ import { openKernel } from "../../src/loader/index.ts";
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { parsePacket } from "../../src/packets/index.ts";
 import { withBytes } from "../support/chains.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { blocksOf } from "../support/published.ts";
 import { kernelMissing, loadSample } from "../support/samples.ts";
 import { docsOf, TEMPLATES, templatePath, templateText, wordsFor } from "../support/templates.ts";
@@ -205,7 +205,7 @@ async function filled(name: string, linkage: Linkage): Promise<Filled> {
   };
 }
 
-describe.skipIf(kernelMissing()).each(commandLinkages)("by %s", (linkage) => {
+describe.skipIf(kernelMissing()).each(loaderLinkages)("by %s", (linkage) => {
   beforeAll(() => void requireBpffs(openKernel(), () => {}));
 
   it.each(TEMPLATES)("%s passes its checks", async (name) => {

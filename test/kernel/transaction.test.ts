@@ -22,7 +22,7 @@ import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { counted } from "../support/counted.ts";
-import { commandLinkages } from "../support/linkages.ts";
+import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { traffic } from "../support/traffic.ts";
 import { verdictPacket, visited } from "../support/verdict-program.ts";
@@ -88,7 +88,7 @@ async function running(device: string): Promise<readonly number[]> {
 
 const dispatchers = (): readonly number[] => devices().map((device) => status(device)[0]!.dispatcher.id);
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const first = { ...sampleProgram("counter"), name: "first", priority: 1 };
   const last = { ...sampleProgram("counter"), name: "last", priority: 99 };
   const added = { ...sampleProgram("denylist"), priority: 50 };

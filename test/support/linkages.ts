@@ -14,10 +14,11 @@ export const runnableLinkages: readonly ObjectLinkage[] = OBJECT_LINKAGES.filter
 });
 
 /**
- * For suites of what users do with the commands. In the guest, where a process takes seconds to start, only the linkages that
- * this machine's own kernel may refuse: the others are left to it. What linkages mean is tested on every kernel with all.
+ * For suites of what the loader and the commands do. In the guest, where all is fifteen times slower, only the linkages that
+ * this machine's own kernel may refuse: the others are left to it. What linkages mean for packets is tested on every kernel with
+ * all, and so is a swap under traffic.
  */
-export const commandLinkages: readonly ObjectLinkage[] =
+export const loaderLinkages: readonly ObjectLinkage[] =
   process.env["XDPGEN_VM"] === undefined ? runnableLinkages : runnableLinkages.filter((one) => one === "freplace");
-if (commandLinkages.length < runnableLinkages.length)
-  console.warn("SKIP call and inline, of what users do with the commands: the host runs them");
+if (loaderLinkages.length < runnableLinkages.length)
+  console.warn("SKIP call and inline, of what the loader and the commands do: the host runs them");

@@ -10,7 +10,7 @@ import { type AttachmentStatus, clearDefunct, open, openKernel, type SwapResult 
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { counted } from "../../support/counted.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { wordsToStart } from "../../support/processes.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictObject, verdictPacket, visited } from "../../support/verdict-program.ts";
@@ -96,7 +96,7 @@ const statusOf = async (): Promise<AttachmentStatus> =>
 const resultsOf = (all: readonly Ended[]): readonly SwapResult[] =>
   all.map((ended) => (json(ended) as { readonly applied: readonly SwapResult[] }).applied[0]!);
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   /** Program `k` behind a counter. */
   function chainFile(k: number): string {
     here.write(`v${k}.bpf.o`, verdictObject(k));

@@ -6,7 +6,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { exit, mov64Imm, R0 } from "../../../src/codegen/asm/index.ts";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { objectOf } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run } from "./command.ts";
@@ -197,7 +197,7 @@ describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
     await expectUnchanged(before);
   });
 
-  it.each(commandLinkages)("a program that the verifier rejects, by %s", async (linkage) => {
+  it.each(loaderLinkages)("a program that the verifier rejects, by %s", async (linkage) => {
     const good = `{ name: good, object: ${here.object("counter")} }`;
     const path = chain(good, `{ name: reckless, object: ${here.object("rejected")} }`);
     const before = snapshot();

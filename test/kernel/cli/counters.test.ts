@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { traffic } from "../../support/traffic.ts";
 import { verdictPacket } from "../../support/verdict-program.ts";
 import type { Veth } from "../../support/veth.ts";
@@ -47,7 +47,7 @@ function dumped(dispatcher: number): Dumped["formatted"]["values"] {
   return (bpftool("map", "dump", "id", `${counters}`) as Dumped[])[0]!.formatted.values;
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const chain = (counters: boolean): string =>
     numberedChain(here, "chain", [0, 1, 2], `linkage: ${linkage}\ncounters: ${counters}\n`);
   const apply = async (counters: boolean): Promise<unknown> =>

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, open, openKernel } from "../../../src/loader/index.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { type Ended, expectRefusal, json, run, spawn, spawnAll, XDPGEN } from "./command.ts";
@@ -62,7 +62,7 @@ async function running(): Promise<readonly number[]> {
   return visited(dataOut);
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const numbered = (name: string, ...programs: readonly number[]): string =>
     numberedChain(here, name, programs, `linkage: ${linkage}\n`);
 

@@ -5,7 +5,7 @@ import { type AttachmentStatus, openKernel } from "../../../src/loader/index.ts"
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { sampleProgram, testProgram } from "../../support/chains.ts";
 import { damaged } from "../../support/damage.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
 import { bpfFds, EMULATED, type Folder, folder, numberedChain } from "./world.ts";
@@ -32,10 +32,7 @@ afterEach(async () => {
 });
 
 const OBJECTS = [...["denylist", "ratelimit"].map(sampleProgram), ...["globals", "core", "callback"].map(testProgram)];
-/** What the host runs is not run again in emulation. */
-const EACH = commandLinkages
-  .filter((linkage) => linkage === "freplace" || !EMULATED)
-  .flatMap((linkage) => OBJECTS.map((program) => ({ ...program, linkage })));
+const EACH = loaderLinkages.flatMap((linkage) => OBJECTS.map((program) => ({ ...program, linkage })));
 
 it.each(EACH)("$name, by $linkage", async ({ bytes, linkage }) => {
   expect(await run(["apply", chain, "--dev", pair.far])).toMatchObject({ status: 0 });

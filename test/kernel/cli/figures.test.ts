@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { AttachmentStatus, LiveFigures, VerifiedImage } from "../../../src/loader/index.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import type { Veth } from "../../support/veth.ts";
 import { expectRefusal, json, run, spawn } from "./command.ts";
 import { expectUnchanged, type Folder, freshWorld, hostOnly, type Snapshot } from "./world.ts";
@@ -47,7 +47,7 @@ function expectShown(id: number, figures: LiveFigures): void {
   });
 }
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it("apply says what the verifier said, and status what the kernel keeps of it", async () => {
     const applied = async (...names: readonly string[]): Promise<VerifiedImage | undefined> => {
       const answer = json(await run(["apply", chain(...names), "--dev", pair.far, "--linkage", linkage, "--json"]));

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AttachmentStatus, open } from "../../../src/loader/index.ts";
 import { ethernet, frame, payload } from "../../../src/packets/index.ts";
 import { counted } from "../../support/counted.ts";
-import { commandLinkages } from "../../support/linkages.ts";
+import { loaderLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import type { Veth } from "../../support/veth.ts";
 import { json, run } from "./command.ts";
@@ -43,7 +43,7 @@ const apply = async (path: string, ...more: readonly string[]): Promise<Applied[
 const shown = async (device = pair.far): Promise<AttachmentStatus> =>
   (json(await run(["status", device, "--json"])) as AttachmentStatus[])[0]!;
 
-describe.each(commandLinkages)("linkage %s", (linkage) => {
+describe.each(loaderLinkages)("linkage %s", (linkage) => {
   const chain = (...programs: readonly string[]): string =>
     here.write(
       "chain.yaml",
@@ -185,7 +185,7 @@ describe.each(commandLinkages)("linkage %s", (linkage) => {
 it("linkage auto says what it is and why", async () => {
   const { err, status } = await run(["apply", numberedChain(here, "chain", [1]), "--dev", pair.far]);
   expect(status).toBe(0);
-  if (commandLinkages.includes("freplace")) expect(err).not.toContain("linkage auto");
+  if (loaderLinkages.includes("freplace")) expect(err).not.toContain("linkage auto");
   else expect(err).toMatch(/linkage auto is call here: freplace refused: .*BPF_PROG_TYPE_EXT.* EPERM/);
 });
 
