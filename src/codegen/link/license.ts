@@ -1,6 +1,7 @@
 /** One license for one linked object: the kernel asks it before it lets a program call a GPL-only helper. */
 import { XdpgenError } from "../../errors.ts";
 import type { ResolvedObject } from "../object/program.ts";
+import { apart } from "./unsupported.ts";
 
 /** include/linux/license.h, license_is_gpl_compatible(). */
 const GPL_COMPATIBLE: ReadonlySet<string> = new Set([
@@ -26,7 +27,7 @@ export function commonLicense(programs: readonly ResolvedObject[]): string {
       "object-unsupported",
       `${gpl.name} is licensed "${gpl.object.license}" and ${other.name} ` +
         `${other.object.license === "" ? "has no license" : `"${other.object.license}"`}: ` +
-        "linked into one program they need one license that the kernel takes for both; use `linkage: freplace` for one of them",
+        `linked into one program they need one license that the kernel takes for both; ${apart("one of them")}`,
     );
   }
   return other ? other.object.license : "GPL";

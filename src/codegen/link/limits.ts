@@ -6,6 +6,7 @@ import { type Needs, needs } from "../object/needs.ts";
 import { isTailCalled } from "../object/program.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Unit } from "./unit.ts";
+import { apart } from "./unsupported.ts";
 
 /** What one program of the kernel may have. */
 export const LIMITS = {
@@ -56,14 +57,6 @@ export function checkLimits(plan: Plan, entries: readonly LinkedFunction[], unit
         `, and the kernel takes ${LIMITS.maps} in one program; ${apart("some of them")}: each then has its own ${LIMITS.maps}`,
     );
   }
-}
-
-/** What makes programs of the kernel of their own. What this kernel takes is not known here. */
-function apart(which: string): string {
-  return (
-    `use \`linkage: freplace\` for ${which}, where the kernel takes extension programs (\`xdpgen doctor\`), or load ${which} ` +
-    "beforehand and give them as `pinned`"
-  );
 }
 
 /** What tail calls enter, beside the main function, is a program of its own and not counted. */

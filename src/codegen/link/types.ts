@@ -4,6 +4,7 @@ import { mergeBtf } from "../btf/index.ts";
 import type { BtfExt, BtfType, TypeId } from "../btf/types.ts";
 import { MAPS, type Placed, type PlacedExtern, type PlacedMap, mapsSize } from "./place.ts";
 import type { Unit } from "./unit.ts";
+import { apart } from "./unsupported.ts";
 
 export interface MergedTypes {
   readonly btf: readonly BtfType[];
@@ -119,7 +120,7 @@ function refuseDeclaredDifferently(
       throw new XdpgenError(
         "object-unsupported",
         `${unit.name}: ${symbol} of the kernel is declared differently in ${units[first.unit]!.name}; ` +
-          "give the two one declaration, or use `linkage: freplace` for one of them",
+          `give the two one declaration; or ${apart("one of them")}`,
       );
     }
   }
