@@ -19,6 +19,8 @@ export type RunSettings = {
   readonly words: readonly string[];
   /** Test files of a run that is not to run all, where the command line names none. */
   readonly files?: readonly string[];
+  /** Tests that take minutes in emulation are left to `npm run test:kernels`. */
+  readonly short?: boolean;
   /** Milliseconds of `performance.now()`. */
   readonly deadline: number;
 };
@@ -130,6 +132,9 @@ export async function runOnHost(
 const MODULES_VARIABLE = "XDPGEN_TEST_MODULES";
 const COMPILED_VARIABLE = "XDPGEN_TEST_COMPILED";
 
+/** Environment variable: there for a run that is to be short (test/kernel/cli/world.ts). */
+const SHORT_VARIABLE = "XDPGEN_TEST_SHORT";
+
 const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
 const compiledFolder = (settings: RunSettings): string => join(settings.folder, "compiled");
 
@@ -178,6 +183,7 @@ export async function runInGuest(
       [REPORT_VARIABLE]: report,
       [MODULES_VARIABLE]: modulesFolder(settings),
       [COMPILED_VARIABLE]: compiledFolder(settings),
+      ...(settings.short === true && { [SHORT_VARIABLE]: "1" }),
     },
     stdout: write,
     stderr: write,

@@ -47,14 +47,14 @@ export const onThisMachine: Suite = (settings, open) => {
   });
 };
 
-/** The kernel suite, or some of its files, in a guest with one of Debian's kernels. */
+/** The kernel suite, or a part of it, in a guest with one of Debian's kernels. */
 export const inGuest =
-  (kernel: KernelVersion, files?: readonly string[]): Suite =>
+  (kernel: KernelVersion, part: Pick<RunSettings, "files" | "short"> = {}): Suite =>
   (settings, open) => {
-    const name = `${files ? `${files.length} files of the ` : ""}kernel tests on Debian's ${kernel}`;
+    const name = `${part.files ? `${part.files.length} files of the ` : ""}kernel tests on Debian's ${kernel}`;
     return inSection(name, open, async ({ write }) => {
       await settings.ready();
-      return runInGuest(name, kernel, files ? { ...settings, files } : settings, write);
+      return runInGuest(name, kernel, { ...settings, ...part }, write);
     });
   };
 

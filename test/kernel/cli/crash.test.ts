@@ -22,6 +22,7 @@ import {
   hostOnly,
   LONG,
   numberedChain,
+  skipInShort,
   snapshot,
   type Snapshot,
   tree,
@@ -251,7 +252,8 @@ describe("in a network namespace of its own", () => {
     }),
   );
 
-  it("an interface that moved in brings its chain along, and its pins follow with the next command there", async () => {
+  it("an interface that moved in brings its chain along, and its pins follow with the next command there", async (context) => {
+    skipInShort(context, SLOW_PROCESSES);
     const counting = here.write(
       "counting.yaml",
       `chain: xe\nprograms: [{ name: counter, object: ${here.object("counter")} }]\n`,

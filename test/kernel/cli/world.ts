@@ -15,6 +15,11 @@ import { type Veth, veth } from "../../support/veth.ts";
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 
+/** Leaves a test of minutes out of the guests of `npm test`. `npm run test:kernels` runs it on each kernel. */
+export function skipInShort(context: TestContext, reason: string): void {
+  context.skip(process.env["XDPGEN_TEST_SHORT"] !== undefined, `${reason}; npm run test:kernels runs it here too`);
+}
+
 /** Milliseconds after which a test of many steps hangs. What is only slow, under load and in emulation, is not to fail. */
 export const LONG = EMULATED ? 1_800_000 : 120_000;
 
