@@ -13,8 +13,10 @@ import { resolveType } from "./signature.ts";
 export function setGlobals(bytes: Uint8Array, globals: Readonly<Record<string, GlobalValue>>): Uint8Array {
   const names = Object.keys(globals);
   if (names.length === 0) return bytes;
-  const copy = bytes.slice();
-  // Section data are views of the bytes that were read, so writing to them writes to the copy.
+  // Of a Buffer, as files are read into, `slice` would be no copy.
+  const copy = new Uint8Array(bytes);
+  // Section data are views of the bytes that were read, so writing to them writes to the copy, and what was read of it stays right:
+  // of a program's data nothing but its place is.
   const object = openObject(copy);
   if (!object.hasBtf) fail(`cannot set ${names.join(", ")}: the object has no BTF; compile it with -g`);
   const variables = constants(object);

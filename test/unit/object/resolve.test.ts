@@ -63,6 +63,24 @@ describe("resolvePrograms", () => {
     expect(resolved).toMatchObject({ priority: 5, proceedOn: ["pass", "tx"] });
   });
 
+  it("sets variables in a copy, also of a Buffer, as files are read into", () => {
+    const bytes = Buffer.from(bytesOf(object("globals")));
+    const hash = (globals: Record<string, GlobalValue>): string =>
+      resolve(chainOf([program("globals", { bytes, globals })]))[0]!.hash;
+    const plain = hash({});
+    expect(hash({ step: 7 })).not.toBe(plain);
+    expect(Buffer.from(bytesOf(object("globals"))).equals(bytes)).toBe(true);
+    expect(hash({})).toBe(plain);
+  });
+
+  it("reads an object once, however often its chain is planned", () => {
+    const chain = chainOf([program("globals")]);
+    const [first, second] = [resolve(chain), resolve(chain)].map(([one]) => one as ResolvedObject);
+    expect(second!.object).toBe(first!.object);
+    const broken = new TextEncoder().encode("no ELF");
+    for (const _ of [1, 2]) expect(() => openObject(broken)).toThrow(XdpgenError);
+  });
+
   it("gives equal hashes to equal programs, and others to other globals", () => {
     const hash = (globals?: Record<string, GlobalValue>): string =>
       resolve(chainOf([program("globals", globals ? { globals } : {})]))[0]!.hash;
