@@ -35,7 +35,11 @@ export interface XdpObject {
   readonly functions: readonly ObjectFunction[];
 }
 
-/** @throws XdpgenError `object-invalid` or `btf-invalid` */
+/**
+ * The same bytes give the same object again, so nobody may change them afterwards.
+ *
+ * @throws XdpgenError `object-invalid` or `btf-invalid`
+ */
 export const openObject = once((bytes: Uint8Array): XdpObject => {
   const elf = readElf(bytes);
   const contents = (name: string): Uint8Array | undefined => elf.sections.find((s) => s.name === name)?.data;

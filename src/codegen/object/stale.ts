@@ -9,6 +9,7 @@
  */
 import { BPF_DW, BPF_MEM, BPF_ST, BPF_STX } from "../asm/constants.ts";
 import { R10 } from "../asm/index.ts";
+import { onceEach } from "../once.ts";
 import { readCode } from "./code.ts";
 import { successors } from "./flow.ts";
 import { frameSize } from "./frame.ts";
@@ -16,19 +17,8 @@ import type { ObjectFunction, XdpObject } from "./open.ts";
 
 const SLOT = 8;
 
-const known = new WeakMap<ObjectFunction, readonly number[]>();
-
-/**
- * Offsets from R10, multiples of -8, from the top down. None where it is not known how much of the stack is the function's.
- * Found once for a function: each time that a chain is weighed it is asked of every program.
- */
-export function staleSlots(object: XdpObject, f: ObjectFunction): readonly number[] {
-  const found = known.get(f) ?? findStaleSlots(object, f);
-  known.set(f, found);
-  return found;
-}
-
-function findStaleSlots(object: XdpObject, f: ObjectFunction): readonly number[] {
+/** Offsets from R10, multiples of -8, from the top down. None where it is not known how much of the stack is the function's. */
+export const staleSlots = onceEach((object: XdpObject, f: ObjectFunction): readonly number[] => {
   const frame = frameSize(object, f);
   if (frame === "unknown") return [];
   const code = readCode(object, f);
@@ -64,7 +54,7 @@ function findStaleSlots(object: XdpObject, f: ObjectFunction): readonly number[]
   }
   const slots = Array.from({ length: Math.ceil(frame / SLOT) }, (_, nth) => -SLOT * (nth + 1));
   return slots.filter((slot) => stale.has(slot) || !written.has(slot));
-}
+});
 
 const WHOLE: ReadonlySet<number> = new Set([BPF_ST | BPF_MEM | BPF_DW, BPF_STX | BPF_MEM | BPF_DW]);
 
