@@ -49,7 +49,8 @@ function readGeneration(kernel: Kernel, dir: string, generation: number): Kept |
     if (!dispatcher) return undefined;
     const programInfo = kernel.programInfo(dispatcher.number);
     const found = readManifest(kernel, programInfo);
-    return found && isReadable(found) ? { ...found, programInfo } : undefined;
+    // Somebody can have put the dispatcher of another generation there.
+    return found && isReadable(found) && found.generation === generation ? { ...found, programInfo } : undefined;
   } catch (error) {
     // Another process may be removing it.
     if (isErrno(error, "ENOENT")) return undefined;

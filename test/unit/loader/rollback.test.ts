@@ -475,25 +475,29 @@ it("what ran is kept, also where somebody removed the pin of its dispatcher", as
   expect(await rollback("lo", { machine, to: 2 })).toMatchObject({ from: 1, generation: 2 });
 });
 
-it.each(["removes the pin", "puts something else in the place"])(
-  "a kept generation is none any more where somebody %s of its dispatcher, and the others stay",
-  async (what) => {
-    using w = world();
-    const machine = w.machine();
-    for (const k of [1, 2, 3]) await attach(kept(2, "freplace", numbered(k)), "lo", { machine });
-    const pin = `${w.root}/${DIR}/gen-2/dispatcher`;
-    rmSync(pin);
-    if (what !== "removes the pin") mkdirSync(pin);
-    const still = [{ generation: 3, kept: [{ generation: 1, whole: true }] }];
-    expect(status("lo", machine)).toMatchObject(still);
-    const { result } = await attach(kept(2, "freplace", numbered(3)), "lo", { machine });
-    expect(result?.outcome).toBe("unchanged");
-    expect(w.pins().filter((path) => /gen-2|\/p2-/.test(path))).toEqual([]);
-    expect(status("lo", machine)).toMatchObject(still);
-    await expect(rollback("lo", { machine, to: 2 })).rejects.toMatchObject({ code: "not-kept" });
-    expect(await rollback("lo", { machine })).toMatchObject({ from: 3, generation: 1 });
-  },
-);
+it.each([
+  ["removes the pin", () => {}],
+  ["puts a folder in the place", (pin: string) => mkdirSync(pin)],
+  ["puts the dispatcher that runs in the place", (pin: string) => cpSync(pin.replace("gen-2", "gen-3"), pin)],
+])("a kept generation is none any more where somebody %s of its dispatcher, and the others stay", async (_, put) => {
+  using w = world();
+  const machine = w.machine();
+  for (const k of [1, 2, 3]) await attach(kept(2, "freplace", numbered(k)), "lo", { machine });
+  const pin = `${w.root}/${DIR}/gen-2/dispatcher`;
+  rmSync(pin);
+  put(pin);
+  const still = [{ generation: 3, kept: [{ generation: 1, whole: true }] }];
+  expect(status("lo", machine)).toMatchObject(still);
+  await rollback("lo", { machine });
+  await rollback("lo", { machine, to: 3 });
+  expect(w.pins().filter((path) => /\/p2-/.test(path))).not.toEqual([]);
+  const { result } = await attach(kept(2, "freplace", numbered(3)), "lo", { machine });
+  expect(result?.outcome).toBe("unchanged");
+  expect(w.pins().filter((path) => /gen-2|\/p2-/.test(path))).toEqual([]);
+  expect(status("lo", machine)).toMatchObject(still);
+  await expect(rollback("lo", { machine, to: 2 })).rejects.toMatchObject({ code: "not-kept" });
+  expect(await rollback("lo", { machine })).toMatchObject({ from: 3, generation: 1 });
+});
 
 it("what ran is kept, also where somebody removed its folder", async () => {
   using w = world();
