@@ -239,7 +239,10 @@ describe.skipIf(kernelMissing()).each(loaderLinkages)("by %s", (linkage) => {
   });
 
   it.for(TEMPLATES)("%s does on real packets what its docs say", async (name, context) => {
-    skipInShort(context, "seen on the host by the other linkages, and the checks of each template here");
+    skipInShort(
+      context,
+      "a run on this machine's own kernel has it by the other linkages, and this one the checks of each",
+    );
     await using live = await filled(name, linkage);
     const { near, far } = live.pair;
     const kernel = openKernel();

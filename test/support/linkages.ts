@@ -21,4 +21,6 @@ export const runnableLinkages: readonly ObjectLinkage[] = OBJECT_LINKAGES.filter
 export const loaderLinkages: readonly ObjectLinkage[] =
   process.env["XDPGEN_VM"] === undefined ? runnableLinkages : runnableLinkages.filter((one) => one === "freplace");
 if (loaderLinkages.length < runnableLinkages.length)
-  console.warn("SKIP call and inline, of what the loader and the commands do: the host runs them");
+  console.warn(
+    "SKIP call and inline, of what the loader and the commands do: left to a run on this machine's own kernel",
+  );

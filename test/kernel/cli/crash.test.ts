@@ -253,7 +253,7 @@ describe("in a network namespace of its own", () => {
   );
 
   it("an interface that moved in brings its chain along, and its pins follow with the next command there", async (context) => {
-    skipInShort(context, SLOW_PROCESSES);
+    skipInShort(context, "its processes take two minutes in emulation; the host runs it");
     const counting = here.write(
       "counting.yaml",
       `chain: xe\nprograms: [{ name: counter, object: ${here.object("counter")} }]\n`,

@@ -15,7 +15,7 @@ import { type Veth, veth } from "../../support/veth.ts";
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 
-/** Leaves a test of minutes out of the guests of `npm test`. `npm run test:kernels` runs it on each kernel. */
+/** Leaves a test of minutes out of the guests of `npm test`. `npm run test:kernels` does not. */
 export function skipInShort(context: TestContext, reason: string): void {
   context.skip(process.env["XDPGEN_TEST_SHORT"] !== undefined, `${reason}; npm run test:kernels runs it here too`);
 }

@@ -91,7 +91,7 @@ describe("externs", () => {
     const a = using("a", VERSION, "LINUX_KERNEL_VERSION");
     const b = using("b", VERSION.replace("int", "unsigned long"), "LINUX_KERNEL_VERSION");
     expect(() => link(a, b)).toThrow(
-      /b: LINUX_KERNEL_VERSION of the kernel is declared differently in a; give the two/,
+      /b: LINUX_KERNEL_VERSION of the kernel is declared differently in a; give the two one declaration; or use `linkage: freplace` .* as `pinned`$/,
     );
   });
 

@@ -172,7 +172,7 @@ describe("link", () => {
   });
 
   it.each([
-    ["XYZ", /p0 is licensed "Dual BSD\/GPL" and p1 "XYZ": .* need one license/],
+    ["XYZ", /p0 is licensed "Dual BSD\/GPL" and p1 "XYZ": .* need one license .* as `pinned`$/],
     ["\0\0\0", /p0 is licensed "Dual BSD\/GPL" and p1 has no license: .* need one license/],
   ])("links one license only", (license, message) => {
     expect(() => link({ object: sample("counter") }, { object: "x", bytes: licensed(license) })).toThrow(message);
