@@ -13,7 +13,7 @@ import { loaderLinkages } from "../support/linkages.ts";
 import { traffic } from "../support/traffic.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { expectRefusal, run, spawn, XDPGEN } from "./cli/command.ts";
-import { type Folder, folder, LONG, numberedChain } from "./cli/world.ts";
+import { type Folder, folder, LONG, numberedChain, skipInShort } from "./cli/world.ts";
 
 const data = frame(ethernet(), payload(46));
 const BATCH = process.env["XDPGEN_VM"] === undefined ? 200_000 : 5000;
@@ -108,9 +108,11 @@ it.each(loaderLinkages)(
   LONG,
 );
 
-it.each(loaderLinkages)(
+it.for(loaderLinkages)(
   "linkage %s: what a killed xdpgen left undecided is asked again, and goes back where it fails",
-  async (linkage) => {
+  { timeout: LONG },
+  async (linkage, context) => {
+    skipInShort(context, "processes take ten seconds to start in emulation; one is killed above");
     const head = `linkage: ${linkage}\n`;
     await run(["apply", numberedChain(here, "good", [1], head), "--dev", pair.far]);
     // It kills the xdpgen that asks, and says no to the next.
@@ -126,12 +128,12 @@ it.each(loaderLinkages)(
     );
     expect(status(pair.far)).toMatchObject([{ generation: 1, troubles: [], kept: [{ generation: 2 }] }]);
   },
-  LONG,
 );
 
 it(
   "a slot that got another loaded program when xdpgen was killed is asked again, and goes back to what was healthy",
-  async () => {
+  async (context) => {
+    skipInShort(context, "processes take ten seconds to start in emulation; one is killed above");
     const pins = `/sys/fs/bpf/${pair.far}`;
     const chain = (name: string, health = ""): string =>
       here.write(

@@ -41,7 +41,7 @@ export const MOST_PROGRAMS = 64;
 
 /** Chains with packets. Most are short: edges of all forms are in them as often, and a long one costs five times as much. */
 export const proofs: fc.Arbitrary<Proof> = fc.oneof(
-  { weight: 3, arbitrary: proofsOf(12) },
+  { weight: 9, arbitrary: proofsOf(12) },
   { weight: 1, arbitrary: proofsOf(MOST_PROGRAMS) },
 );
 

@@ -3,8 +3,8 @@
  * status says which; the next command succeeds; and when all is detached nothing is left.
  *
  * An apply by `call` that changes the chain of an interface, and a rollback, are killed at every bpf(2) and at every call that changes
- * a file; other operations and linkages at every tenth of these. With XDPGEN_KILLS=changing each is killed at all of these, also in emulation,
- * where it takes hours; with XDPGEN_KILLS=all at every system call of its main thread, from the lock on.
+ * a file; other operations and linkages at every twentieth of these. With XDPGEN_KILLS=changing each is killed at all of these, also in
+ * emulation, where it takes hours; with XDPGEN_KILLS=all at every system call of its main thread, from the lock on.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
@@ -33,7 +33,7 @@ import {
 
 const KILLS = process.env["XDPGEN_KILLS"];
 const ALL = KILLS === "all";
-const SAMPLED = 10;
+const SAMPLED = 20;
 const SLOW =
   "each process takes ten seconds to start in emulation; loader.test.ts kills at calls of the kernel there too";
 
