@@ -26,6 +26,7 @@ import { CORE_SOURCE } from "../support/btf.ts";
 import { withFile } from "../support/llvm.ts";
 import { compile } from "../support/objects.ts";
 import { Sample, kernelMissing, sampleObject } from "../support/samples.ts";
+import { skipInShort } from "./cli/world.ts";
 
 const VMLINUX = "/sys/kernel/btf/vmlinux";
 const EMULATED = process.env["XDPGEN_VM"] !== undefined;
@@ -33,6 +34,8 @@ const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 function section(object: Uint8Array, name: string): Uint8Array {
   return readElf(object).sections.find((one) => one.name === name)!.data;
 }
+
+const SLOW = "twelve megabytes of text take a minute in emulation; the same types are given back to the kernel below";
 
 const kernel = openKernel();
 const missing = kernelMissing();
@@ -42,7 +45,8 @@ describe.skipIf(!existsSync(VMLINUX))("the kernel's own types", () => {
   const btf = decodeBtf(bytes);
   const again = encodeBtf({ btf }).btf;
 
-  it("are shown as bpftool shows them", () => {
+  it("are shown as bpftool shows them", (context) => {
+    skipInShort(context, SLOW);
     // Compared as a whole first: the difference of two texts of twelve megabytes is nothing to print.
     const [ours, theirs] = [formatBtf(btf), bpftoolDump(bytes, "raw")];
     if (ours !== theirs) expect(ours.split("\n").slice(0, 1000)).toEqual(theirs.split("\n").slice(0, 1000));
@@ -50,7 +54,8 @@ describe.skipIf(!existsSync(VMLINUX))("the kernel's own types", () => {
     expect(btf.types.length).toBeGreaterThan(10_000);
   });
 
-  it("are the same when written and read again, but for strings that no type uses", () => {
+  it("are the same when written and read again, but for strings that no type uses", (context) => {
+    skipInShort(context, SLOW);
     expect(formatBtf(decodeBtf(again)) === formatBtf(btf)).toBe(true);
     expect(bpftoolDump(again, "raw") === bpftoolDump(bytes, "raw")).toBe(true);
     const typesLength = (whole: Uint8Array): number => new DataView(whole.buffer).getUint32(12, true);

@@ -10,6 +10,9 @@ import { withBytes } from "../support/chains.ts";
 import { blocksOf, page } from "../support/published.ts";
 import { type Veth, veth } from "../support/veth.ts";
 import { run as command } from "./cli/run.ts";
+import { skipInShort } from "./cli/world.ts";
+
+const SLOW = "to transform what a process imports takes a minute and a half in emulation";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const readme = readFileSync(`${root}README.md`, "utf8");
@@ -116,7 +119,8 @@ describe("the library examples", () => {
     return execFileSync("node", ["--import", "tsx", files.script], { cwd: root, encoding: "utf8" });
   }
 
-  it("of the README runs as it stands, against the package's own exports", async () => {
+  it("of the README runs as it stands, against the package's own exports", async (context) => {
+    skipInShort(context, SLOW);
     const output = run(block("```ts"));
     expect(output).toContain(block("```asm"));
     expect(output.trimEnd().endsWith("\n3")).toBe(true);
@@ -125,7 +129,8 @@ describe("the library examples", () => {
     expect(await detach(pair.far)).toEqual({ detached: true });
   });
 
-  it("of docs/library.md prints what the page shows", async () => {
+  it("of docs/library.md prints what the page shows", async (context) => {
+    skipInShort(context, SLOW);
     const { blocks } = page("library.md");
     expect(run(blocks("ts")[0]!)).toBe(blocks("text")[0]);
     for (const { far } of [pair, other]) expect(await detach(far)).toEqual({ detached: true });
