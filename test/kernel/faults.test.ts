@@ -130,7 +130,7 @@ const SHARED = OPERATIONS.filter(({ name }) =>
   ["first apply", "apply that changes an object", "detach"].includes(name),
 );
 
-/** Those that have all steps between them: of the others `apply that adds a program` has the most, and they take three minutes. */
+/** Those that have all steps between them. */
 const ALL_STEPS: readonly string[] = [
   "first apply",
   "apply that adds a program",

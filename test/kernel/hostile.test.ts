@@ -108,6 +108,29 @@ function counted(): string {
 
 describe.each(loaderLinkages)("linkage %s", (linkage) => {
   describe("a pin is removed by hand", () => {
+    it.each(["and nothing is put there", "and the one that runs is put there"])(
+      "a kept dispatcher's, %s: packets notice nothing, rollback leaves what is left of it, and apply clears that",
+      async (then) => {
+        const kept = (...programs: readonly number[]) => ({ ...counting(linkage, ...programs), history: 2 });
+        for (const programs of [[1], [1, 2], [1, 2, 3]]) await attach(kept(...programs), pair.far);
+        unlinkSync(`${folder()}/gen-1/dispatcher`);
+        using dispatcher = openKernel().openPin(`${folder()}/gen-3/dispatcher`);
+        if (then.includes("runs")) openKernel().pin(dispatcher.number, `${folder()}/gen-1/dispatcher`);
+        const still = { generation: 3, kept: [{ generation: 2, whole: true }] };
+        expect(ofFar()).toMatchObject(still);
+        expect(await running()).toEqual([1, 2, 3]);
+        await rollback(pair.far);
+        await rollback(pair.far, { to: 3 });
+        expect(existsSync(`${folder()}/gen-1`)).toBe(true);
+        const { forgotten } = await preview(kept(1, 2, 3), pair.far);
+        expect(forgotten).toEqual([]);
+        await attach(kept(1, 2, 3), pair.far);
+        expect(existsSync(`${folder()}/gen-1`)).toBe(false);
+        expect(ofFar()).toMatchObject(still);
+        expect(await running()).toEqual([1, 2, 3]);
+      },
+    );
+
     it("the link's: the chain ends, and the next apply attaches it with its maps", async () => {
       await attach(counting(linkage, 1), pair.far);
       await count();
