@@ -171,34 +171,47 @@ export function createLink(
   report: (message: string) => void,
   restore: () => string = () => NOTHING_CHANGED,
 ): { readonly link: Fd; readonly mode: Mode } {
-  const first = wanted === "auto" ? "native" : wanted;
-  try {
-    return { link: kernel.linkXdp(program, ifindex, first), mode: first };
-  } catch (error) {
-    const occupant = isErrno(error, "EBUSY", "EEXIST") ? occupantOf(kernel, ifindex) : undefined;
-    if (occupant) {
-      const after = restore();
-      throw occupied(kernel, device, occupant, after);
+  const refusals: string[] = [];
+  let cause: KernelError | undefined;
+  for (const mode of wanted === "auto" ? MODES : [wanted]) {
+    try {
+      const link = kernel.linkXdp(program, ifindex, mode);
+      if (cause)
+        report(
+          `${device} refuses XDP ${refusals.join()}: attached in generic mode, which is slower; ` +
+            "`mode: native` in chain.yaml would have made this an error",
+        );
+      return { link, mode };
+    } catch (error) {
+      cause = refusedBy(kernel, device, ifindex, error, restore);
+      refusals.push(`in ${mode} mode (${refusal(cause)})`);
     }
-    // net/core/dev.c, bpf_xdp_link_attach: EINVAL where there is no such interface any more, as of a driver that refuses.
-    if (isErrno(error, "EINVAL") && kernel.interfaceName(ifindex) === undefined)
-      throw interfaceGone(device, error, restore());
-    if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
-    if (wanted !== "auto") {
-      const after = restore();
-      const next =
-        wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
-      throw new XdpgenError(
-        "environment",
-        `${device} refuses XDP in ${wanted} mode (${refusal(error)}); ${after}: ${next}`,
-        { cause: error },
-      );
-    }
-    const link = kernel.linkXdp(program, ifindex, "generic");
-    report(
-      `${device} refuses XDP in native mode (${refusal(error)}): attached in generic mode, which is slower; ` +
-        "`mode: native` in chain.yaml would have made this an error",
-    );
-    return { link, mode: "generic" };
   }
+  const after = restore();
+  const next =
+    wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
+  throw new XdpgenError("environment", `${device} refuses XDP ${refusals.join(" and ")}; ${after}: ${next}`, { cause });
+}
+
+/**
+ * The error with which the interface refused a mode.
+ * @throws what failed for another reason, as it is or explained
+ */
+function refusedBy(
+  kernel: Kernel,
+  device: string,
+  ifindex: number,
+  error: unknown,
+  restore: () => string,
+): KernelError {
+  const occupant = isErrno(error, "EBUSY", "EEXIST") ? occupantOf(kernel, ifindex) : undefined;
+  if (occupant) {
+    const after = restore();
+    throw occupied(kernel, device, occupant, after);
+  }
+  // net/core/dev.c, bpf_xdp_link_attach: EINVAL where there is no such interface any more, as of a driver that refuses.
+  if (isErrno(error, "EINVAL") && kernel.interfaceName(ifindex) === undefined)
+    throw interfaceGone(device, error, restore());
+  if (!(error instanceof KernelError) || isErrno(error, ...NOT_THE_MODE)) throw error;
+  return error;
 }

@@ -257,6 +257,16 @@ describe("mode", () => {
     expect(other.pins()).toEqual([]);
   });
 
+  it("says why of each, where the interface takes neither", async () => {
+    using w = world({ refuses: ["native", "generic"] });
+    const attempt = attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
+    await expect(attempt).rejects.toMatchObject({ code: "environment" });
+    await expect(attempt).rejects.toThrow(
+      "lo refuses XDP in native mode (EOPNOTSUPP) and in generic mode (EOPNOTSUPP); nothing was changed: see its documentation",
+    );
+    expect(w.pins()).toEqual([]);
+  });
+
   it("is not changed under a running chain", async () => {
     using w = world();
     await attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
