@@ -21,6 +21,7 @@ export default defineConfig({
   test: {
     isolate: !emulated,
     pool: "forks",
+    globalSetup: "test/support/programs.ts",
     ...(emulated ? { execArgv: FOR_ONE_PROCESSOR } : {}),
     ...(modules === undefined ? {} : { experimental: { fsModuleCache: true, fsModuleCachePath: modules } }),
     testTimeout: patience * 60_000,

@@ -1,8 +1,9 @@
 /**
  * `npm run bench [-- SECTION…]`: the numbers, each section's side by side in one run; `usage` below says the rest.
  *
- * What is measured is what users run: the sources as `tsc` compiles them, not as tsx does. So this file compiles itself and
- * what it imports, and each section is a process of its own that starts the compiled file with `--section`.
+ * What is measured is what users run: the sources as `tsc` compiles them, and the command as it is bundled, not as tsx runs them.
+ * So this file compiles itself and what it imports, and each section is a process of its own that starts the compiled file with
+ * `--section`.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -174,8 +175,11 @@ function compile(): boolean {
   mkdirSync(COMPILED, { recursive: true });
   // The command among what is compiled reads its version there.
   writeFileSync(`${COMPILED}/package.json`, '{ "type": "module", "version": "0.0.0-bench" }\n');
-  const { status } = spawnSync("node_modules/.bin/tsc", ["-p", "bench/tsconfig.json"], { stdio: "inherit" });
-  return status === 0;
+  const steps = [
+    ["node_modules/.bin/tsc", "-p", "bench/tsconfig.json"],
+    ["scripts/bundle.mjs", `${COMPILED}/src/cli`],
+  ];
+  return steps.every((words) => spawnSync(process.execPath, words, { stdio: "inherit" }).status === 0);
 }
 
 /** The rows that the section's process prints; undefined where it failed, which it has said itself. */

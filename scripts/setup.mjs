@@ -145,12 +145,17 @@ const filesIn = (folder) =>
 /** Modification time in milliseconds; 0 for what is not there. @param {string} path */
 const time = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-/** Whether every source under src has a compiled file that is younger than it and than the compiler's settings. */
+/**
+ * Whether what becomes of every source under src is younger than it and than the settings: a module of the library, but for those
+ * of src/cli, and the command, which is bundled of them all.
+ */
 function distIsFresh() {
-  const settings = Math.max(time("tsconfig.json"), time("tsconfig.build.json"));
+  const settings = Math.max(...["tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs"].map(time));
+  const bundled = time("dist/cli/bin.js");
   const sources = filesIn("src").filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
   return sources.every((path) => {
-    const compiled = time(join("dist", path.slice("src/".length).replace(/\.ts$/, ".js")));
+    const module = time(join("dist", path.slice("src/".length).replace(/\.ts$/, ".js")));
+    const compiled = path.startsWith("src/cli/") ? bundled : Math.min(bundled, module);
     return compiled >= time(path) && compiled >= settings;
   });
 }

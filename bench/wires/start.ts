@@ -29,7 +29,7 @@ const CLI = `${COMPILED}/src/cli/bin.js`;
 export const start: Experiment<StartRow> = {
   name: "start",
   method:
-    "The command as `npm run build` compiles it, started by another process and timed there until it has ended; commands in turn. " +
+    "The command as `npm run build` makes it, started by another process and timed there until it has ended; commands in turn. " +
     "Memory is the maximum resident set as busybox's `time -v` reports it.",
   caveats: ["Files are in the page cache: the first start after a boot reads them from the disk, and takes longer."],
   prepare() {

@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { release } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundleForTests } from "../bundle.mjs";
 import { ScriptFailure } from "../debian/failure.ts";
 import { findCommand } from "../debian/run.ts";
 import { runInVm } from "../vm/boot.ts";
@@ -128,28 +129,28 @@ export async function runOnHost(
   return judge(name, started, report, settings, { status, ...(fault === undefined ? {} : { fault }) });
 }
 
-/** Environment variables: the folders of what is made ready for guests, modules for vitest and programs for plain node. */
+/**
+ * Environment variables: the folders of what is made ready for guests, modules for vitest (vitest.config.ts) and programs for
+ * plain node (test/support/programs.ts).
+ */
 const MODULES_VARIABLE = "XDPGEN_TEST_MODULES";
-const COMPILED_VARIABLE = "XDPGEN_TEST_COMPILED";
+const PROGRAMS_VARIABLE = "XDPGEN_TEST_PROGRAMS";
 
 /** Environment variable: there for a run that is to be short (test/kernel/cli/world.ts). */
 const SHORT_VARIABLE = "XDPGEN_TEST_SHORT";
 
 const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
-const compiledFolder = (settings: RunSettings): string => join(settings.folder, "compiled");
+const programsFolder = (settings: RunSettings): string => join(settings.folder, "programs");
 
 /**
  * Makes ready what the host does in seconds and a guest in minutes: transforms the modules of the kernel project, by listing
- * its tests, and compiles the programs that tests start in processes of their own. Should one fail, guests say what is wrong.
+ * its tests, and bundles the programs that tests start in processes of their own. Should one fail, guests say what is wrong.
  */
 export async function prepareGuests(settings: RunSettings): Promise<void> {
   const vitest = ["node_modules/vitest/vitest.mjs", "list", "--project=kernel", ...settings.words];
   await node(vitest, { [MODULES_VARIABLE]: modulesFolder(settings) });
-  const compiled = compiledFolder(settings);
-  await node(["node_modules/typescript/bin/tsc", "--noEmit", "false", "--outDir", compiled]);
-  // What they read besides lies beside them, as in the checkout.
-  for (const name of ["package.json", "node_modules", "bpf", "test/bpf"])
-    symlinkSync(join(root, name), join(compiled, name));
+  // What is wrong esbuild says itself.
+  await bundleForTests(programsFolder(settings)).catch(() => undefined);
 }
 
 /** Runs node in silence, whatever its status. */
@@ -182,7 +183,7 @@ export async function runInGuest(
     environment: {
       [REPORT_VARIABLE]: report,
       [MODULES_VARIABLE]: modulesFolder(settings),
-      [COMPILED_VARIABLE]: compiledFolder(settings),
+      [PROGRAMS_VARIABLE]: programsFolder(settings),
       ...(settings.short === true && { [SHORT_VARIABLE]: "1" }),
     },
     stdout: write,

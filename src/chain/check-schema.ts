@@ -1,5 +1,5 @@
 /** The shape of a chain's checks, as `schema.ts` has that of the chain. */
-import { z } from "zod";
+import * as z from "zod";
 import { action, choice, interfaceName, name } from "./fields.ts";
 import { alsoNumber, alsoOne, spellings } from "./spelling.ts";
 

@@ -1,5 +1,5 @@
 /** Values of chain.yaml that several keys take: names, actions, edges. The error text of each is a noun phrase. */
-import { z } from "zod";
+import * as z from "zod";
 import { ACTIONS, plainAction } from "./chain.ts";
 import { ACTION_WORD, alsoOne, alsoPattern, EDGE_OFFER, EDGE_WORDS, spellings, TARGET_WORDS } from "./spelling.ts";
 

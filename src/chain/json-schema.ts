@@ -2,7 +2,7 @@
  * The JSON Schema of chain.yaml (draft 2020-12), for editors: the parser's own schema, written by zod. It accepts
  * whatever the parser accepts. What needs two fields to judge, as whether an edge's name is a program's, it cannot say.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { chainSchema } from "./schema.ts";
 import { type JsonSchema, spellings } from "./spelling.ts";
 

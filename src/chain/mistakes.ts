@@ -2,7 +2,7 @@
  * What is wrong with a chain, as values: document in, mistakes with a path into it out. Nothing here knows of text and
  * lines; `parse.ts` finds the places in a file, `edit.ts` speaks to callers of the library.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { nearest } from "../nearest.ts";
 import { WARNINGS } from "./allow.ts";
 import { ACTIONS, plainAction } from "./chain.ts";

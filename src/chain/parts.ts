@@ -2,7 +2,7 @@
  * The parts of a document that can be read though others are malformed, each in its place: what they say of each other can
  * be judged all the same. What cannot be read is left out, and what depends on it is nobody's mistake.
  */
-import type { z } from "zod";
+import type * as z from "zod";
 import { checkSchema } from "./check-schema.ts";
 import type { LooseEdge } from "./edge.ts";
 import { actionKeys, edge, name, ownName } from "./fields.ts";

@@ -4,7 +4,7 @@
  * The error text of each field is a noun phrase, what the value must be; `mistakes.ts` makes the sentence. What needs
  * two fields to judge (equal names) is in `mistakes.ts` as well.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { type WarningCode, WARNINGS } from "./allow.ts";
 import { ACTIONS, type GlobalValue, LINKAGES, MAX_HISTORY, MODES, PREFERENCES } from "./chain.ts";
 import { checkContextSchema, checkSchema } from "./check-schema.ts";

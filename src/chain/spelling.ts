@@ -2,7 +2,7 @@
  * What the parser reads in several spellings, as JSON Schema can say it: `XDP_TX` for `tx`, one name for a list of one.
  * The schema (`schema.ts`) notes it beside each preprocessor; `json-schema.ts` writes it.
  */
-import { z } from "zod";
+import * as z from "zod";
 import { ACTIONS } from "./chain.ts";
 
 /** A JSON Schema, or a part of one. */

@@ -13,7 +13,7 @@ export {
 } from "./attachment.ts";
 export type { ChangeOptions } from "./swap/locked-change.ts";
 export { clearDefunct, detach, type DetachOptions, type DetachResult } from "./swap/detach.ts";
-export { type CheckFailure, type CheckOutcome, formatFailures } from "./run/check-report.ts";
+export type { CheckFailure, CheckOutcome } from "./run/check-report.ts";
 export { testChain, type TestOptions } from "./run/checks.ts";
 export {
   type Change,
@@ -41,7 +41,8 @@ export {
   type TestRunResult,
   type Verification,
 } from "./machine/kernel.ts";
-export { describeHolder, type Holder } from "./machine/lock.ts";
+export type { Holder } from "./machine/lock.ts";
+export { describeHolder, formatFailures } from "./text.ts";
 export { type LiveLine, type LiveProgram, readLiveProgram } from "./report/live-program.ts";
 export { type Machine, thisMachine } from "./machine/machine.ts";
 export type { MapHandle } from "./load/map-handle.ts";

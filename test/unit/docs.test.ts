@@ -1,6 +1,7 @@
 /** The examples of docs/ are run as they stand, against the package as npm would publish it, and print what the pages show. */
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type PublishedPackage, page, publish } from "../support/published.ts";
 
@@ -10,15 +11,34 @@ beforeAll(() => {
 }, 60_000);
 afterAll(() => published[Symbol.dispose]());
 
+interface Package {
+  readonly version: string;
+  readonly bin: { readonly xdpgen: string };
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+const described = (): Package => JSON.parse(readFileSync(join(published.folder, "package.json"), "utf8")) as Package;
+
 it("every export of package.json is a file of the package", () => {
-  const { exports } = JSON.parse(readFileSync(join(published.folder, "package.json"), "utf8")) as {
-    exports: Record<string, string | Record<string, string>>;
-  };
+  const { exports } = described();
   const targets = Object.values(exports).flatMap((target) =>
     typeof target === "string" ? [target] : Object.values(target),
   );
   expect(targets.filter((path) => !existsSync(join(published.folder, path)))).toEqual([]);
   expect(Object.keys(exports)).toEqual(expect.arrayContaining(["./asm", "./btf", "./elf"]));
+});
+
+it("the command needs no package to start, and carries the licence of each that is in it", () => {
+  const { bin, version, dependencies } = described();
+  const command = join(published.folder, bin.xdpgen);
+  expect(execFileSync(command, ["--version"], { encoding: "utf8" })).toBe(`${version}\n`);
+  const licences = readFileSync(join(dirname(command), "licenses.txt"), "utf8");
+  // Of machine code, and so not in it.
+  const { koffi, ...bundled } = dependencies;
+  expect(koffi).toBeDefined();
+  for (const [name, which] of Object.entries(bundled)) expect(licences).toContain(`${name} ${which}\n`);
+  expect(licences.match(/permission/gi)!.length).toBeGreaterThanOrEqual(Object.keys(bundled).length);
 });
 
 /** A column of the table with that heading: what is written as code in it. */

@@ -1,5 +1,6 @@
 /** Checks as lines: how each came out, what differs where one failed, and the counts. */
-import { type CheckOutcome, formatFailures } from "../../loader/index.ts";
+import type { CheckOutcome } from "../../loader/index.ts";
+import { formatFailures } from "../../loader/text.ts";
 import type { Style } from "./style.ts";
 
 export function renderChecks(chain: string, outcomes: readonly CheckOutcome[], paint: Style): string {

@@ -1,5 +1,6 @@
 /** What a swap tells, in lines for people. */
-import { describeHolder, type SwapEvent, type SwapWork } from "../../loader/index.ts";
+import type { SwapEvent, SwapWork } from "../../loader/index.ts";
+import { describeHolder } from "../../loader/text.ts";
 
 /** `eth0, eth1: load program denylist` */
 export function workText({ step, interfaces, of }: SwapWork): string {

@@ -47,7 +47,7 @@ beforeAll(async () => {
   if (EMULATED) return;
   // For the reader, to whom all that there is to clear is a mistake.
   clearDefunct();
-  const [command = "", ...words] = WRITER;
+  const [command, ...words] = WRITER;
   for (let n = 0; n < WRITERS; n++) {
     const child = spawn(command, words);
     child.stderr.pipe(process.stderr);
@@ -76,7 +76,7 @@ async function atOnce(argvs: readonly (readonly string[])[]): Promise<readonly E
 
 /** Does `work` while another process reads what runs, and clears what is defunct, without end. */
 async function whileOthersRead<T>(work: () => Promise<T>): Promise<T> {
-  const [command = "", ...words] = READER;
+  const [command, ...words] = READER;
   const child = spawn(command, [...words, "sweep"], {
     stdio: ["ignore", "pipe", "inherit"],
   });

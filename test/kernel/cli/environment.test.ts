@@ -5,13 +5,13 @@
 import { execFileSync, spawn as start } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, readFileSync, statSync, unlinkSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { loadXdp, openKernel } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
+import { wordsToStart } from "../../support/processes.ts";
 import { verdictObject } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
-import { expectRefusal, json, NODE, run, spawn, spawnAll } from "./command.ts";
+import { expectRefusal, json, run, spawn, spawnAll } from "./command.ts";
 import { expectUnchanged, type Folder, folder, hostOnly, numberedChain, skipInShort, snapshot } from "./world.ts";
 
 /** Uid of `nobody`, and nothing of root's. */
@@ -227,7 +227,7 @@ it(
     };
     repin(1);
     const pinned = here.write("pinned.yaml", `chain: xe\nprograms:\n  - { name: p1, pinned: ${pin} }\n`);
-    const follow = [...NODE, fileURLToPath(new URL("follower-child.ts", import.meta.url)), pinned];
+    const follow = [...wordsToStart(new URL("follower-child.ts", import.meta.url)), pinned];
     const words = ["-m", "sh", "-ec", `${UNMOUNT}; exec "$@"`, "sh", ...follow];
     const child = start("unshare", words, { stdio: ["ignore", "pipe", "inherit"], timeout: 20_000 });
     try {
@@ -252,7 +252,7 @@ it(
     // Process 1 of its own, under which orphans come; and below it the ancestor, which is killed.
     const inside = `unshare -m sh -ec '${UNMOUNT}; exec "$@"' sh "$@"; true`;
     const outside = `sh -c "$0" sh "$@"; until [ -s ${said} ]; do sleep 0.1; done`;
-    const child = [...NODE, fileURLToPath(new URL("orphan-child.ts", import.meta.url)), chain, pair.near, said];
+    const child = [...wordsToStart(new URL("orphan-child.ts", import.meta.url)), chain, pair.near, said];
     execFileSync("unshare", ["-p", "-f", "--mount-proc", "sh", "-c", outside, inside, ...child], { timeout: 30_000 });
     expect(JSON.parse(readFileSync(said, "utf8"))).toEqual({ generations: [1, 2], detached: true });
     await expectUnchanged(before);

@@ -34,7 +34,7 @@ function failing(): string {
 }
 
 function start(...argv: readonly string[]): ChildProcess {
-  const [command = "", ...words] = [...XDPGEN, ...argv];
+  const [command, ...words] = [...XDPGEN, ...argv];
   child = spawn(command, words, { stdio: ["ignore", "pipe", "pipe"] });
   return child;
 }
