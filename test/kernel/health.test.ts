@@ -112,7 +112,7 @@ it.for(loaderLinkages)(
   "linkage %s: what a killed xdpgen left undecided is asked again, and goes back where it fails",
   { timeout: LONG },
   async (linkage, context) => {
-    skipInShort(context, "processes take ten seconds to start in emulation; one is killed above");
+    skipInShort(context, "processes take seconds to start in emulation; one is killed above");
     const head = `linkage: ${linkage}\n`;
     await run(["apply", numberedChain(here, "good", [1], head), "--dev", pair.far]);
     // It kills the xdpgen that asks, and says no to the next.
@@ -133,7 +133,7 @@ it.for(loaderLinkages)(
 it(
   "a slot that got another loaded program when xdpgen was killed is asked again, and goes back to what was healthy",
   async (context) => {
-    skipInShort(context, "processes take ten seconds to start in emulation; one is killed above");
+    skipInShort(context, "processes take seconds to start in emulation; one is killed above");
     const pins = `/sys/fs/bpf/${pair.far}`;
     const chain = (name: string, health = ""): string =>
       here.write(

@@ -11,6 +11,7 @@ import { has } from "../support/kernel-differences.ts";
 import { withFile } from "../support/llvm.ts";
 import { compiledObjects, distributionObjects } from "../support/objects.ts";
 import { kernelMissing } from "../support/samples.ts";
+import { skipInShort } from "./cli/world.ts";
 
 const PIN = "/sys/fs/bpf/xdpgen-stack";
 
@@ -30,7 +31,8 @@ function verified(bytes: Uint8Array): readonly number[] | undefined {
 /** Kernels without function addresses refuse these after they have printed a depth without what is called back. */
 const CALLED_BACK = /^(callback|functions|loop|timer)\.bpf\.o$/;
 
-it.skipIf(kernelMissing())("is what the verifier finds, of every object that has one program", () => {
+it.skipIf(kernelMissing())("is what the verifier finds, of every object that has one program", (context) => {
+  skipInShort(context, "seen on the host; to verify all takes minutes in emulation");
   requireBpffs(openKernel(), () => {});
   let compared = 0;
   for (const [name, bytes] of [...compiledObjects(), ...distributionObjects()]) {

@@ -327,7 +327,7 @@ describe("other processes", () => {
 
   it(
     "Ctrl-C while apply waits changes nothing and ends it by the signal",
-    hostOnly("a process takes ten seconds to start in emulation; the steps are cancelled above there too", async () => {
+    hostOnly("a process takes seconds to start in emulation; the steps are cancelled above there too", async () => {
       const { far } = pairs[0]!;
       await attach(chain(1), far);
       before = snapshot();

@@ -12,16 +12,25 @@ import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run } from "./command.ts";
 import { EMULATED, expectUnchanged, type Folder, folder, numberedChain, snapshot } from "./world.ts";
 
+declare module "vitest" {
+  interface TaskMeta {
+    asksNoKernel?: true;
+  }
+}
+const NO_KERNEL = "refused before the kernel is asked, on every kernel alike, and seconds each in emulation";
+
 let pair: Veth;
 let here: Folder;
 beforeAll(() => void requireBpffs(openKernel(), () => {}));
-beforeEach(() => {
+beforeEach(({ task, skip }) => {
+  skip(EMULATED && task.meta.asksNoKernel === true, NO_KERNEL);
   pair = veth("xe");
   here = folder();
   // Logs of the verifier go with the folder.
   vi.stubEnv("TMPDIR", here.path);
 });
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "skip") return;
   vi.unstubAllEnvs();
   const { status, err } = await run(["detach", pair.far]);
   pair[Symbol.dispose]();
@@ -165,8 +174,6 @@ const BAD: readonly Bad[] = [
   },
 ];
 
-const NO_KERNEL = "refused before the kernel is asked, on every kernel alike, and seconds each in emulation";
-
 describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
   const running = when === "while a chain runs";
   const shown = async (): Promise<readonly AttachmentStatus[]> =>
@@ -178,8 +185,7 @@ describe.each(["before anything runs", "while a chain runs"])("%s", (when) => {
     old = await shown();
   });
 
-  it.for(BAD)("$what", async ({ make, status, code, words }, { skip }) => {
-    skip(EMULATED, NO_KERNEL);
+  it.for(BAD)("$what", { meta: { asksNoKernel: true } }, async ({ make, status, code, words }) => {
     const path = make();
     const before = snapshot();
     const ended = await run(["apply", path, "--dev", pair.far]);

@@ -29,7 +29,7 @@ import {
 } from "./world.ts";
 
 const SLOW_PROCESSES =
-  "each process takes ten seconds to start in emulation; loader.test.ts kills at each call of the kernel there too";
+  "each process takes seconds to start in emulation; loader.test.ts kills at each call of the kernel there too";
 
 let pair: Veth;
 let here: Folder;

@@ -36,8 +36,8 @@ const NO_BPFFS = ["unshare", "-m", "-p", "-f", "--mount-proc", "sh", "-ec", `${U
 /** In such a container, a process in a mount namespace that ends with it. */
 const NO_LASTING_BPFFS = [...NO_BPFFS, "unshare", "-m"];
 
-const MOUNTS = "a matter of mounts, on every kernel alike, and each process takes ten seconds to start in emulation";
-const NO_KERNEL = "no kernel is asked, and each process takes ten seconds to start in emulation";
+const MOUNTS = "a matter of mounts, on every kernel alike, and each process takes seconds to start in emulation";
+const NO_KERNEL = "no kernel is asked, and each process takes seconds to start in emulation";
 
 let pair: Veth;
 let here: Folder;

@@ -98,7 +98,7 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
 
 it(
   "build --verify says what it needs, and nothing is written where it has not got it",
-  hostOnly("each process takes ten seconds to start in emulation", () => {
+  hostOnly("each process takes seconds to start in emulation", () => {
     const path = chain("denylist");
     chmodSync(here.path, 0o777);
     const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -44,7 +44,7 @@ async function ended(process: ChildProcess): Promise<{ readonly code: number | n
   return { code, signal };
 }
 
-const PROCESS = "a process costs ten seconds in emulation, and streams are no matter of the kernel's version";
+const PROCESS = "a process costs seconds in emulation, and streams are no matter of the kernel's version";
 
 it(
   "of a watch: the health command is heard to its end, and what ran before runs again",

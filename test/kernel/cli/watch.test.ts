@@ -61,7 +61,7 @@ function watching(path: string): { readonly process: ChildProcess; readonly next
 
 it(
   "applies what changes, keeps what runs when it is bad, and leaves it when it ends",
-  hostOnly("a process costs ten seconds in emulation, and files are no matter of the kernel's version", async () => {
+  hostOnly("a process costs seconds in emulation, and files are no matter of the kernel's version", async () => {
     for (const k of [1, 2]) here.write(`v${k}.o`, verdictObject(k));
     const path = here.write("chain.yaml", text(1));
     const { process: watcher, next } = watching(path);
