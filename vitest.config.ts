@@ -21,7 +21,6 @@ export default defineConfig({
   test: {
     isolate: !emulated,
     pool: "forks",
-    globalSetup: "test/support/programs.ts",
     ...(emulated ? { execArgv: FOR_ONE_PROCESSOR } : {}),
     ...(modules === undefined ? {} : { experimental: { fsModuleCache: true, fsModuleCachePath: modules } }),
     testTimeout: patience * 60_000,
@@ -40,6 +39,7 @@ export default defineConfig({
         test: {
           name: "kernel",
           include: ["test/kernel/**/*.test.ts"],
+          globalSetup: "test/support/programs.ts",
           fileParallelism: false,
           maxWorkers: 1,
         },

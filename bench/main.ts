@@ -177,7 +177,7 @@ function compile(): boolean {
   writeFileSync(`${COMPILED}/package.json`, '{ "type": "module", "version": "0.0.0-bench" }\n');
   const steps = [
     ["node_modules/.bin/tsc", "-p", "bench/tsconfig.json"],
-    ["scripts/bundle.mjs", `${COMPILED}/src/cli`],
+    ["scripts/build-command.mjs", `${COMPILED}/src/cli`],
   ];
   return steps.every((words) => spawnSync(process.execPath, words, { stdio: "inherit" }).status === 0);
 }

@@ -1,11 +1,9 @@
 /**
  * Programs as one file each, with what they import, and what several or their later imports share in files beside it. Node reads
  * 533 modules to start `xdpgen`, which takes three times as long as to read them as one.
- *
- *   node scripts/bundle.mjs [FOLDER]    bundle the command to dist/cli, or there, with the licences of the packages in it
  */
-import { readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
@@ -37,12 +35,17 @@ const bundle = ({ entries, outbase, folder, plugins = [] }) =>
     external: EXTERNAL,
     banner: { js: REQUIRE },
     metafile: true,
+    sourcemap: "linked",
+    sourcesContent: false,
     logLevel: "warning",
     plugins,
   });
 
-/** @param {string} folder emptied first */
-async function bundleCommand(folder) {
+/**
+ * The command, with the licences of the packages in it.
+ * @param {string} folder emptied first
+ */
+export async function bundleCommand(folder) {
   rmSync(folder, { recursive: true, force: true });
   const { metafile } = await bundle({ entries: [COMMAND], outbase: dirname(COMMAND), folder });
   writeFileSync(join(folder, "licenses.txt"), licencesOf(Object.keys(metafile.inputs)));
@@ -56,7 +59,8 @@ async function bundleCommand(folder) {
 export async function bundleForTests(folder) {
   for (const entries of [[COMMAND], ["test/kernel/**/*child.ts"]])
     await bundle({ entries, outbase: ".", folder, plugins: [sourcesStay] });
-  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  const packages = join(folder, "node_modules");
+  if (!existsSync(packages)) symlinkSync(join(root, "node_modules"), packages);
 }
 
 /** @type {import("esbuild").Plugin} */
@@ -72,7 +76,7 @@ const sourcesStay = {
 
 /** @param {readonly string[]} inputs paths of modules from the root @returns {string} */
 function licencesOf(inputs) {
-  const packages = inputs.flatMap((path) => /^node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
+  const packages = inputs.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []);
   return [...new Set(packages)]
     .toSorted()
     .map((path) => {
@@ -83,6 +87,3 @@ function licencesOf(inputs) {
     })
     .join(`\n${"-".repeat(80)}\n\n`);
 }
-
-if (process.argv[1] === fileURLToPath(import.meta.url))
-  await bundleCommand(resolve(process.argv[2] ?? join(root, "dist/cli")));

@@ -150,8 +150,11 @@ const time = (path) => statSync(join(root, path), { throwIfNoEntry: false })?.mt
  * of src/cli, and the command, which is bundled of them all.
  */
 function distIsFresh() {
-  const settings = Math.max(...["tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs"].map(time));
-  const bundled = time("dist/cli/bin.js");
+  const settings = Math.max(
+    ...["tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs", "package-lock.json"].map(time),
+  );
+  // Written last.
+  const bundled = time("dist/cli/licenses.txt");
   const sources = filesIn("src").filter((path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
   return sources.every((path) => {
     const module = time(join("dist", path.slice("src/".length).replace(/\.ts$/, ".js")));
@@ -202,7 +205,7 @@ function stepsFor(goal) {
     steps.push(
       {
         done: distIsFresh,
-        act: () => build("the library", "build:ts"),
+        act: () => build("the library and the command", "build:ts"),
         otherwise: () => "the compiler is content, and dist still lacks files of src; a source changed meanwhile?",
       },
       {

@@ -143,14 +143,16 @@ const modulesFolder = (settings: RunSettings): string => join(settings.folder, "
 const programsFolder = (settings: RunSettings): string => join(settings.folder, "programs");
 
 /**
- * Makes ready what the host does in seconds and a guest in minutes: transforms the modules of the kernel project, by listing
- * its tests, and bundles the programs that tests start in processes of their own. Should one fail, guests say what is wrong.
+ * Makes ready what the host does in seconds and a guest in minutes: bundles the programs that tests start in processes of their
+ * own, and transforms the modules of the kernel project, by listing its tests. Should the latter fail, guests say what is wrong.
+ *
+ * @throws Error where a program cannot be bundled
  */
 export async function prepareGuests(settings: RunSettings): Promise<void> {
+  const programs = programsFolder(settings);
+  await bundleForTests(programs);
   const vitest = ["node_modules/vitest/vitest.mjs", "list", "--project=kernel", ...settings.words];
-  await node(vitest, { [MODULES_VARIABLE]: modulesFolder(settings) });
-  // What is wrong esbuild says itself.
-  await bundleForTests(programsFolder(settings)).catch(() => undefined);
+  await node(vitest, { [MODULES_VARIABLE]: modulesFolder(settings), [PROGRAMS_VARIABLE]: programs });
 }
 
 /** Runs node in silence, whatever its status. */

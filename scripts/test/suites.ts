@@ -53,7 +53,12 @@ export const inGuest =
   (settings, open) => {
     const name = `${part.files ? `${part.files.length} files of the ` : ""}kernel tests on Debian's ${kernel}`;
     return inSection(name, open, async ({ write }) => {
-      await settings.ready();
+      try {
+        await settings.ready();
+      } catch (error) {
+        const fault = `nothing could be made ready for it: ${(error as Error).message}`;
+        return { name, seconds: 0, report: undefined, fault };
+      }
       return runInGuest(name, kernel, { ...settings, ...part }, write);
     });
   };

@@ -1,6 +1,6 @@
 /**
- * Words for what the library reports. They ask nothing of the kernel, and are apart from `index.ts` for who prints them without
- * loading what does, as a command that works where libbpf is missing.
+ * Words for what the library reports, for commands that print them: to import `index.ts` would load koffi, which not all of them
+ * need.
  */
 export { describeHolder } from "./machine/lock.ts";
 export { formatFailures } from "./run/check-report.ts";

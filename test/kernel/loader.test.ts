@@ -69,7 +69,7 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
     await attach(chain(linkage, 2, 3), pair.far, { machine: machine(heard) });
     // Between these calls the state of the kernel differs; before the others a crash finds what the one before left.
     const changing = calls.flatMap((call, i) => (/^(load|pin|link|update|wait)/.test(call) ? [i + 1] : []));
-    // A process costs ten seconds in the virtual machine: there, before the swap itself and behind it.
+    // A process costs seconds in the virtual machine: there, before the swap itself and behind it.
     const swapping = calls.indexOf("updateLink") + 1;
     const moments = EMULATED ? changing.filter((at) => at >= swapping).slice(0, 2) : changing;
     expect(moments.length).toBeGreaterThan(1);

@@ -170,7 +170,7 @@ it.each(loaderLinkages)(
       );
     const live = await attach(chain(1), pair.far);
     await live.update(chain(1, 2));
-    // In the virtual machine a process costs ten seconds.
+    // In the virtual machine a process costs seconds.
     const calls = swap(linkage, "never");
     await live.rollback();
     const swapping = calls.indexOf("updateLink") + 1;

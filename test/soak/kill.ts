@@ -1,6 +1,6 @@
 /**
  * An apply in a process of its own, which can be killed within its transaction: from when it says that it takes the lock to when
- * it says what it did. The compiled command runs, as users run it: by tsx it would take four times as long to start.
+ * it says what it did. The compiled command runs, as users run it: by tsx it would take ten times as long to start.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

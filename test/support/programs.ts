@@ -18,16 +18,23 @@ declare module "vitest" {
 /** Environment variable: that folder, where whoever runs the tests has made it. */
 const PROGRAMS_VARIABLE = "XDPGEN_TEST_PROGRAMS";
 
-export default async function setup({ provide }: TestProject): Promise<() => void> {
+export default async function setup(project: TestProject): Promise<() => void> {
   const ready = process.env[PROGRAMS_VARIABLE];
   if (ready !== undefined) {
-    provide("programs", ready);
+    project.provide("programs", ready);
     return () => {};
   }
   const folder = mkdtempSync(join(tmpdir(), "xdpgen-programs-"));
   // Some tests are other users.
   chmodSync(folder, 0o755);
-  await bundleForTests(folder);
-  provide("programs", folder);
-  return () => rmSync(folder, { recursive: true });
+  const remove = (): void => rmSync(folder, { recursive: true });
+  try {
+    await bundleForTests(folder);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  project.onTestsRerun(() => bundleForTests(folder));
+  project.provide("programs", folder);
+  return remove;
 }

@@ -1,6 +1,6 @@
 /**
- * The package as npm would publish it, in a folder of its own: package.json, and src compiled to where its exports and its command are.
- * Nothing that it depends on is there, so what runs in it stands alone.
+ * The package as npm would publish it, in a folder of its own: package.json, and src compiled to where its exports and its
+ * command are. Nothing that it depends on is there, so what runs in it stands alone.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, mkdirSync, writeFileSync } from "node:fs";
@@ -23,7 +23,7 @@ export function publish(): PublishedPackage {
   const dispose = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     compile(["-p", join(root, "tsconfig.build.json"), "--outDir", join(folder, "dist"), "--sourceMap", "false"]);
-    execFileSync(process.execPath, [join(root, "scripts/bundle.mjs"), join(folder, "dist/cli")]);
+    execFileSync(process.execPath, [join(root, "scripts/build-command.mjs"), join(folder, "dist/cli")]);
     copyFileSync(join(root, "package.json"), join(folder, "package.json"));
     mkdirSync(join(folder, "bpf"));
     symlinkSync(join(root, "bpf/.output"), join(folder, "bpf/.output"));

@@ -171,26 +171,32 @@ export function createLink(
   report: (message: string) => void,
   restore: () => string = () => NOTHING_CHANGED,
 ): { readonly link: Fd; readonly mode: Mode } {
+  const causes: KernelError[] = [];
   const refusals: string[] = [];
-  let cause: KernelError | undefined;
   for (const mode of wanted === "auto" ? MODES : [wanted]) {
+    let link: Fd;
     try {
-      const link = kernel.linkXdp(program, ifindex, mode);
-      if (cause)
-        report(
-          `${device} refuses XDP ${refusals.join()}: attached in generic mode, which is slower; ` +
-            "`mode: native` in chain.yaml would have made this an error",
-        );
-      return { link, mode };
+      link = kernel.linkXdp(program, ifindex, mode);
     } catch (error) {
-      cause = refusedBy(kernel, device, ifindex, error, restore);
-      refusals.push(`in ${mode} mode (${refusal(cause)})`);
+      const refused = refusedBy(kernel, device, ifindex, error, restore);
+      causes.push(refused);
+      refusals.push(`in ${mode} mode (${refusal(refused)})`);
+      continue;
     }
+    const [first] = refusals;
+    if (first !== undefined)
+      report(
+        `${device} refuses XDP ${first}: attached in ${mode} mode, which is slower; ` +
+          "`mode: native` in chain.yaml would have made this an error",
+      );
+    return { link, mode };
   }
   const after = restore();
   const next =
     wanted === "native" ? "say `mode: generic`, which works everywhere and is slower" : "see its documentation";
-  throw new XdpgenError("environment", `${device} refuses XDP ${refusals.join(" and ")}; ${after}: ${next}`, { cause });
+  throw new XdpgenError("environment", `${device} refuses XDP ${refusals.join(" and ")}; ${after}: ${next}`, {
+    cause: causes.length > 1 ? new AggregateError(causes) : causes[0],
+  });
 }
 
 /**

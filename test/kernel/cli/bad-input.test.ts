@@ -28,14 +28,13 @@ beforeEach(({ task, skip }) => {
   here = folder();
   // Logs of the verifier go with the folder.
   vi.stubEnv("TMPDIR", here.path);
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === "skip") return;
-  vi.unstubAllEnvs();
-  const { status, err } = await run(["detach", pair.far]);
-  pair[Symbol.dispose]();
-  here[Symbol.dispose]();
-  expect({ status, err }).toEqual({ status: 0, err: "" });
+  return async () => {
+    vi.unstubAllEnvs();
+    const { status, err } = await run(["detach", pair.far]);
+    pair[Symbol.dispose]();
+    here[Symbol.dispose]();
+    expect({ status, err }).toEqual({ status: 0, err: "" });
+  };
 });
 
 const chain = (...programs: readonly string[]): string =>

@@ -67,7 +67,7 @@ const LIVE = (): readonly (readonly string[])[] => [
 it("not root: each command says which privilege it needs", async (context) => {
   skipInShort(
     context,
-    "each command is a process, and ten seconds in emulation; the user and its capabilities are the host's",
+    "each command is a process, and seconds in emulation; the user and its capabilities are the host's",
   );
   const [doctor, ...refused] = spawnAll([["doctor"], ...LIVE()], NOBODY);
   for (const ended of refused) {

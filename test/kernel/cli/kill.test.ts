@@ -9,7 +9,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync, unlinkSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/index.ts";
 import { openKernel, status } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
@@ -61,12 +61,11 @@ beforeEach(({ skip }) => {
   pairs = [world.pair, veth("xe2")];
   ({ here } = world);
   before = snapshot();
-});
-afterEach(async ({ task }) => {
-  if (task.result?.state === "skip") return;
-  for (const { far } of pairs) await run(["detach", far]);
-  for (const pair of pairs) pair[Symbol.dispose]();
-  here[Symbol.dispose]();
+  return async () => {
+    for (const { far } of pairs) await run(["detach", far]);
+    for (const pair of pairs) pair[Symbol.dispose]();
+    here[Symbol.dispose]();
+  };
 });
 
 /** Numbers of the programs that run, in their order. 9 is another object of program 2. */

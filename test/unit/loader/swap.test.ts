@@ -260,7 +260,8 @@ describe("mode", () => {
   it("says why of each, where the interface takes neither", async () => {
     using w = world({ refuses: ["native", "generic"] });
     const attempt = attach(chain("call", numbered(1)), "lo", { machine: w.machine() });
-    await expect(attempt).rejects.toMatchObject({ code: "environment" });
+    const causes = [{ errnoName: "EOPNOTSUPP" }, { errnoName: "EOPNOTSUPP" }];
+    await expect(attempt).rejects.toMatchObject({ code: "environment", cause: { errors: causes } });
     await expect(attempt).rejects.toThrow(
       "lo refuses XDP in native mode (EOPNOTSUPP) and in generic mode (EOPNOTSUPP); nothing was changed: see its documentation",
     );
