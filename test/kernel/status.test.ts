@@ -12,7 +12,7 @@ import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { attachmentFolder, EMULATED, LONG, skipInShort, tree } from "./cli/world.ts";
+import { attachmentFolder, EMULATED, LONG, tree } from "./cli/world.ts";
 import { alternating } from "./status-chains.ts";
 
 const CHILD = wordsToStart(new URL("status-child.ts", import.meta.url));
@@ -75,11 +75,7 @@ function report(linkage: Linkage): AttachmentStatus | undefined {
 describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it(
     "while others swap, clear and read",
-    async (context) => {
-      skipInShort(
-        context,
-        "who reads and who swaps share one processor here, and a report in thousands tells; the host has them",
-      );
+    async () => {
       await attach(alternating(linkage, 1), pair.near);
       const still = { status: status(pair.near), pins: tree(attachmentFolder(openKernel().interfaceIndex(pair.near))) };
       await start([], "swap", pair.far, linkage);
