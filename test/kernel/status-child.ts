@@ -10,6 +10,7 @@ import { alternating } from "./status-chains.ts";
 
 /** Milliseconds that are long enough to be seen: in emulation a report takes a second, and who reads has the same processor. */
 const SEEN = process.env["XDPGEN_VM"] === undefined ? 5 : 2000;
+
 const [job, device = "", linkage] = process.argv.slice(2);
 
 async function round(count: number): Promise<void> {
