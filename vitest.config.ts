@@ -1,8 +1,9 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Two projects. `unit` asks nothing of the kernel and may run anywhere, files in parallel. `kernel` loads programs, makes
- * interfaces and mounts: root, one file at a time.
+ * Three projects. `unit` and `fuzz` ask nothing of the kernel and may run anywhere; the latter is one file, and takes as long as
+ * all of the former, whose files run in parallel. `kernel` loads programs, makes interfaces and mounts: root, one file at a time.
  *
  * In the virtual machine (XDPGEN_VM is the kernel's version there) every instruction is emulated: each fresh worker costs
  * seconds, so all files share one. The limits are there to find hangs: a machine under load is several times slower, and an
@@ -21,6 +22,8 @@ export default defineConfig({
   test: {
     isolate: !emulated,
     pool: "forks",
+    // By itself vitest leaves one processor idle, which is half of two.
+    maxWorkers: availableParallelism(),
     ...(emulated ? { execArgv: FOR_ONE_PROCESSOR } : {}),
     ...(modules === undefined ? {} : { experimental: { fsModuleCache: true, fsModuleCachePath: modules } }),
     testTimeout: patience * 60_000,
@@ -32,6 +35,13 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/unit/**/*.test.ts", "test/golden/**/*.test.ts"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "fuzz",
+          include: ["test/fuzz/*.test.ts"],
         },
       },
       {

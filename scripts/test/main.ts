@@ -1,5 +1,5 @@
 /**
- * `npm test [-- WORDS FOR VITEST]`: the unit tests, and the kernel tests on this machine's kernel and, in virtual machines,
+ * `npm test [-- WORDS FOR VITEST]`: the unit tests, the fuzz targets, and the kernel tests on this kernel and, in virtual machines,
  * on the oldest of Debian's and what tells kernels apart on the newest. What takes minutes in a guest is left to
  * `npm run test:kernels`, unless it is named.
  *
@@ -8,7 +8,7 @@
  * On two processors the oldest kernel's guest keeps one busy for most of the time.
  */
 import { newestKernel, oldestKernel } from "../vm/kernels.ts";
-import { inGuest, onThisMachine, runSuites, unitTests } from "./suites.ts";
+import { fuzzTargets, inGuest, onThisMachine, runSuites, unitTests } from "./suites.ts";
 import { formatSummary, total } from "./summary.ts";
 
 /** A hang, and not what a slow machine is to be failed for: it is meant to take less than half of this. The gate has 90 minutes. */
@@ -25,11 +25,12 @@ const TELLING_KERNELS_APART = ["behaviour", "tail", "equivalence", "swap", "gene
 const out = (chunk: Buffer | string): void => void process.stdout.write(chunk);
 const words = process.argv.slice(2);
 const short = words.length === 0;
-// The unit tests come last, since only they use a second processor that is free by then.
+// The longest come first, and the unit tests last, since only they use a second processor that is free by then.
 const suites = [
   inGuest(oldestKernel, { short }),
-  inGuest(newestKernel, { short, files: TELLING_KERNELS_APART }),
   onThisMachine,
+  inGuest(newestKernel, { short, files: TELLING_KERNELS_APART }),
+  fuzzTargets,
   unitTests,
 ];
 const runs = await runSuites(suites, { words, limitSeconds: LIMIT_SECONDS, out });

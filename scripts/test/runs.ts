@@ -94,7 +94,7 @@ export type Write = (chunk: Buffer | string) => void;
 /** Runs a vitest project on this machine. */
 export async function runOnHost(
   name: string,
-  project: "unit" | "kernel",
+  project: "unit" | "fuzz" | "kernel",
   settings: RunSettings,
   write: Write,
 ): Promise<Run> {

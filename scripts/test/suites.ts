@@ -36,6 +36,10 @@ async function inSection(
 export const unitTests: Suite = (settings, open) =>
   inSection("unit tests", open, ({ write }) => runOnHost("unit tests", "unit", settings, write));
 
+/** Those that need no kernel; the others are among its tests. */
+export const fuzzTargets: Suite = (settings, open) =>
+  inSection("fuzz targets", open, ({ write }) => runOnHost("fuzz targets", "fuzz", settings, write));
+
 /** The kernel suite on this machine's own kernel, or why not. */
 export const onThisMachine: Suite = (settings, open) => {
   const name = `kernel tests on this machine's ${release()}`;

@@ -1,4 +1,4 @@
 /** The fuzz targets that need no kernel. */
-import { testTargets } from "../fuzz/as-tests.ts";
+import { testTargets } from "./as-tests.ts";
 
 await testTargets(false);
