@@ -2,8 +2,8 @@ import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 /**
- * Three projects. `unit` and `fuzz` ask nothing of the kernel and may run anywhere; the latter is one file, and takes as long as
- * all of the former, whose files run in parallel. `kernel` loads programs, makes interfaces and mounts: root, one file at a time.
+ * Three projects. `unit` asks nothing of the kernel and may run anywhere, files in parallel. So does `fuzz`, whose one file takes
+ * longer than all of those. `kernel` loads programs, makes interfaces and mounts: root, one file at a time.
  *
  * In the virtual machine (XDPGEN_VM is the kernel's version there) every instruction is emulated: each fresh worker costs
  * seconds, so all files share one. The limits are there to find hangs: a machine under load is several times slower, and an
@@ -23,7 +23,7 @@ export default defineConfig({
     isolate: !emulated,
     pool: "forks",
     // By itself vitest leaves one processor idle, which is half of two.
-    maxWorkers: availableParallelism(),
+    maxWorkers: emulated ? 1 : availableParallelism(),
     ...(emulated ? { execArgv: FOR_ONE_PROCESSOR } : {}),
     ...(modules === undefined ? {} : { experimental: { fsModuleCache: true, fsModuleCachePath: modules } }),
     testTimeout: patience * 60_000,

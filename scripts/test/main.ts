@@ -1,7 +1,7 @@
 /**
- * `npm test [-- WORDS FOR VITEST]`: the unit tests, the fuzz targets, and the kernel tests on this kernel and, in virtual machines,
- * on the oldest of Debian's and what tells kernels apart on the newest. What takes minutes in a guest is left to
- * `npm run test:kernels`, unless it is named.
+ * `npm test [-- WORDS FOR VITEST]`: the unit tests, the fuzz targets, and the kernel tests on this machine's kernel and, in
+ * virtual machines, on the oldest of Debian's and what tells kernels apart on the newest. What takes minutes in a guest is left
+ * to `npm run test:kernels`, unless it is named.
  *
  * In: the checkout, set up. Out: what vitest prints, one summary of all runs with each skip's reason, and as its last line
  * `N passed, N failed` with the skips behind. Exit status 1 when a test failed or a run did not do what it should have.
