@@ -1,6 +1,6 @@
 /** The words of `npm run soak`. In: the command line. Out: what to do, or a `UsageError` that explains. */
 import { parseArgs } from "node:util";
-import { type Mode, MODES } from "../../src/chain/index.ts";
+import { type Mode, MODES, OBJECT_LINKAGES, type ObjectLinkage } from "../../src/chain/index.ts";
 
 export const USAGE = `npm run soak -- [options]
 
@@ -9,11 +9,12 @@ processes are killed, checks refuse. At the end every frame must have met one ge
 behind, and the process must not grow. It takes 50 swaps to say that, and 200 to judge the memory: fewer fail, or say so.
 Exit status: 0 all held, 1 something did not, 2 a wrong command line.
 
-  --minutes N   how long (default 10)
-  --swaps N     until so many swaps have been made, in place of a time
-  --mode MODE   native or generic (default native)
-  --seed S      of the first deed, 0 to 4294967295 (default: another one each time)
-  --json        the report as one JSON value on standard output
+  --minutes N         how long (default 10)
+  --swaps N           until so many swaps have been made, in place of a time
+  --mode MODE         native or generic (default native)
+  --linkage LINKAGE   of the programs that come and go: freplace, call or inline (default: all, and tail)
+  --seed S            of the first deed, 0 to 4294967295 (default: another one each time)
+  --json              the report as one JSON value on standard output
   --help
 `;
 
@@ -24,6 +25,8 @@ export interface Command {
   readonly minutes: number;
   readonly swaps: number;
   readonly mode: Mode;
+  /** Undefined: all that the kernel takes. */
+  readonly linkage: ObjectLinkage | undefined;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -44,10 +47,14 @@ export function readCommandLine(words: readonly string[]): Command | "help" {
   if (swaps !== undefined && minutes !== undefined) throw new UsageError("--minutes and --swaps: give one of them");
   const mode = MODES.find((one) => one === (values.mode ?? "native"));
   if (!mode) throw new UsageError(`--mode takes ${MODES.join(" or ")}, not "${values.mode}"`);
+  const linkage = OBJECT_LINKAGES.find((one) => one === values.linkage);
+  if (values.linkage !== undefined && !linkage)
+    throw new UsageError(`--linkage takes ${OBJECT_LINKAGES.join(", ")}, not "${values.linkage}"`);
   return {
     minutes: minutes ?? (swaps === undefined ? 10 : Infinity),
     swaps: swaps ?? Infinity,
     mode,
+    linkage,
     seed: number("seed", 0xffff_ffff) ?? Math.floor(Math.random() * 2 ** 32),
     json: values.json === true,
   };
@@ -59,7 +66,7 @@ function parsed(words: readonly string[]) {
   try {
     return parseArgs({
       args: [...words],
-      options: { minutes: text, swaps: text, mode: text, seed: text, json: flag, help: flag },
+      options: { minutes: text, swaps: text, mode: text, linkage: text, seed: text, json: flag, help: flag },
     });
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });

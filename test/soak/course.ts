@@ -1,6 +1,6 @@
 /** One deed after the other, each once and then by chance, until the time is over; and what is counted on the way. */
 import type { Command } from "./command-line.ts";
-import { DEEDS, type Scene, TAKEN } from "./deeds.ts";
+import { DEEDS, OF_OBJECTS, type Scene } from "./deeds.ts";
 import { growth, residentBytes, type Sample } from "./memory.ts";
 import type { Report, Tally } from "./report.ts";
 
@@ -28,7 +28,8 @@ export async function course(
 ): Promise<Done> {
   const deeds: Record<string, Tally> = {};
   for (const name of NAMES) deeds[name] = { done: 0, changed: 0 };
-  const linkages: Record<string, number> = Object.fromEntries(TAKEN.map((linkage) => [linkage, 0]));
+  const asked = given.linkage ? [given.linkage] : [...OF_OBJECTS, "tail" as const];
+  const linkages: Record<string, number> = Object.fromEntries(asked.map((linkage) => [linkage, 0]));
   const modes: Record<string, number> = {};
   const kills = { done: 0, inside: 0 };
   const memory: Sample[] = [];
@@ -42,7 +43,7 @@ export async function course(
   const noteSwap = (): void => {
     swaps++;
     const { programs, mode = "none" } = given.live.status();
-    for (const linkage of new Set(programs.map((program) => program.linkage))) count(linkages, linkage);
+    for (const linkage of asked) if (programs.some((program) => program.linkage === linkage)) count(linkages, linkage);
     count(modes, mode);
   };
   let told = 0;

@@ -3,7 +3,14 @@
  * it did, or as the deed wanted it, whole.
  */
 import { writeFileSync } from "node:fs";
-import { ACTIONS, type Chain, LINKAGES, type Linkage, type Program } from "../../src/chain/index.ts";
+import {
+  ACTIONS,
+  type Chain,
+  type Linkage,
+  OBJECT_LINKAGES,
+  type ObjectLinkage,
+  type Program,
+} from "../../src/chain/index.ts";
 import {
   attach,
   attachAll,
@@ -33,6 +40,8 @@ export interface Scene {
   readonly other: string;
   readonly make: MakeChain;
   readonly random: Random;
+  /** Of the programs that come and go; undefined: all that the kernel takes. */
+  readonly linkage: ObjectLinkage | undefined;
   /** Of the next chain; the one after it is free too. */
   readonly number: number;
   /** A folder for files. */
@@ -48,9 +57,8 @@ export type Deed = (scene: Scene) => Promise<boolean>;
 const freplace = freplaceSupport(openKernel());
 /** Linkages that this kernel does not take, and why. */
 export const REFUSED: Readonly<Record<string, string>> = freplace.supported ? {} : { freplace: freplace.reason! };
-export const TAKEN: readonly Linkage[] = LINKAGES.filter((one) => !(one in REFUSED));
-/** Of programs that a chain says the objects of. */
-const OF_OBJECTS = TAKEN.filter((one) => one !== "tail");
+/** Of programs that a chain says the objects of, those that it takes. */
+export const OF_OBJECTS = OBJECT_LINKAGES.filter((one) => !(one in REFUSED));
 
 /** Their bytes are read once, so that those which are loaded already are loaded once too. */
 const BETWEEN: readonly Program[] = ["counter", "denylist", "ratelimit", "classify", "vlan-pop"].map((name) =>
@@ -73,9 +81,9 @@ export function loadAll(make: MakeChain): void {
 }
 
 /** A chain of some programs in some order, by some linkages; some of them may be loaded already. */
-function someChain({ make, random, number }: Scene, rest: Partial<Chain> = {}): Chain {
-  const linkage = (): Linkage => (random.int(6) === 0 ? "tail" : random.pick(OF_OBJECTS));
-  const programs = placed(some(random), random, linkage);
+function someChain({ make, random, linkage, number }: Scene, rest: Partial<Chain> = {}): Chain {
+  const any = (): Linkage => (random.int(6) === 0 ? "tail" : random.pick(OF_OBJECTS));
+  const programs = placed(some(random), random, linkage ? () => linkage : any);
   return withLoaded(make(number, programs, { counters: random.int(4) === 0, ...rest }));
 }
 
@@ -147,12 +155,15 @@ export async function transactionLength(scene: OwnScene & Pick<Scene, "device" |
   return Math.ceil(milliseconds);
 }
 
-type OwnScene = Pick<Scene, "make" | "random" | "number">;
+type OwnScene = Pick<Scene, "make" | "random" | "linkage" | "number">;
 
 /** Without loaded programs: what this process holds, another one has no fd of. */
-function ownChain({ make, random, number }: OwnScene, programs: readonly Program[]): Chain {
-  const linkage = (): Linkage => random.pick(OF_OBJECTS);
-  return make(number, placed(programs, random, linkage), {});
+function ownChain({ make, random, linkage, number }: OwnScene, programs: readonly Program[]): Chain {
+  return make(
+    number,
+    placed(programs, random, () => linkage ?? random.pick(OF_OBJECTS)),
+    {},
+  );
 }
 
 /** @returns its path */

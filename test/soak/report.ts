@@ -10,7 +10,7 @@ export interface Report {
   readonly seconds: number;
   readonly deeds: Readonly<Record<string, Tally>>;
   readonly swaps: number;
-  /** Swaps after which a program ran by it, of each linkage that this kernel takes. */
+  /** Swaps after which a program ran by it, of each linkage that was asked for. */
   readonly linkages: Readonly<Record<string, number>>;
   /** Linkages that this kernel refuses, and why. */
   readonly refused: Readonly<Record<string, string>>;

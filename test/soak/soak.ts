@@ -17,7 +17,7 @@ import { random } from "../support/random.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
 import { type Traffic, traffic } from "../support/traffic.ts";
 import { veth } from "../support/veth.ts";
-import type { Command } from "./command-line.ts";
+import { type Command, UsageError } from "./command-line.ts";
 import { course } from "./course.ts";
 import { loadAll, REFUSED, transactionLength } from "./deeds.ts";
 import { type Held, held, leftovers } from "./leftovers.ts";
@@ -31,15 +31,20 @@ const CALL_SECONDS = 10;
 const FREED_WITHIN = 60_000;
 const FREEING = 1000;
 
-/** @param say told every five seconds how far it is */
+/**
+ * @param say told every five seconds how far it is
+ * @throws UsageError where this kernel takes no programs of the linkage that is asked for
+ */
 export async function soak(command: Command, say: (text: string) => void): Promise<Report> {
+  const refusal = command.linkage && REFUSED[command.linkage];
+  if (refusal) throw new UsageError(`--linkage ${command.linkage}: not on this kernel: ${refusal}`);
   const kernel = openKernel();
   requireBpffs(kernel, () => {});
   using pair = veth("soak");
   using quiet = veth("soak-q");
   // Without a native program, frames reach the stack only where GRO is on.
   if (command.mode === "generic") execFileSync("ethtool", ["-K", pair.far, "gro", "on"]);
-  using source = generations("auto");
+  using source = generations(command.linkage ?? "auto");
   const folder = mkdtempSync(join(tmpdir(), "xdpgen-soak-"));
   let live: Attachment | undefined;
   try {
@@ -48,7 +53,13 @@ export async function soak(command: Command, say: (text: string) => void): Promi
     const underTraffic = trafficBy(sender);
     // What is made once and kept, such as probed features, is made before the count.
     loadAll(source.chain);
-    const own = { device: pair.far, make: source.chain, random: random(command.seed), folder };
+    const own = {
+      device: pair.far,
+      make: source.chain,
+      random: random(command.seed),
+      linkage: command.linkage,
+      folder,
+    };
     // Under traffic, as the kills are: in a guest with one processor that makes it several times as long.
     const transaction = await underTraffic(() => transactionLength({ ...own, number: 1 }));
     await live.update(source.chain(2));
