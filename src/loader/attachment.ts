@@ -6,7 +6,7 @@ import { explaining } from "./live/explain.ts";
 import { notAttached, readLive } from "./live/live.ts";
 import { placeOf, placesOf } from "./live/place.ts";
 import { type Interface, interfaceNow } from "./machine/interface.ts";
-import type { TestRunOptions, TestRunResult } from "./machine/kernel.ts";
+import type { Kernel, TestRunOptions, TestRunResult } from "./machine/kernel.ts";
 import type { Machine } from "./machine/machine.ts";
 import type { AttachmentStatus } from "./report/attachment-status.ts";
 import { attachmentStatus } from "./report/status.ts";
@@ -15,7 +15,7 @@ import { detachFrom, type DetachResult } from "./swap/detach.ts";
 import { type ChangeOptions, machineFor } from "./swap/locked-change.ts";
 import { rollBackOn, type RollbackResult } from "./swap/rollback.ts";
 import { swap, type SwapOptions, type SwapResult } from "./swap/swap.ts";
-import { turns } from "./swap/turns.ts";
+import { turns } from "./turns.ts";
 
 export interface AttachOptions extends SwapOptions {
   /** Where to attach; default this machine. Tests give their own. */
@@ -26,8 +26,8 @@ export interface AttachOptions extends SwapOptions {
  * A chain on an interface. It holds no fd between calls: each call reads the kernel anew, so it cannot be stale, and
  * disposing it leaves the chain running. What keeps the chain alive are its pins in bpffs.
  *
- * Calls that change something run one after the other, in their order, whoever makes them. Disposing waits for those that
- * were made before; any call after it throws `usage`.
+ * Calls that change something run one after the other, in their order, whoever makes them; a `signal` ends the wait for the
+ * turn too, `lockTimeout` begins with it. Disposing waits for those that were made before; any call after it throws `usage`.
  */
 export interface Attachment extends AsyncDisposable {
   readonly device: string;
@@ -41,11 +41,12 @@ export interface Attachment extends AsyncDisposable {
   update(chain: Chain, options?: SwapOptions): Promise<SwapResult>;
   /** Errors as of `rollback`; `events` as for `update`. @param to default the generation before */
   rollback(to?: number, options?: ChangeOptions): Promise<RollbackResult>;
-  /** @throws XdpgenError `not-attached`, `kernel` */
+  /** @throws XdpgenError `not-attached`, `interface-missing`, `kernel` */
   status(): AttachmentStatus;
   /**
    * Runs the live dispatcher on a frame, without the interface.
-   * @throws XdpgenError `not-attached`, `interface-occupied` where something else is on the link, `packet-invalid`, `kernel`
+   * @throws XdpgenError `not-attached`, `interface-missing`, `interface-occupied` where something else is on the link,
+   *   `packet-invalid`, `kernel`
    */
   testRun(options: TestRunOptions): Promise<TestRunResult>;
   /** Errors as of `detach`; `events` as for `update`. */
@@ -59,7 +60,7 @@ export interface Attachments extends AsyncDisposable {
   readonly results: readonly SwapResult[] | undefined;
   /** Errors as of `attach`; then all old chains run on, but for those that the message names. */
   update(chain: Chain, options?: SwapOptions): Promise<readonly SwapResult[]>;
-  /** @throws XdpgenError `not-attached` where one of them has nothing */
+  /** @throws XdpgenError `not-attached` where one of them has nothing, `interface-missing`, `kernel` */
   status(): readonly AttachmentStatus[];
   /**
    * One interface after the other. Errors as of `rollback`: where one fails, those before it have been rolled back.
@@ -133,19 +134,25 @@ function attachment(
 ): Attachment {
   const { kernel } = machine;
   const told = { ...(events && { events }) };
-  const now = (): Interface => interfaceNow(kernel, { device, ifindex });
+  const now = (): Interface => nowOf(kernel, { device, ifindex });
   const queue = turns(`the attachment of ${device} was disposed of: open("${device}") gives a new one`);
   return {
     device,
     ifindex,
     result,
     update: (chain, options) =>
-      queue.take(async () => (await swap(machine, chain, [placeOf(machine, now())], { ...told, ...options }))[0]!),
+      queue.take(
+        async () => (await swap(machine, chain, [placeOf(machine, now())], { ...told, ...options }))[0]!,
+        options?.signal,
+      ),
     rollback: (to, options) =>
-      queue.take(async () => rollBackOn(machine, now(), { ...told, ...options, ...(to !== undefined && { to }) })),
+      queue.take(
+        async () => rollBackOn(machine, now(), { ...told, ...options, ...(to !== undefined && { to }) }),
+        options?.signal,
+      ),
     status() {
       queue.requireOpen();
-      return requireStatus(machine, device, ifindex);
+      return requireStatus(machine, now());
     },
     async testRun(options) {
       queue.requireOpen();
@@ -156,7 +163,8 @@ function attachment(
       if (live?.place.kind !== "here") throw notAttached(named);
       return await testRun(kernel, live.program.number, options);
     },
-    detach: (options) => queue.take(() => detachFrom(machine, { device, ifindex }, { ...told, ...options })),
+    detach: (options) =>
+      queue.take(() => detachFrom(machine, { device, ifindex }, { ...told, ...options }), options?.signal),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
@@ -170,7 +178,7 @@ function attachments(
   const { kernel } = machine;
   const told = { ...(events && { events }) };
   const devices = interfaces.map(({ device }) => device);
-  const now = (): readonly Interface[] => interfaces.map((one) => interfaceNow(kernel, one));
+  const now = (): readonly Interface[] => interfaces.map((one) => nowOf(kernel, one));
   const queue = turns(`the attachments of ${devices.join(", ")} were disposed of: openAll gives new ones`);
   return {
     devices,
@@ -179,20 +187,29 @@ function attachments(
       queue.take(async () => {
         const places = now().map((one) => placeOf(machine, one));
         return swap(machine, chain, places, { ...told, ...options });
-      }),
+      }, options?.signal),
     status() {
       queue.requireOpen();
-      return interfaces.map(({ device, ifindex }) => requireStatus(machine, device, ifindex));
+      return now().map((one) => requireStatus(machine, one));
     },
     rollback: (to, options) =>
-      queue.take(async () =>
-        inTurn(now(), (one) => rollBackOn(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
+      queue.take(
+        async () =>
+          inTurn(now(), (one) => rollBackOn(machine, one, { ...told, ...options, ...(to !== undefined && { to }) })),
+        options?.signal,
       ),
     detach: (options) =>
-      queue.take(() => eachInTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options }))),
+      queue.take(
+        () => eachInTurn(interfaces, (one) => detachFrom(machine, one, { ...told, ...options })),
+        options?.signal,
+      ),
     [Symbol.asyncDispose]: () => queue[Symbol.asyncDispose](),
   };
 }
+
+/** The interface by its present name. Errors as of `interfaceNow`, and `kernel`. */
+const nowOf = (kernel: Kernel, one: Interface): Interface =>
+  explaining(`ask what ${one.device} is called now`, one.device, () => interfaceNow(kernel, one));
 
 async function inTurn<T>(
   interfaces: readonly Interface[],
@@ -214,7 +231,7 @@ async function eachInTurn<T>(
   return results as readonly T[];
 }
 
-function requireStatus(machine: Machine, device: string, ifindex: number): AttachmentStatus {
+function requireStatus(machine: Machine, { device, ifindex }: Interface): AttachmentStatus {
   const found = explaining(`read what runs on ${device}`, device, () =>
     attachmentStatus(machine, folderOf(machine, ifindex)),
   );

@@ -42,6 +42,20 @@ describe.skipIf(kernelMissing())("a tracer", () => {
     expect(await verdicts()).toEqual([first, second]);
   });
 
+  it("runs one packet after the other, also those that are given at once, and ends when all have run", async () => {
+    const chain = chainOf(
+      [0, 1].map((k) => ({ name: `p${k}`, object: `p${k}.o`, bytes: verdictObject(k), priority: k })),
+    );
+    const packets = Array.from({ length: 20 }, (_, n) => [n % 2 === 0 ? 2 : 1, 3]);
+    const tracer = await openTracer(chain);
+    const traced = packets.map((packet) => tracer.run(verdictPacket(packet)));
+    tracer[Symbol.dispose]();
+    for (const [n, { verdict, steps }] of (await Promise.all(traced)).entries()) {
+      expect([verdict, steps.map(({ code }) => code)]).toEqual(n % 2 === 0 ? [3, [2, 3]] : [1, [1]]);
+    }
+    await expect(tracer.run(verdictPacket([]))).rejects.toMatchObject({ code: "usage" });
+  });
+
   it("says where a packet comes from", async (context) => {
     const reason = lacking("frames that come in by a chosen interface");
     context.skip(reason !== undefined, reason);

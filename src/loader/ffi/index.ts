@@ -32,7 +32,7 @@ function throughLibbpf(): Kernel {
   const lib = libbpf();
   return {
     libbpfVersion: lib.libbpf_version_string().replace(/^v/, ""),
-    openObject,
+    openObject: (elf, name) => openObject(elf, name),
     loadBtf: (btf) => checkFd("bpf_btf_load", lib.bpf_btf_load(btf, btf.length, null)),
     loadProgram,
     createMap: ({ type, name, keySize, valueSize, maxEntries }) =>

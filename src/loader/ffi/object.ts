@@ -6,8 +6,8 @@ import { addressOf, holding, type Pointer } from "./declare.ts";
 import { libbpf, type Libbpf } from "./libbpf.ts";
 import { objectOpenOpts } from "./structs.ts";
 
-export function openObject(elf: Uint8Array, name: string): BpfObject {
-  const lib = libbpf();
+/** @param lib tests give their own */
+export function openObject(elf: Uint8Array, name: string, lib: Libbpf = libbpf()): BpfObject {
   const objectName = Buffer.from(`${name}\0`);
   const opts = objectOpenOpts(addressOf(objectName));
   const object = check(

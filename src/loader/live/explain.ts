@@ -15,11 +15,17 @@ export function refusal(error: KernelError): string {
 
 /**
  * A failed call that nobody has explained yet, as an error with its context; any other error as it is.
+ * @param device of the attempt, which ENODEV says is gone
  * @param after what the attempt left, in a clause
  */
-export function explain(error: unknown, what: string, device: string, after: string = NOTHING_CHANGED): unknown {
+export function explain(
+  error: unknown,
+  what: string,
+  device: string | undefined,
+  after: string = NOTHING_CHANGED,
+): unknown {
   if (error instanceof XdpgenError || !(error instanceof Error)) return error;
-  if (isErrno(error, "ENODEV")) return interfaceGone(device, error, after);
+  if (device !== undefined && isErrno(error, "ENODEV")) return interfaceGone(device, error, after);
   const call = error instanceof KernelError ? error.call : "syscall" in error ? String(error.syscall) : undefined;
   if (call === undefined) return error;
   const hint = isErrno(error, "ERANGE") ? `: ${TOO_LARGE}` : "";

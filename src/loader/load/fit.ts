@@ -8,6 +8,7 @@ import { type DispatcherImage, type Manifest, synthesise } from "../../codegen/i
 import { XdpgenError } from "../../errors.ts";
 import { canFreplace } from "../machine/features.ts";
 import { type Kernel, KernelError } from "../machine/kernel.ts";
+import { discardLog } from "./verifier-log.ts";
 
 export interface Images {
   readonly preferred: DispatcherImage;
@@ -46,7 +47,9 @@ export async function firstThatFits<T>(
   try {
     return await attempt(preferred);
   } catch (error) {
-    if (!lighter || !isTooLarge(error)) throw error;
+    const tooLarge = lighter && refusalAsTooLarge(error);
+    if (!tooLarge) throw error;
+    discardLog(tooLarge);
     return await attempt(lighter());
   }
 }
@@ -54,11 +57,8 @@ export async function firstThatFits<T>(
 /** kernel/bpf/verifier.c, do_check and push_stack. */
 const TOO_LARGE = /BPF program is too large\. Processed|jumps is too complex/;
 
-function isTooLarge(error: unknown): boolean {
-  return (
-    error instanceof XdpgenError &&
-    error.code === "program-rejected" &&
-    error.cause instanceof KernelError &&
-    TOO_LARGE.test(error.cause.log)
-  );
+function refusalAsTooLarge(error: unknown): KernelError | undefined {
+  if (!(error instanceof XdpgenError) || error.code !== "program-rejected") return undefined;
+  const { cause } = error;
+  return cause instanceof KernelError && TOO_LARGE.test(cause.log) ? cause : undefined;
 }

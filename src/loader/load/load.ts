@@ -100,7 +100,7 @@ function loadError(cause: unknown, what: string, name: string): unknown {
   if (!(cause instanceof KernelError)) return cause;
   const log = verifierLog(cause.log);
   if (log !== undefined && log.trim() !== "") {
-    const path = saveLog(name, log);
+    const path = saveLog(cause, name, log);
     const whole = path ? `The whole log is in ${path}` : `The whole log could not be written to ${tmpdir()}`;
     const lines = lastLines(log).map((line) => `    ${line}`);
     return new XdpgenError(

@@ -1,8 +1,8 @@
 /** What a user needs of a verifier's log: its last useful lines, and where the whole of it is. */
-import { writeFileSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isErrno } from "../machine/kernel.ts";
+import { isErrno, type KernelError } from "../machine/kernel.ts";
 
 const BEGIN = "-- BEGIN PROG LOAD LOG --\n";
 const END = "-- END PROG LOAD LOG --";
@@ -82,18 +82,38 @@ export function libbpfReason(printed: string): readonly string[] {
 
 let written = 0;
 
+/** The files of logs, by the failed calls that they are of. */
+const files = new WeakMap<KernelError, string>();
+
+/** Removes the file of a log that nobody is told of, since the failure was not the end. */
+export function discardLog(failed: KernelError): void {
+  const path = files.get(failed);
+  if (path !== undefined) remove(path);
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It is in the folder for temporary files, and no reason for a chain not to run.
+  }
+}
+
 /**
  * Writes a log to a file of its own, which is for the user to keep or remove, and returns its path; undefined where the
  * folder for such files cannot be written. The folder is everybody's: a file that is there already is not followed.
  */
-export function saveLog(program: string, log: string): string | undefined {
+export function saveLog(failed: KernelError, program: string, log: string): string | undefined {
   for (;;) {
     const path = join(tmpdir(), `xdpgen-${program.slice(0, NAME)}-${process.pid}-${++written}.log`);
     try {
       writeFileSync(path, log, { mode: 0o600, flag: "wx" });
+      files.set(failed, path);
       return path;
     } catch (error) {
-      if (!isErrno(error, "EEXIST")) return undefined;
+      if (isErrno(error, "EEXIST")) continue;
+      remove(path);
+      return undefined;
     }
   }
 }

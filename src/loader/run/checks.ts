@@ -9,6 +9,7 @@ import { XdpgenError } from "../../errors.ts";
 import { nearest } from "../../nearest.ts";
 import { openKernel } from "../ffi/index.ts";
 import { folderOf } from "../live/adopt.ts";
+import { explain } from "../live/explain.ts";
 import { inheritance, type Past, pastOf } from "../live/history.ts";
 import { notAttached, readPinned } from "../live/live.ts";
 import { firstThatFits, imagesOf } from "../load/fit.ts";
@@ -42,14 +43,19 @@ export interface TestOptions {
  *   chain throws. A check that fails is no error but an outcome.
  */
 export async function testChain(chain: Chain, options: TestOptions = {}): Promise<readonly CheckOutcome[]> {
-  requirePrivilege(`run the checks of chain ${chain.name}`);
-  const kernel = openKernel();
-  const resolved = await resolveChain({ ...chain, linkage: options.linkage ?? chain.linkage });
-  const checks = chosen(resolved, options.only);
-  using loaded = openLoaded(kernel, resolved);
-  return await firstThatFits(imagesOf(kernel, loaded.chain), (image) =>
-    outcomesOf(kernel, loaded, checks, image, options),
-  );
+  const what = `run the checks of chain ${chain.name}`;
+  try {
+    requirePrivilege(what);
+    const kernel = openKernel();
+    const resolved = await resolveChain({ ...chain, linkage: options.linkage ?? chain.linkage });
+    const checks = chosen(resolved, options.only);
+    using loaded = openLoaded(kernel, resolved);
+    return await firstThatFits(imagesOf(kernel, loaded.chain), (image) =>
+      outcomesOf(kernel, loaded, checks, image, options),
+    );
+  } catch (error) {
+    throw explain(error, what, options.device);
+  }
 }
 
 async function outcomesOf(

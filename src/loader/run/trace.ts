@@ -13,12 +13,14 @@ import {
 } from "../../codegen/index.ts";
 import { XdpgenError } from "../../errors.ts";
 import { openKernel } from "../ffi/index.ts";
+import { explain } from "../live/explain.ts";
 import { loadDispatcher } from "../load/dispatcher.ts";
 import { openLoaded } from "../load/loaded.ts";
 import { freshMaps } from "../load/maps.ts";
 import { resolveChain } from "../load/source.ts";
 import type { Kernel, TestRunResult } from "../machine/kernel.ts";
 import { requirePrivilege } from "../machine/privilege.ts";
+import { turns } from "../turns.ts";
 import { testRun } from "./test-run.ts";
 
 /** Where a packet is said to come from. */
@@ -49,10 +51,12 @@ export interface TracedPacket {
 
 export interface Tracer extends Disposable {
   /**
-   * Runs one frame through the chain. What the programs keep in their maps stays for the next.
+   * Runs one frame through the chain, when those are through that were asked for before. What the programs keep in their maps
+   * stays for the next.
    *
    * @param data from the Ethernet header on
-   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses; `kernel`
+   * @throws XdpgenError `packet-invalid` for a frame, or a place that it comes from, which the kernel refuses; `kernel`;
+   *   `usage` once it is disposed of
    */
   run(data: Uint8Array, context?: PacketContext): Promise<TracedPacket>;
 }
@@ -63,30 +67,46 @@ export interface Tracer extends Disposable {
  * @throws XdpgenError `environment`, `program-rejected`, and what `resolveChain` and `imageToTrace` throw
  */
 export async function openTracer(chain: Chain): Promise<Tracer> {
-  requirePrivilege(`trace packets through chain ${chain.name}`);
-  const kernel = openKernel();
+  const what = `trace packets through chain ${chain.name}`;
+  try {
+    requirePrivilege(what);
+    return await tracerOf(openKernel(), chain);
+  } catch (error) {
+    throw explain(error, what, undefined);
+  }
+}
+
+async function tracerOf(kernel: Kernel, chain: Chain): Promise<Tracer> {
   using loaded = openLoaded(kernel, await resolveChain(chain));
   const image = imageToTrace(loaded.chain);
   const { plan } = image;
   const dispatcher = loadDispatcher(kernel, freshMaps(kernel, image.manifest), image, 0, loaded);
   const records = dispatcher.map(TRACE_SECTION)!.fd();
   const size = traceSize(plan.nodes.length);
+  const trace = async (data: Uint8Array, context: PacketContext): Promise<TracedPacket> => {
+    kernel.update(records, FIRST, new Uint8Array(size));
+    const { retval, dataOut } = await testRunFrom(kernel, dispatcher.program.fd(), data, context);
+    const { start, records: found } = readTrace(kernel.lookup(records, FIRST, size));
+    let before = start;
+    const steps = plan.nodes.flatMap(({ program }, node): TraceStep[] => {
+      const record = found[node];
+      if (!record) return [];
+      const nanoseconds = Number(record.end - before);
+      before = record.end;
+      return [{ program: program.name, code: record.code, nanoseconds }];
+    });
+    return { verdict: retval >>> 0, steps, data: dataOut };
+  };
+  // All runs write to one map.
+  const queue = turns(`the tracer of chain ${chain.name} was disposed of`);
   return {
-    async run(data, context = {}) {
-      kernel.update(records, FIRST, new Uint8Array(size));
-      const { retval, dataOut } = await testRunFrom(kernel, dispatcher.program.fd(), data, context);
-      const { start, records: found } = readTrace(kernel.lookup(records, FIRST, size));
-      let before = start;
-      const steps = plan.nodes.flatMap(({ program }, node): TraceStep[] => {
-        const record = found[node];
-        if (!record) return [];
-        const nanoseconds = Number(record.end - before);
-        before = record.end;
-        return [{ program: program.name, code: record.code, nanoseconds }];
-      });
-      return { verdict: retval >>> 0, steps, data: dataOut };
-    },
-    [Symbol.dispose]: () => dispatcher[Symbol.dispose](),
+    run: (data, context = {}) =>
+      queue.take(() =>
+        trace(data, context).catch((error: unknown) => {
+          throw explain(error, `trace a packet through chain ${chain.name}`, undefined);
+        }),
+      ),
+    [Symbol.dispose]: () => queue.end(() => dispatcher[Symbol.dispose]()),
   };
 }
 

@@ -93,12 +93,7 @@ export function legaciesOf(members: readonly Member[], done: readonly Done[], ch
 /** The swap is done: what fails here is said, and left to the next command. */
 export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: Steps): Promise<void> {
   const unfinished = new Map(legacies.map((legacy) => [legacy, failureOf(() => leaveBehind(kernel, legacy, steps))]));
-  const gone = legacies.flatMap((legacy) => legacy.gone);
-  // An unbound slot would say "no verdict" to a packet that is still in an old dispatcher.
-  const slots =
-    gone.some(({ manifest }) => manifest.programs.some(({ linkage }) => !isLinked(linkage))) ||
-    legacies.some(({ member }) => member.pinned?.unreadable !== undefined);
-  const waiting = slots ? await packetsLeft(kernel) : undefined;
+  const waiting = legacies.some(isInUse) ? await packetsLeft(kernel) : undefined;
   for (const legacy of legacies) {
     const { member, live, kept } = legacy;
     const failure = unfinished.get(legacy) ?? waiting ?? failureOf(() => clearLeftovers(member.dir, [live, ...kept]));
@@ -107,6 +102,17 @@ export async function clear(kernel: Kernel, legacies: readonly Legacy[], steps: 
       `generation ${live.generation} is live; the pins of those before could not be removed (${failure.message}); the next command tries again`,
     );
   }
+}
+
+/**
+ * Whether a packet may still need what goes. An unbound slot would say "no verdict" to one that is in an old dispatcher; so would a
+ * map of programs that is pinned no more, since the kernel then empties it. Into what was kept without slots no packet has come
+ * since an earlier command committed: for that nobody waits.
+ */
+function isInUse({ member: { before, pinned }, gone }: Legacy): boolean {
+  const justRan = ({ generation }: Identity): boolean => generation === before.identity?.generation;
+  const hasSlots = ({ manifest }: Identity): boolean => manifest.programs.some(({ linkage }) => !isLinked(linkage));
+  return pinned?.unreadable !== undefined || gone.some((one) => justRan(one) || hasSlots(one));
 }
 
 /** From now on no packet enters what ran before, wherever that was. */

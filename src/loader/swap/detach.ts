@@ -27,7 +27,7 @@ export interface DetachResult {
 /**
  * Takes the chain off `device` and removes all its pins. Says so, and is no error, where there is none; a chain that went
  * to another network namespace with an interface that had the same index is left alone. What removed interfaces have left is
- * cleared first, whatever comes of the rest.
+ * cleared first, whatever comes of the rest, unless it is cancelled before it begins.
  *
  * @throws XdpgenError `interface-missing`, `environment`, `conflict`, `aborted`, `kernel`
  */

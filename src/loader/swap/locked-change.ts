@@ -49,6 +49,7 @@ export async function changeUnderLock<T>(
 ): Promise<T> {
   using steps = openSteps(what, { ...(events && { events }), ...(signal && { signal }) });
   try {
+    signal?.throwIfAborted();
     const place = placeOf(machine, find(sweep(machine, steps.notice)));
     return await underLocks(machine, [place], timeout, steps, () => critical(place, steps));
   } catch (error) {

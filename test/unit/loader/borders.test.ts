@@ -1,6 +1,6 @@
 /** What a user of the library is told where a call of the kernel fails: never a bare errno, which would be a bug of ours. */
 import { describe, expect, it } from "vitest";
-import { attach } from "../../../src/loader/attachment.ts";
+import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import type { Kernel, KernelError } from "../../../src/loader/machine/kernel.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
@@ -101,6 +101,24 @@ describe("no room for the socket that an interface is looked for with", () => {
     expect(() => status(undefined, machine)).toThrow(expect.objectContaining({ code: "kernel" }));
     expect(w.snapshot()).toEqual(before);
   });
+});
+
+it("a handle that cannot ask what its interface is called says what it was about", async () => {
+  using w = world();
+  let fails = false;
+  const refused = failing(w, "interfaceName", failure("if_indextoname", "EMFILE"));
+  const kernel = new Proxy<Kernel>(w.kernel, {
+    get: (own, key) => Reflect.get(fails ? refused : own, key) as unknown,
+  });
+  const live = await attach(one, "lo", { machine: w.machine(kernel) });
+  const all = await attachAll(one, ["lo"], { machine: w.machine(kernel) });
+  fails = true;
+  const said = { code: "kernel", message: expect.stringMatching(/lo.*if_indextoname: EMFILE; nothing was/) as string };
+  await expect(live.testRun({ data: new Uint8Array(64) })).rejects.toMatchObject(said);
+  for (const handle of [live, all]) {
+    await expect(handle.update(one)).rejects.toMatchObject(said);
+    await expect(handle.rollback()).rejects.toMatchObject(said);
+  }
 });
 
 describe("an interface that is deleted before its first link", () => {

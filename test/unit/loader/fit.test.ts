@@ -1,7 +1,13 @@
 /** What is asked of the kernel before anything is built. */
+import { existsSync, rmSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { Linkage } from "../../../src/chain/chain.ts";
+import { synthesise } from "../../../src/codegen/index.ts";
+import { XdpgenError } from "../../../src/errors.ts";
 import { attach, type Attachment } from "../../../src/loader/attachment.ts";
+import { firstThatFits } from "../../../src/loader/load/fit.ts";
+import { saveLog } from "../../../src/loader/load/verifier-log.ts";
+import { KernelError } from "../../../src/loader/machine/kernel.ts";
 import { failure } from "./fake-kernel.ts";
 import { watched } from "./faults.ts";
 import { chain, numbered, world } from "./world.ts";
@@ -50,4 +56,20 @@ it("takes a refusal for an answer, and asks once", async () => {
     expect(live.status().programs).toMatchObject([{ linkage: "call" }]);
   }
   expect(asked).toBe(1);
+});
+
+it.each([
+  ["too large to inline, which is no failure", "BPF program is too large. Processed 1000001 insn", true],
+  ["refused for what it does", "R1 invalid mem access 'scalar'", false],
+])("keeps the log of a program only where somebody is told of it: %s", async (_, log, fits) => {
+  const [preferred, lighter] = (["inline", "call"] as const).map((linkage) => synthesise(chain(linkage, numbered(1))));
+  const cause = new KernelError("bpf_object__load", 7, "E2BIG", log);
+  const path = saveLog(cause, "fit", log)!;
+  const outcome = await firstThatFits({ preferred: preferred!, lighter: () => lighter! }, (image) => {
+    if (image === preferred) throw new XdpgenError("program-rejected", `the whole log is in ${path}`, { cause });
+    return "fits";
+  }).catch((error: Error) => error.message);
+  expect(outcome).toBe(fits ? "fits" : `the whole log is in ${path}`);
+  expect(existsSync(path)).toBe(!fits);
+  rmSync(path, { force: true });
 });

@@ -38,7 +38,26 @@ describe("an interface that goes away and leaves its name to another", () => {
     await expect(live.update(one)).rejects.toMatchObject(gone);
     await expect(live.rollback()).rejects.toMatchObject(gone);
     await expect(live.detach()).rejects.toMatchObject(gone);
+    expect(() => live.status()).toThrow(expect.objectContaining(gone));
     expect(w.kernel.running(INDEX + 1)).toBe(running);
+  });
+
+  it("is left as it is by a change of another that was cancelled before it began", async () => {
+    using w = world();
+    const machine = w.machine();
+    w.kernel.interfaces.set("a", INDEX);
+    const live = await attach(one, "lo", { machine });
+    await attach(two, "a", { machine });
+    w.kernel.deleteInterface("a");
+    const before = w.pins();
+    const signal = AbortSignal.abort();
+    const cancelled = { code: "aborted", message: expect.stringMatching(/nothing was changed$/) as string };
+    await expect(live.detach({ signal })).rejects.toMatchObject(cancelled);
+    await expect(live.rollback(undefined, { signal })).rejects.toMatchObject(cancelled);
+    await expect(live.update(two, { signal })).rejects.toMatchObject(cancelled);
+    expect(w.pins()).toEqual(before);
+    await live.detach();
+    expect(w.pins()).toEqual([]);
   });
 
   it("is cleared by the detach of its handle, which says so", async () => {

@@ -51,6 +51,24 @@ describe.each(OBJECT_LINKAGES)("linkage %s", (linkage) => {
     expect(w.kernel.boundSlots(w.kernel.running())).toHaveLength(linkage === "freplace" ? 3 : 0);
   });
 
+  it("takes away what packets may be in only when they have left it", async () => {
+    using w = world();
+    const heard: string[] = [];
+    const waits = watched(w.kernel, (_, call) => {
+      if (call === "waitForPackets") heard.push(`${w.pins().filter((pin) => pin.endsWith("/dispatcher")).length}`);
+    });
+    const machine = w.machine(waits);
+    const live = await attach({ ...chain(linkage, numbered(1)), history: 1 }, "lo", { machine });
+    await live.update({ ...chain(linkage, numbered(2)), history: 1 });
+    expect(heard).toEqual([]);
+    // What was kept has been left long ago; but a slot of it is never unbound without a wait.
+    await live.update({ ...chain(linkage, numbered(3)), history: 1 });
+    expect(heard).toEqual(linkage === "freplace" ? ["3"] : []);
+    await live.update(chain(linkage, numbered(4)));
+    expect(heard.at(-1)).toBe("3");
+    expect(w.pins().filter((pin) => pin.endsWith("/dispatcher"))).toHaveLength(1);
+  });
+
   it("changes nothing when the chain runs already, by whatever path its objects are named", async () => {
     using w = world();
     const machine = w.machine();
@@ -302,7 +320,8 @@ describe("what others do", () => {
     const attempt = attach(chain("freplace", numbered(2)), "lo", { machine: w.machine(kernel) });
     await expect(attempt).rejects.toMatchObject({ code: "interface-missing" });
     await expect(live.update(chain("freplace", numbered(2)))).rejects.toMatchObject({ code: "interface-missing" });
-    expect(live.status().defunct).toBe(true);
+    expect(() => live.status()).toThrow(expect.objectContaining({ code: "interface-missing" }));
+    expect(status(undefined, w.machine())).toMatchObject([{ defunct: true, generation: 1 }]);
   });
 
   it("clears a defunct link and attaches anew", async () => {

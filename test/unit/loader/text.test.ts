@@ -1,10 +1,11 @@
 /** What users read: verifier logs, the doctor's findings, names of pins. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { listPrograms, mapPin, pinName } from "../../../src/loader/live/store.ts";
 import {
+  discardLog,
   lastLines,
   libbpfReason,
   refusedInstruction,
@@ -12,7 +13,9 @@ import {
   verifierLog,
 } from "../../../src/loader/load/verifier-log.ts";
 import { capabilities, doctor, freplaceFinding, jit, kernelRelease } from "../../../src/loader/report/doctor.ts";
-import { FakeKernel } from "./fake-kernel.ts";
+import { FakeKernel, failure } from "./fake-kernel.ts";
+
+const REFUSED = failure("bpf_object__load", "EACCES");
 
 const PRINTED = `libbpf: prog 'bad': BPF program load failed: Permission denied
 libbpf: prog 'bad': -- BEGIN PROG LOAD LOG --
@@ -25,6 +28,8 @@ processed 1 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_stat
 libbpf: prog 'bad': failed to load: -13
 libbpf: failed to load object 'bad'
 `;
+
+afterEach(() => void vi.unstubAllEnvs());
 
 describe("verifier log", () => {
   it("is cut out of what libbpf printed, and ends with the reason", () => {
@@ -56,25 +61,33 @@ describe("verifier log", () => {
   });
 
   it("is written to a file of its own each time", () => {
-    const paths = [saveLog("p", "one")!, saveLog("p", "two")!];
+    const paths = [saveLog(REFUSED, "p", "one")!, saveLog(REFUSED, "p", "two")!];
     expect(paths.map((path) => readFileSync(path, "utf8"))).toEqual(["one", "two"]);
     paths.forEach((path) => rmSync(path));
+  });
+
+  it("leaves no file of a failure that was not the end", () => {
+    const [one, other] = [failure("bpf_object__load", "E2BIG"), failure("bpf_object__load", "E2BIG")];
+    const path = saveLog(one, "p", "one")!;
+    discardLog(other);
+    expect(existsSync(path)).toBe(true);
+    discardLog(one);
+    expect(existsSync(path)).toBe(false);
   });
 
   it("is not written through a link that somebody left in its place, nor where there is no folder", () => {
     const dir = mkdtempSync(join(tmpdir(), "xdpgen-log-"));
     vi.stubEnv("TMPDIR", dir);
-    const first = saveLog("p", "first")!;
+    const first = saveLog(REFUSED, "p", "first")!;
     const next = first.replace(/\d+(?=\.log$)/, (n) => `${Number(n) + 1}`);
     writeFileSync(`${dir}/victim`, "untouched");
     symlinkSync(`${dir}/victim`, next);
-    const second = saveLog("p", "second")!;
+    const second = saveLog(REFUSED, "p", "second")!;
     expect(second).not.toBe(next);
     expect(readFileSync(second, "utf8")).toBe("second");
     expect(readFileSync(`${dir}/victim`, "utf8")).toBe("untouched");
     rmSync(dir, { recursive: true });
-    expect(saveLog("p", "third")).toBeUndefined();
-    vi.unstubAllEnvs();
+    expect(saveLog(REFUSED, "p", "third")).toBeUndefined();
   });
 });
 
