@@ -21,7 +21,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const { targets, json, jobs, words } = line;
-  const suites = targets.map((target) => (target === "host" ? onThisMachine : inGuest(target)));
+  const suites = targets.map((target) => (target === "host" ? onThisMachine() : inGuest(target)));
   const runs = await runSuites(suites, {
     words,
     limitSeconds: LIMIT_SECONDS,

@@ -1,13 +1,14 @@
 /**
  * `npm test [-- WORDS FOR VITEST]`: the unit tests, the fuzz targets, and the kernel tests on this machine's kernel and, in
- * virtual machines, on the oldest of Debian's and what tells kernels apart on the newest. What takes minutes in a guest is left
- * to `npm run test:kernels`, unless it is named.
+ * virtual machines, on the oldest of Debian's and what tells kernels apart on the newest. What takes minutes, in a guest above
+ * all, and tells nothing new is left to `npm run test:kernels`, unless it is named.
  *
  * In: the checkout, set up. Out: what vitest prints, one summary of all runs with each skip's reason, and as its last line
  * `N passed, N failed` with the skips behind. Exit status 1 when a test failed or a run did not do what it should have.
  * On two processors the oldest kernel's guest keeps one busy for most of the time.
  */
 import { newestKernel, oldestKernel } from "../vm/kernels.ts";
+import { hostRefusal } from "./runs.ts";
 import { fuzzTargets, inGuest, onThisMachine, runSuites, unitTests } from "./suites.ts";
 import { formatSummary, total } from "./summary.ts";
 
@@ -24,11 +25,12 @@ const TELLING_KERNELS_APART = ["behaviour", "tail", "equivalence", "swap", "gene
 
 const out = (chunk: Buffer | string): void => void process.stdout.write(chunk);
 const words = process.argv.slice(2);
-const short = words.length === 0;
+// What is left out in guests is what this machine's own kernel shows.
+const short = words.length === 0 && hostRefusal() === undefined;
 // The longest come first, and the unit tests last, since only they use a second processor that is free by then.
 const suites = [
   inGuest(oldestKernel, { short }),
-  onThisMachine,
+  onThisMachine({ short }),
   inGuest(newestKernel, { short, files: TELLING_KERNELS_APART }),
   fuzzTargets,
   unitTests,

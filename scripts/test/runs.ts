@@ -20,7 +20,7 @@ export type RunSettings = {
   readonly words: readonly string[];
   /** Test files of a run that is not to run all, where the command line names none. */
   readonly files?: readonly string[];
-  /** Tests that take minutes in emulation are left to `npm run test:kernels`. */
+  /** What takes minutes, above all in emulation, is left to `npm run test:kernels`. */
   readonly short?: boolean;
   /** Milliseconds of `performance.now()`. */
   readonly deadline: number;
@@ -108,7 +108,7 @@ export async function runOnHost(
   const child = spawn(path, words, {
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, [REPORT_VARIABLE]: report },
+    env: { ...process.env, [REPORT_VARIABLE]: report, ...shortly(settings) },
   });
   child.stdout.on("data", write);
   child.stderr.on("data", write);
@@ -138,6 +138,7 @@ const PROGRAMS_VARIABLE = "XDPGEN_TEST_PROGRAMS";
 
 /** Environment variable: there for a run that is to be short (test/kernel/cli/world.ts). */
 const SHORT_VARIABLE = "XDPGEN_TEST_SHORT";
+const shortly = ({ short }: RunSettings): Readonly<Record<string, string>> => (short ? { [SHORT_VARIABLE]: "1" } : {});
 
 const modulesFolder = (settings: RunSettings): string => join(settings.folder, "modules");
 const programsFolder = (settings: RunSettings): string => join(settings.folder, "programs");
@@ -186,7 +187,7 @@ export async function runInGuest(
       [REPORT_VARIABLE]: report,
       [MODULES_VARIABLE]: modulesFolder(settings),
       [PROGRAMS_VARIABLE]: programsFolder(settings),
-      ...(settings.short === true && { [SHORT_VARIABLE]: "1" }),
+      ...shortly(settings),
     },
     stdout: write,
     stderr: write,

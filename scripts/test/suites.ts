@@ -41,15 +41,17 @@ export const fuzzTargets: Suite = (settings, open) =>
   inSection("fuzz targets", open, ({ write }) => runOnHost("fuzz targets", "fuzz", settings, write));
 
 /** The kernel suite on this machine's own kernel, or why not. */
-export const onThisMachine: Suite = (settings, open) => {
-  const name = `kernel tests on this machine's ${release()}`;
-  return inSection(name, open, async ({ write }): Promise<Run> => {
-    const refusal = hostRefusal();
-    if (refusal === undefined) return runOnHost(name, "kernel", settings, write);
-    write(`not run: ${refusal}\n`);
-    return { name, seconds: 0, report: undefined, skipped: refusal };
-  });
-};
+export const onThisMachine =
+  (part: Pick<RunSettings, "short"> = {}): Suite =>
+  (settings, open) => {
+    const name = `kernel tests on this machine's ${release()}`;
+    return inSection(name, open, async ({ write }): Promise<Run> => {
+      const refusal = hostRefusal();
+      if (refusal === undefined) return runOnHost(name, "kernel", { ...settings, ...part }, write);
+      write(`not run: ${refusal}\n`);
+      return { name, seconds: 0, report: undefined, skipped: refusal };
+    });
+  };
 
 /** The kernel suite, or a part of it, in a guest with one of Debian's kernels. */
 export const inGuest =

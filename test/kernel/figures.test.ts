@@ -20,7 +20,7 @@ import { runnableLinkages } from "../support/linkages.ts";
 import { withFile } from "../support/llvm.ts";
 import { compiledObjects, distributionObjects } from "../support/objects.ts";
 import { kernelMissing } from "../support/samples.ts";
-import { EMULATED } from "./cli/world.ts";
+import { EMULATED, skipInShort } from "./cli/world.ts";
 
 const PIN = `/sys/fs/bpf/xdpgen-figures-${process.pid}`;
 
@@ -69,8 +69,9 @@ describe.skipIf(kernelMissing())("figures of chains", () => {
 
   it.for(runnableLinkages.flatMap((linkage) => PARTS.map((part) => ({ linkage, part }))))(
     "linkage $linkage: functions, maps and frames are as many as the kernel counts, $part",
-    ({ linkage, part }, { skip }) => {
-      skip(
+    ({ linkage, part }, context) => {
+      if (linkage !== "freplace") skipInShort(context, "seen here by freplace, and on the host by this linkage");
+      context.skip(
         EMULATED && linkage !== "freplace" && part !== EACH_THIRD,
         "seen on the host; to load all takes minutes here",
       );

@@ -46,7 +46,7 @@ import { verdictObject, verdictPacket, visited } from "../support/verdict-progra
 import { type Veth, veth } from "../support/veth.ts";
 import { numbered } from "../unit/loader/world.ts";
 import { run } from "./cli/run.ts";
-import { attachmentFolder, hostOnly, tree } from "./cli/world.ts";
+import { attachmentFolder, hostOnly, leftToHost, tree } from "./cli/world.ts";
 
 const NAMESPACE = `xh-${process.pid}`;
 
@@ -652,7 +652,8 @@ describe("other network namespaces on the same bpffs", () => {
     clearDefunct();
   });
 
-  it("are shown with their name, and by the process that is in them; what runs here is not theirs", async () => {
+  it("are shown with their name, and by the process that is in them; what runs here is not theirs", async (context) => {
+    leftToHost(context);
     ip("link", "set", pair.near, "netns", NAMESPACE);
     await attach(chain("call", 1), pair.far);
     await elsewhereAsync(() => attach(chain("call", 2), pair.near, { machine: own() }));
@@ -670,7 +671,8 @@ describe("other network namespaces on the same bpffs", () => {
     expect(status()).toMatchObject([{ interface: pair.near, defunct: false }]);
   });
 
-  it("one that ends takes its interfaces along: told, and cleared by the next command", async () => {
+  it("one that ends takes its interfaces along: told, and cleared by the next command", async (context) => {
+    leftToHost(context);
     ip("link", "set", pair.near, "netns", NAMESPACE);
     await elsewhereAsync(() => attach(chain("call", 2), pair.near, { machine: own() }));
     const { namespace } = status().find(({ interface: name }) => name === pair.near)!;
@@ -684,7 +686,8 @@ describe("other network namespaces on the same bpffs", () => {
     expect(status().some((one) => one.namespace.inode === namespace.inode)).toBe(false);
   });
 
-  it("clear nothing of an interface that exists, whatever became of its link", async () => {
+  it("clear nothing of an interface that exists, whatever became of its link", async (context) => {
+    leftToHost(context);
     await attach(counting("call", 1), pair.far);
     await count();
     const before = counted();
@@ -696,7 +699,8 @@ describe("other network namespaces on the same bpffs", () => {
     expect(counted()).toBe(before);
   });
 
-  it("an interface that comes back finds its chain and its pins", async () => {
+  it("an interface that comes back finds its chain and its pins", async (context) => {
+    leftToHost(context);
     await attach(counting("call", 1), pair.far);
     await count();
     const before = counted();
@@ -736,7 +740,8 @@ describe("interfaces of two network namespaces with one index", () => {
     return ip(...at, "link", "add", name, ...own!, "type", "veth", "peer", "name", peer, ...other!);
   };
 
-  it("--replace takes over this one's program of somebody else, or says that it cannot tell", async () => {
+  it("--replace takes over this one's program of somebody else, or says that it cannot tell", async (context) => {
+    leftToHost(context);
     const kernel = openKernel();
     const ifindex = indexOf(pair.far);
     addVeth(["-n", NAMESPACE], "xh-there", "xh-peer", ifindex);
@@ -782,7 +787,8 @@ describe("interfaces of two network namespaces with one index", () => {
     return { stays, dispatcher: hook(stays) };
   }
 
-  it("are each shown where they are, of two that share a dispatcher", async () => {
+  it("are each shown where they are, of two that share a dispatcher", async (context) => {
+    leftToHost(context);
     const { stays } = await siblings("moves");
     const both = status().filter(({ interface: device }) => device === stays || device === pair.far);
     expect(both.map(({ interface: device, namespace }) => [device, namespace.kind])).toEqual([
@@ -791,15 +797,56 @@ describe("interfaces of two network namespaces with one index", () => {
     ]);
   });
 
-  it.each(["stays", "moves"] as const)("a command acts on its own, of two that share one (%s)", async (first) => {
-    const { stays, dispatcher } = await siblings(first);
-    const { far } = pair;
-    expect(await elsewhereAsync(() => detach(far, { machine: own() }))).toEqual({ detached: true });
-    expect([hook(stays), elsewhere(() => hook(far))]).toEqual([dispatcher, 0]);
-    expect(status(stays)).toMatchObject([{ defunct: false, troubles: [] }]);
+  it.for(["stays", "moves"] as const)(
+    "a command acts on its own, of two that share one (%s)",
+    async (first, context) => {
+      leftToHost(context);
+      const { stays, dispatcher } = await siblings(first);
+      const { far } = pair;
+      expect(await elsewhereAsync(() => detach(far, { machine: own() }))).toEqual({ detached: true });
+      expect([hook(stays), elsewhere(() => hook(far))]).toEqual([dispatcher, 0]);
+      expect(status(stays)).toMatchObject([{ defunct: false, troubles: [] }]);
+    },
+  );
+
+  it("that change places keep their chains, and are changed once one of them has been changed elsewhere", async (context) => {
+    leftToHost(context);
+    const [one, other, third] = [pair.far, "xh-there", `${NAMESPACE}-third`];
+    const machine = own;
+    addVeth(["-n", NAMESPACE], other, "xh-peer", indexOf(one));
+    await attach(counting("call", 1), one);
+    await count();
+    const before = counted();
+    await elsewhereAsync(() => attach(chain("call", 2), other, { machine: machine() }));
+    ip("netns", "add", third);
+    try {
+      ip("-n", NAMESPACE, "link", "set", other, "netns", third);
+      ip("link", "set", one, "netns", NAMESPACE);
+      ip("-n", third, "link", "set", other, "netns", `${process.pid}`);
+      expect(elsewhere(() => indexOf(one))).toBe(indexOf(other));
+      const hooks = (): readonly number[] => [elsewhere(() => hook(one)), hook(other)];
+      const ran = hooks();
+      const shownOf = (device: string) => status().find((found) => found.interface === device);
+      expect(shownOf(one)).toMatchObject({ namespace: { kind: "other", name: NAMESPACE }, dispatcher: { id: ran[0] } });
+      expect(shownOf(other)).toMatchObject({ namespace: { kind: "own" }, dispatcher: { id: ran[1] } });
+      const applyOne = (): Promise<unknown> =>
+        elsewhereAsync(() => attach(counting("call", 1, 3), one, { machine: machine() }));
+      // The pins of each are where the other's are to go.
+      await expect(applyOne()).rejects.toMatchObject({ code: "interface-occupied" });
+      await expect(attach(chain("call", 2), other)).rejects.toMatchObject({ code: "interface-occupied" });
+      expect(hooks()).toEqual(ran);
+
+      ip("link", "set", other, "netns", third);
+      await elsewhereAsync(() => attach(chain("call", 2), other, { machine: machine() }), third);
+      expect(await applyOne()).toMatchObject({ result: { outcome: "swapped" } });
+      expect(elsewhere(counted)).toBe(before);
+    } finally {
+      ip("netns", "del", third);
+    }
   });
 
-  it("one whose pins are in another bpffs is detached where the other's link is pinned, and not where neither is", async () => {
+  it("one whose pins are in another bpffs is detached where the other's link is pinned, and not where neither is", async (context) => {
+    leftToHost(context);
     const { stays, dispatcher } = await siblings("moves");
     const { far } = pair;
     const [pins, pinsOfOther] = [far, stays].map(
@@ -877,8 +924,8 @@ function elsewhere<T>(work: () => T): T {
 }
 
 /** The same for what waits; nothing else goes on in this process meanwhile. */
-async function elsewhereAsync<T>(work: () => Promise<T>): Promise<T> {
-  const back = enter(`/run/netns/${NAMESPACE}`);
+async function elsewhereAsync<T>(work: () => Promise<T>, namespace = NAMESPACE): Promise<T> {
+  const back = enter(`/run/netns/${namespace}`);
   try {
     return await work();
   } finally {

@@ -14,7 +14,7 @@ import { verdictObject, verdictPacket, visited } from "../support/verdict-progra
 import { type Veth, veth } from "../support/veth.ts";
 import { watched } from "../unit/loader/faults.ts";
 import { numbered } from "../unit/loader/world.ts";
-import { EMULATED } from "./cli/world.ts";
+import { EMULATED, leftToHost } from "./cli/world.ts";
 
 const ROOT = "/sys/fs/bpf/xdpgen";
 const CHILD = wordsToStart(new URL("loader-child.ts", import.meta.url));
@@ -122,7 +122,8 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
 });
 
 describe("programs of others", () => {
-  it("are there, or nothing, or the chain, where a takeover is killed; the next apply attaches the chain", async () => {
+  it("are there, or nothing, or the chain, where a takeover is killed; the next apply attaches the chain", async (context) => {
+    leftToHost(context);
     const kernel = openKernel();
     using object = kernel.openObject(verdictObject(9), "theirs");
     object.programs[0]!.makeXdp();

@@ -12,7 +12,7 @@ import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { attachmentFolder, EMULATED, LONG, tree } from "./cli/world.ts";
+import { attachmentFolder, EMULATED, skipInShort, LONG, tree } from "./cli/world.ts";
 import { alternating } from "./status-chains.ts";
 
 const CHILD = wordsToStart(new URL("status-child.ts", import.meta.url));
@@ -75,7 +75,11 @@ function report(linkage: Linkage): AttachmentStatus | undefined {
 describe.each(loaderLinkages)("linkage %s", (linkage) => {
   it(
     "while others swap, clear and read",
-    async () => {
+    async (context) => {
+      skipInShort(
+        context,
+        "takes a minute in emulation; a run on this machine's own kernel has it by the other linkages",
+      );
       await attach(alternating(linkage, 1), pair.near);
       const still = { status: status(pair.near), pins: tree(attachmentFolder(openKernel().interfaceIndex(pair.near))) };
       await start([], "swap", pair.far, linkage);
@@ -101,7 +105,11 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
 
   it(
     "while others attach, detach, clear and read",
-    async () => {
+    async (context) => {
+      skipInShort(
+        context,
+        "takes a minute in emulation; a run on this machine's own kernel has it by the other linkages",
+      );
       await start([], "attach", pair.far, linkage);
       await start(elsewhere(), "sweep");
       const seen = { none: 0, running: 0 };

@@ -37,6 +37,7 @@ import {
   type Folder,
   folder,
   hostOnly,
+  leftToHost,
   LONG,
   numberedChain,
   snapshot,
@@ -355,7 +356,8 @@ describe("other processes", () => {
   );
 });
 
-it("apply gives several interfaces the chain at once, and says what they share", async () => {
+it("apply gives several interfaces the chain at once, and says what they share", async (context) => {
+  leftToHost(context);
   const path = numberedChain(here, "chain", [1, 2], "linkage: call\n");
   const [one, other] = devices();
   const planned = json(await run(["plan", path, "--dev", one!, "--dev", other!, "--json"]));

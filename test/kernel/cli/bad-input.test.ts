@@ -10,7 +10,7 @@ import { loaderLinkages } from "../../support/linkages.ts";
 import { objectOf } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { expectRefusal, json, run } from "./command.ts";
-import { EMULATED, expectUnchanged, type Folder, folder, numberedChain, snapshot } from "./world.ts";
+import { EMULATED, expectUnchanged, type Folder, folder, leftToHost, numberedChain, snapshot } from "./world.ts";
 
 declare module "vitest" {
   interface TaskMeta {
@@ -251,7 +251,8 @@ describe("a program of somebody else is on the interface", () => {
     undo = [];
   });
 
-  it.each(["xdpdrv", "xdpgeneric"])("put there by `ip link set %s`", async (mode) => {
+  it.for(["xdpdrv", "xdpgeneric"])("put there by `ip link set %s`", async (mode, context) => {
+    leftToHost(context);
     execFileSync("ip", [
       "link",
       "set",
@@ -266,14 +267,16 @@ describe("a program of somebody else is on the interface", () => {
     await expectRefused(mode === "xdpdrv" ? "native" : "generic");
   });
 
-  it.each(["xdpdrv", "xdpgeneric"])("put there by `bpftool net attach %s`", async (mode) => {
+  it.for(["xdpdrv", "xdpgeneric"])("put there by `bpftool net attach %s`", async (mode, context) => {
+    leftToHost(context);
     const pin = load();
     undo.push(() => execFileSync("rm", [pin]));
     execFileSync("bpftool", ["net", "attach", mode, "pinned", pin, "dev", pair.far]);
     await expectRefused(mode === "xdpdrv" ? "native" : "generic");
   });
 
-  it.each(["native", "generic"] as const)("put there by a link in %s mode", async (mode) => {
+  it.for(["native", "generic"] as const)("put there by a link in %s mode", async (mode, context) => {
+    leftToHost(context);
     const kernel = openKernel();
     using object = kernel.openObject(readFileSync(`${here.path}/${here.object("action")}`), "theirs");
     object.programs[0]!.makeXdp();

@@ -20,6 +20,7 @@ import {
   type Folder,
   freshWorld,
   hostOnly,
+  leftToHost,
   LONG,
   numberedChain,
   skipInShort,
@@ -287,7 +288,8 @@ describe("in a network namespace of its own", () => {
     expect(snapshot().pins).toEqual(before.pins);
   });
 
-  it("an interface that moved in is not mistaken for the one that has its index now", async () => {
+  it("an interface that moved in is not mistaken for the one that has its index now", async (context) => {
+    leftToHost(context);
     await apply(numberedChain(here, "chain", [1]));
     const index = openKernel().interfaceIndex(pair.far);
     execFileSync("ip", ["link", "set", pair.far, "netns", NAMESPACE]);

@@ -15,6 +15,7 @@ import {
   type Folder,
   freshWorld,
   numberedChain,
+  skipInShort,
   snapshot,
   type Snapshot,
   tree,
@@ -167,7 +168,8 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
     await expectUnchanged(before);
   });
 
-  it("255 programs apply, run and go", async () => {
+  it("255 programs apply, run and go", async (context) => {
+    skipInShort(context, "behaviour.test.ts runs as many");
     const all = Array.from({ length: 255 }, (_, k) => k);
     const path = numberedChain(here, "many", all, `linkage: ${linkage}\n`);
     expect(await apply(path)).toMatchObject({ outcome: "created" });

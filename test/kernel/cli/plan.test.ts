@@ -109,7 +109,11 @@ describe.each(CASES)("linkage %s, history %i", (linkage, kept) => {
     history = 1;
   });
 
-  it("each kind of change is planned, then applied as planned", async () => {
+  it("each kind of change is planned, then applied as planned", async (context) => {
+    skipInShort(
+      context,
+      "takes a minute in emulation; a run on this machine's own kernel has it by the other linkages",
+    );
     const objects = Object.fromEntries(
       ["denylist", "counter", "echo", "ratelimit", "globals", "two"].map((name) => [name, here.object(name)]),
     );

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { expect, type TestContext } from "vitest";
+import type { Linkage } from "../../../src/chain/index.ts";
 import { openKernel } from "../../../src/loader/index.ts";
 import { requireBpffs } from "../../../src/loader/machine/bpffs.ts";
 import { networkNamespace } from "../../../src/loader/machine/interface.ts";
@@ -15,10 +16,21 @@ import { type Veth, veth } from "../../support/veth.ts";
 /** In the virtual machine every instruction is emulated, and this folder's tests must leave time to the others. */
 export const EMULATED = process.env["XDPGEN_VM"] !== undefined;
 
-/** Leaves a test of minutes out of the guests of `npm test`. `npm run test:kernels` does not. */
+/** `npm test` leaves out what `npm run test:kernels` runs. */
+export const SHORT = process.env["XDPGEN_TEST_SHORT"] !== undefined;
+
+/** Leaves a test that takes long there out of the guests of `npm test`. */
 export function skipInShort(context: TestContext, reason: string): void {
-  context.skip(process.env["XDPGEN_TEST_SHORT"] !== undefined, `${reason}; npm run test:kernels runs it here too`);
+  context.skip(SHORT && EMULATED, `${reason}; npm run test:kernels runs it here too`);
 }
+
+/** The same for what no linkage and no kernel makes a difference to. Where this machine's own kernel takes no programs, no run is short. */
+export const leftToHost = (context: TestContext): void =>
+  skipInShort(context, "every kernel answers alike; a run on this machine's own kernel has it");
+
+/** Leaves `inline` out of `npm test` where the loader does with it what it does with `call`: one object that holds all programs. */
+export const skipInline = (context: TestContext, linkage: Linkage): void =>
+  context.skip(SHORT && linkage === "inline", "it is to the loader what call is; npm run test:kernels runs it");
 
 /** Milliseconds after which a test of many steps hangs. What is only slow, under load and in emulation, is not to fail. */
 export const LONG = EMULATED ? 1_800_000 : 120_000;
