@@ -23,8 +23,8 @@ import { ethernet, frame, payload } from "../../src/packets/index.ts";
 import { chainOf, sampleProgram } from "../support/chains.ts";
 import { loaderLinkages, runnableLinkages } from "../support/linkages.ts";
 import { sumPerCpu, u32 } from "../support/samples.ts";
+import { numbered } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { numbered } from "../unit/loader/world.ts";
 
 const data = frame(ethernet(), payload(46));
 const FOLDER = "/sys/fs/bpf/xdpgen-maps";

@@ -18,7 +18,7 @@ import { loaderLinkages } from "../support/linkages.ts";
 import { Made } from "../support/made.ts";
 import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { watched } from "../unit/loader/faults.ts";
+import { watched } from "../support/watched-kernel.ts";
 import { attachmentFolder, bpfFds, EMULATED, skipInline, skipInShort, tree } from "./cli/world.ts";
 
 const LINKAGES: readonly Linkage[] = EMULATED ? loaderLinkages : [...loaderLinkages, "tail"];

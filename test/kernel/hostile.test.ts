@@ -42,9 +42,8 @@ import type { Machine } from "../../src/loader/machine/machine.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { lacking } from "../support/kernel-differences.ts";
 import { loaderLinkages } from "../support/linkages.ts";
-import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { numbered, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { numbered } from "../unit/loader/world.ts";
 import { run } from "./cli/run.ts";
 import { attachmentFolder, hostOnly, leftToHost, tree } from "./cli/world.ts";
 

@@ -13,8 +13,8 @@ import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { jitedProgram } from "../support/jited.ts";
 import { lacking } from "../support/kernel-differences.ts";
 import { runnableLinkages } from "../support/linkages.ts";
+import { numbered } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { numbered } from "../unit/loader/world.ts";
 
 let pair: Veth;
 beforeEach(() => {

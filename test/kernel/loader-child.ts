@@ -7,8 +7,8 @@ import { openKernel } from "../../src/loader/ffi/index.ts";
 import { attach } from "../../src/loader/index.ts";
 import { networkNamespace } from "../../src/loader/machine/interface.ts";
 import { chainOf } from "../support/chains.ts";
-import { watched } from "../unit/loader/faults.ts";
-import { numbered } from "../unit/loader/world.ts";
+import { numbered } from "../support/verdict-program.ts";
+import { watched } from "../support/watched-kernel.ts";
 
 const [device, linkage, history, at, ...programs] = process.argv.slice(2);
 const real = openKernel();

@@ -10,10 +10,9 @@ import { KernelError, type Kernel } from "../../src/loader/machine/kernel.ts";
 import { chainOf, sampleProgram, testProgram } from "../support/chains.ts";
 import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
-import { verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
+import { numbered, verdictObject, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { watched } from "../unit/loader/faults.ts";
-import { numbered } from "../unit/loader/world.ts";
+import { watched } from "../support/watched-kernel.ts";
 import { EMULATED, leftToHost } from "./cli/world.ts";
 
 const ROOT = "/sys/fs/bpf/xdpgen";

@@ -14,8 +14,7 @@ import type { BpfObject } from "../../src/loader/machine/kernel.ts";
 import { chainOf } from "../support/chains.ts";
 import { compile, compiledObjects, distributionObjects, throughValues } from "../support/objects.ts";
 import { u32 } from "../support/samples.ts";
-import { verdictPacket, visited } from "../support/verdict-program.ts";
-import { numbered } from "../unit/loader/world.ts";
+import { numbered, verdictPacket, visited } from "../support/verdict-program.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "xdpgen-linked-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -14,9 +14,8 @@ import { counted, countedAtEnds } from "../support/counted.ts";
 import { loaderLinkages, runnableLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { traffic } from "../support/traffic.ts";
-import { verdictPacket, visited } from "../support/verdict-program.ts";
+import { numbered, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { numbered } from "../unit/loader/world.ts";
 import { skipInShort } from "./cli/world.ts";
 
 const EMULATED = process.env["XDPGEN_VM"] !== undefined;

@@ -25,10 +25,9 @@ import { counted } from "../support/counted.ts";
 import { loaderLinkages } from "../support/linkages.ts";
 import { wordsToStart } from "../support/processes.ts";
 import { traffic } from "../support/traffic.ts";
-import { verdictPacket, visited } from "../support/verdict-program.ts";
+import { numbered, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { watched } from "../unit/loader/faults.ts";
-import { numbered } from "../unit/loader/world.ts";
+import { watched } from "../support/watched-kernel.ts";
 import { json, run, XDPGEN } from "./cli/command.ts";
 import {
   attachmentFolder,

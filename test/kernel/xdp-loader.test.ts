@@ -8,9 +8,8 @@ import { attach, clearDefunct, detach, freplaceSupport, open, openKernel, status
 import { requireBpffs } from "../../src/loader/machine/bpffs.ts";
 import { chainOf } from "../support/chains.ts";
 import { runnableLinkages } from "../support/linkages.ts";
-import { verdictPacket, visited } from "../support/verdict-program.ts";
+import { numbered, verdictPacket, visited } from "../support/verdict-program.ts";
 import { type Veth, veth } from "../support/veth.ts";
-import { numbered } from "../unit/loader/world.ts";
 import { attachmentFolder, tree } from "./cli/world.ts";
 
 const FILTER = "/usr/lib/x86_64-linux-gnu/bpf/xdpfilt_dny_ip.o";

@@ -26,7 +26,7 @@ import { KernelError } from "../../src/loader/machine/kernel.ts";
 import { sampleProgram, testProgram } from "../support/chains.ts";
 import { withLoaded } from "../support/loaded.ts";
 import type { Random } from "../support/random.ts";
-import { watched } from "../unit/loader/faults.ts";
+import { watched } from "../support/watched-kernel.ts";
 import { apply } from "./kill.ts";
 import type { Kills } from "./report.ts";
 

@@ -6,6 +6,7 @@
  *
  * Program k returns the 32-bit code[k], and writes to place[k] as the how-manieth program it ran.
  */
+import type { Program } from "../../src/chain/index.ts";
 import {
   add32Imm,
   add64Imm,
@@ -109,4 +110,9 @@ export function visited(packet: Uint8Array): readonly number[] {
     .filter(({ place }) => place > 0)
     .toSorted((a, b) => a.place - b.place)
     .map(({ k }) => k);
+}
+
+/** Program `k` of a chain, named `p<k>`. */
+export function numbered(k: number, rest: Partial<Program> = {}): Program {
+  return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority: k, ...rest };
 }

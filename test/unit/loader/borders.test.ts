@@ -7,8 +7,9 @@ import { status } from "../../../src/loader/report/status.ts";
 import { openMap } from "../../../src/loader/run/plain-xdp.ts";
 import { clearDefunct } from "../../../src/loader/swap/detach.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
+import { numbered } from "../../support/verdict-program.ts";
 import { failure } from "./fake-kernel.ts";
-import { chain, numbered, withMap, world, type World } from "./world.ts";
+import { chain, withMap, world, type World } from "./world.ts";
 
 const failing = ({ kernel }: World, call: keyof Kernel, error: KernelError): Kernel =>
   Object.assign(Object.create(kernel) as Kernel, {

@@ -4,9 +4,10 @@ import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES, type Program } from "../../../src/chain/chain.ts";
 import { attach, type Attachment } from "../../../src/loader/attachment.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain as without, numbered, withMap, world } from "./world.ts";
+import { chain as without, withMap, world } from "./world.ts";
 
 const from = (program: string): Pick<Program, "maps"> => ({ maps: { seen: { from: program } } });
 const one = (version: number): Program => numbered(1, { bytes: withMap(version) });

@@ -9,9 +9,10 @@ import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { difference, isNone } from "../../../src/loader/swap/difference.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, numbered, withMap, world, type World } from "./world.ts";
+import { chain, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 

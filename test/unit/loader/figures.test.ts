@@ -7,8 +7,9 @@ import { attach } from "../../../src/loader/attachment.ts";
 import { readStatistics } from "../../../src/loader/load/verifier-log.ts";
 import { verifyImage } from "../../../src/loader/load/verify.ts";
 import type { BpfObject, Kernel } from "../../../src/loader/machine/kernel.ts";
+import { numbered } from "../../support/verdict-program.ts";
 import { failure } from "./fake-kernel.ts";
-import { chain, numbered, world } from "./world.ts";
+import { chain, world } from "./world.ts";
 
 const PROCESSED =
   "processed 670 insns (limit 1000000) max_states_per_insn 16 total_states 46 peak_states 30 mark_read 0\n";

@@ -8,9 +8,10 @@ import { attach, type Attachment } from "../../../src/loader/attachment.ts";
 import { firstThatFits } from "../../../src/loader/load/fit.ts";
 import { saveLog } from "../../../src/loader/load/verifier-log.ts";
 import { KernelError } from "../../../src/loader/machine/kernel.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, numbered, world } from "./world.ts";
+import { chain, world } from "./world.ts";
 
 async function probes(linkage: Linkage | "auto"): Promise<number> {
   using w = world();

@@ -6,7 +6,8 @@ import type { Machine } from "../../../src/loader/machine/machine.ts";
 import { clearDefunct, detach } from "../../../src/loader/swap/detach.ts";
 import type { SwapEvent, SwapListener } from "../../../src/loader/swap/events.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
-import { chain, notices, numbered, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, notices, world, type World } from "./world.ts";
 
 const one = chain("call", numbered(1));
 const two = chain("call", numbered(2));

@@ -14,9 +14,10 @@ import { status } from "../../../src/loader/report/status.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { runHealth } from "../../../src/loader/swap/health-command.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, notices, numbered, withMap, type World, world } from "./world.ts";
+import { chain, notices, withMap, type World, world } from "./world.ts";
 
 const subject = { device: "eth0", chain: "edge", generation: 3 };
 const run = (command: Health["command"], within = "20s", signal?: AbortSignal) =>

@@ -4,9 +4,10 @@ import type { Program } from "../../../src/chain/chain.ts";
 import { attach } from "../../../src/loader/index.ts";
 import { openLoaded } from "../../../src/loader/load/loaded.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { FakeKernel, failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, numbered, world } from "./world.ts";
+import { chain, world } from "./world.ts";
 
 const theirs = (fd: number, name = "theirs"): Program => ({ name, fd, priority: 50 });
 

@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { attach } from "../../../src/loader/attachment.ts";
 import { readManifest } from "../../../src/loader/live/manifest.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
-import { chain, numbered, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, world, type World } from "./world.ts";
 
 /** The kernel of a world, and how often a map of it was looked into. */
 function counting({ kernel }: World): { readonly kernel: Kernel; readonly lookups: () => number } {

@@ -12,8 +12,9 @@ import {
 import { CHANGED, untilSettled } from "../../../src/loader/machine/settle.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { clearDefunct } from "../../../src/loader/swap/detach.ts";
+import { numbered } from "../../support/verdict-program.ts";
 import { failure } from "./fake-kernel.ts";
-import { chain, numbered, world } from "./world.ts";
+import { chain, world } from "./world.ts";
 
 it("finds mounts of network namespaces among all others, with blanks in their paths", () => {
   const mountinfo = [

@@ -7,7 +7,8 @@ import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
-import { chain, numbered, world } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, world } from "./world.ts";
 
 const one = chain("call", numbered(1));
 const COMMANDS: readonly ((machine: Machine) => Promise<unknown>)[] = [

@@ -8,9 +8,10 @@ import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
 import type { SwapEvent } from "../../../src/loader/swap/events.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain as without, notices, numbered, withMap, world, type World } from "./world.ts";
+import { chain as without, notices, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 

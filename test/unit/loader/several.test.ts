@@ -12,9 +12,10 @@ import { groupsOf } from "../../../src/loader/swap/groups.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
 import type { SwapResult } from "../../../src/loader/swap/swap.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
+import { chain, notices, withMap, world, type World } from "./world.ts";
 
 /** Interfaces that exist only here; the sweep leaves those that have a link. */
 function several(): World {

@@ -8,7 +8,8 @@ import type { Fd, Kernel } from "../../../src/loader/machine/kernel.ts";
 import { preview } from "../../../src/loader/report/preview.ts";
 import { status, type StatusReport } from "../../../src/loader/report/status.ts";
 import { programInSlot } from "../../../src/loader/swap/replacement.ts";
-import { chain, numbered, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, world, type World } from "./world.ts";
 
 const OTHER = 2_000_000;
 

@@ -4,8 +4,9 @@ import { describe, expect, it } from "vitest";
 import { type Chain, OBJECT_LINKAGES } from "../../../src/chain/chain.ts";
 import { attach, attachAll } from "../../../src/loader/attachment.ts";
 import { status, type StatusReport } from "../../../src/loader/report/status.ts";
-import { watched } from "./faults.ts";
-import { chain, numbered, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
+import { chain, world, type World } from "./world.ts";
 
 const LONG = 60_000;
 

@@ -6,7 +6,8 @@ import { attach } from "../../../src/loader/attachment.ts";
 import { removeTree } from "../../../src/loader/live/pins.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
-import { chain, numbered, withMap, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, withMap, world, type World } from "./world.ts";
 
 const STRANGERS = {
   "a map": ({ kernel }: World, path: string) => writeFileSync(path, String(kernel.foreignMap("theirs"))),

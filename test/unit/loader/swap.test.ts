@@ -7,9 +7,10 @@ import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
 import { compile } from "../../support/objects.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, notices, numbered, withMap, world, type World } from "./world.ts";
+import { chain, notices, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 

@@ -5,9 +5,10 @@ import { attach, open } from "../../../src/loader/attachment.ts";
 import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, eachFailing, notices, numbered, withMap, world, type World } from "./world.ts";
+import { chain, eachFailing, notices, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 

@@ -7,9 +7,10 @@ import type { Kernel } from "../../../src/loader/machine/kernel.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
 import { SWAP_STEPS, type SwapEvent, type SwapListener } from "../../../src/loader/swap/events.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
-import { chain, numbered, world, type World } from "./world.ts";
+import { chain, world, type World } from "./world.ts";
 
 const checked = (...programs: readonly number[]): Chain => ({
   ...chain("freplace", ...programs.map((k) => numbered(k))),

@@ -7,7 +7,8 @@ import { preview } from "../../../src/loader/report/preview.ts";
 import { status } from "../../../src/loader/report/status.ts";
 import { detach } from "../../../src/loader/swap/detach.ts";
 import { rollback } from "../../../src/loader/swap/rollback.ts";
-import { chain, eachFailing, numbered, withMap, world, type World } from "./world.ts";
+import { numbered } from "../../support/verdict-program.ts";
+import { chain, eachFailing, withMap, world, type World } from "./world.ts";
 
 const DIR = "42-1";
 const VERSION = 4;

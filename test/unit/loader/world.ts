@@ -9,9 +9,8 @@ import type { Machine } from "../../../src/loader/machine/machine.ts";
 import type { Namespaces } from "../../../src/loader/machine/namespaces.ts";
 import type { SwapListener } from "../../../src/loader/swap/events.ts";
 import { compile } from "../../support/objects.ts";
-import { verdictObject } from "../../support/verdict-program.ts";
+import { watched } from "../../support/watched-kernel.ts";
 import { FakeKernel, type FakeOptions, failure } from "./fake-kernel.ts";
-import { watched } from "./faults.ts";
 
 export interface World extends Disposable {
   readonly kernel: FakeKernel;
@@ -57,11 +56,6 @@ export function world(options: FakeOptions = {}): World {
 export function notices(): { readonly lines: string[]; readonly events: SwapListener } {
   const lines: string[] = [];
   return { lines, events: (event) => void (event.kind === "notice" && lines.push(event.message)) };
-}
-
-/** Program `p<k>`, which returns what the packet says. */
-export function numbered(k: number, rest: Partial<Program> = {}): Program {
-  return { name: `p${k}`, object: `p${k}.bpf.o`, bytes: verdictObject(k), priority: k, ...rest };
 }
 
 /** It keeps no generation beside the live one: what is pinned is what is live. */

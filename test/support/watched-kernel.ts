@@ -1,5 +1,5 @@
 /** A kernel, real or fake, whose calls can be counted, watched and made to fail. */
-import type { BpfObject, Kernel, ObjectMap, ObjectProgram } from "../../../src/loader/machine/kernel.ts";
+import type { BpfObject, Kernel, ObjectMap, ObjectProgram } from "../../src/loader/machine/kernel.ts";
 
 /** Calls that cannot fail or whose failure is an answer; and the clean-up calls, which come after the swap is done. */
 const PASSIVE: ReadonlySet<string> = new Set(["interfaceIndex", "fd", "map"]);
