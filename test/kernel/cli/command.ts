@@ -41,6 +41,6 @@ export function expectRefusal(
 
 /** The one JSON value on stdout. */
 export function json({ status, out, err }: Ended): unknown {
-  expect({ status, err }).toMatchObject({ status: 0 });
+  expect(status, `${out}${err}`).toBe(0);
   return JSON.parse(out);
 }

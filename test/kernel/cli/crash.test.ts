@@ -122,11 +122,13 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
   );
 
   it("writers at once take turns", async () => {
-    const chains = [1, 2, 3, 4, 5, 6].map((k) => numbered(`only${k}`, k));
+    // In emulation one can take some seconds, and nobody waits for the lock longer than ten.
+    const writers = EMULATED ? [1, 2, 3] : [1, 2, 3, 4, 5, 6];
+    const chains = writers.map((k) => numbered(`only${k}`, k));
     const ended = await Promise.all(chains.map((path) => apply(path, pair.far, "--json")));
     const generations = ended.map((end) => (json(end) as { applied: { generation: number }[] }).applied[0]!.generation);
-    expect(generations.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6]);
-    const last = generations.indexOf(6) + 1;
+    expect(generations.toSorted((a, b) => a - b)).toEqual(writers);
+    const last = generations.indexOf(writers.length) + 1;
     expect(await running()).toEqual([last]);
     const mixed = await Promise.all([apply(chains[0]!), run(["detach", pair.far]), apply(chains[1]!), run(["status"])]);
     expect(mixed.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
