@@ -13,6 +13,7 @@ Exit status: 0 all held, 1 something did not, 2 a wrong command line.
   --swaps N           until so many swaps have been made, in place of a time
   --mode MODE         native or generic (default native)
   --linkage LINKAGE   of the programs that come and go: freplace, call or inline (default: all, and tail)
+  --deed DEED         only that one, such as swap (default: all, by chance); what is none names them all
   --seed S            of the first deed, 0 to 4294967295 (default: another one each time)
   --json              the report as one JSON value on standard output
   --help
@@ -27,6 +28,8 @@ export interface Command {
   readonly mode: Mode;
   /** Undefined: all that the kernel takes. */
   readonly linkage: ObjectLinkage | undefined;
+  /** By its name (`DEEDS`); undefined: all. */
+  readonly deed: string | undefined;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -55,6 +58,7 @@ export function readCommandLine(words: readonly string[]): Command | "help" {
     swaps: swaps ?? Infinity,
     mode,
     linkage,
+    deed: values.deed,
     seed: number("seed", 0xffff_ffff) ?? Math.floor(Math.random() * 2 ** 32),
     json: values.json === true,
   };
@@ -66,7 +70,16 @@ function parsed(words: readonly string[]) {
   try {
     return parseArgs({
       args: [...words],
-      options: { minutes: text, swaps: text, mode: text, linkage: text, seed: text, json: flag, help: flag },
+      options: {
+        minutes: text,
+        swaps: text,
+        mode: text,
+        linkage: text,
+        deed: text,
+        seed: text,
+        json: flag,
+        help: flag,
+      },
     });
   } catch (error) {
     throw new UsageError((error as Error).message, { cause: error });

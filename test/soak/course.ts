@@ -26,8 +26,9 @@ export async function course(
   given: Omit<Scene, "number" | "kills">,
   { seen, tell }: Watch,
 ): Promise<Done> {
+  const wanted = command.deed === undefined ? NAMES : [command.deed];
   const deeds: Record<string, Tally> = {};
-  for (const name of NAMES) deeds[name] = { done: 0, changed: 0 };
+  for (const name of wanted) deeds[name] = { done: 0, changed: 0 };
   const asked = given.linkage ? [given.linkage] : [...OF_OBJECTS, "tail" as const];
   const linkages: Record<string, number> = Object.fromEntries(asked.map((linkage) => [linkage, 0]));
   const modes: Record<string, number> = {};
@@ -48,7 +49,7 @@ export async function course(
   };
   let told = 0;
   for (let at = 0; !isOver(); at++) {
-    const name = NAMES[at] ?? chosen(given.random.int(SUM));
+    const name = wanted[at] ?? command.deed ?? chosen(given.random.int(SUM));
     const before = seen();
     try {
       const changed = await DEEDS[name]!.deed({ ...given, number: 4 + 2 * at, kills });

@@ -19,7 +19,7 @@ import { type Traffic, traffic } from "../support/traffic.ts";
 import { veth } from "../support/veth.ts";
 import { type Command, UsageError } from "./command-line.ts";
 import { course } from "./course.ts";
-import { loadAll, REFUSED, transactionLength } from "./deeds.ts";
+import { DEEDS, loadAll, REFUSED, transactionLength } from "./deeds.ts";
 import { type Held, held, leftovers } from "./leftovers.ts";
 import { failuresOf, type Report } from "./report.ts";
 
@@ -33,9 +33,11 @@ const FREEING = 1000;
 
 /**
  * @param say told every five seconds how far it is
- * @throws UsageError where this kernel takes no programs of the linkage that is asked for
+ * @throws UsageError where this kernel takes no programs of the linkage that is asked for, or there is no such deed
  */
 export async function soak(command: Command, say: (text: string) => void): Promise<Report> {
+  if (command.deed !== undefined && !(command.deed in DEEDS))
+    throw new UsageError(`--deed takes ${Object.keys(DEEDS).join(", ")}, not "${command.deed}"`);
   const refusal = command.linkage && REFUSED[command.linkage];
   if (refusal) throw new UsageError(`--linkage ${command.linkage}: not on this kernel: ${refusal}`);
   const kernel = openKernel();

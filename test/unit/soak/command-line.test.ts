@@ -4,13 +4,40 @@ import { readCommandLine } from "../../soak/command-line.ts";
 
 test("without words it runs for ten minutes, with all that the kernel takes", () => {
   const { seed, ...rest } = readCommandLine([]) as Exclude<ReturnType<typeof readCommandLine>, "help">;
-  expect(rest).toEqual({ minutes: 10, swaps: Infinity, mode: "native", linkage: undefined, json: false });
+  expect(rest).toEqual({
+    minutes: 10,
+    swaps: Infinity,
+    mode: "native",
+    linkage: undefined,
+    deed: undefined,
+    json: false,
+  });
   expect(seed).toBeLessThan(2 ** 32);
 });
 
 test("all words", () => {
-  const words = ["--swaps", "9", "--mode", "generic", "--linkage", "freplace", "--seed", "0", "--json"];
-  const asked = { minutes: Infinity, swaps: 9, mode: "generic", linkage: "freplace", seed: 0, json: true };
+  const words = [
+    "--swaps",
+    "9",
+    "--mode",
+    "generic",
+    "--linkage",
+    "freplace",
+    "--deed",
+    "swap",
+    "--seed",
+    "0",
+    "--json",
+  ];
+  const asked = {
+    minutes: Infinity,
+    swaps: 9,
+    mode: "generic",
+    linkage: "freplace",
+    deed: "swap",
+    seed: 0,
+    json: true,
+  };
   expect(readCommandLine(words)).toEqual(asked);
 });
 
