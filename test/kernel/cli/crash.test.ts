@@ -7,11 +7,13 @@ import { once } from "node:events";
 import { existsSync, mkdirSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { library } from "../../../src/cli/library.ts";
 import { type AttachmentStatus, open, openKernel } from "../../../src/loader/index.ts";
 import { loaderLinkages } from "../../support/linkages.ts";
 import { verdictPacket, visited } from "../../support/verdict-program.ts";
 import { type Veth, veth } from "../../support/veth.ts";
 import { type Ended, expectRefusal, json, run, spawn, spawnAll, XDPGEN } from "./command.ts";
+import type { RunOptions } from "./run.ts";
 import {
   attachmentFolder,
   bpfFds,
@@ -122,15 +124,25 @@ describe.each(loaderLinkages)("linkage %s", (linkage) => {
   );
 
   it("writers at once take turns", async () => {
-    // In emulation one can take some seconds, and nobody waits for the lock longer than ten.
-    const writers = EMULATED ? [1, 2, 3] : [1, 2, 3, 4, 5, 6];
+    // In emulation each can take seconds, and a command waits for the lock no longer than ten.
+    const patient: RunOptions["library"] = {
+      apply: (chain, devices, options) => library.apply(chain, devices, { ...options, lockTimeout: LONG }),
+      detach: (device, options) => library.detach(device, { ...options, lockTimeout: LONG }),
+    };
+    const patiently = (...words: readonly string[]): Promise<Ended> => run(words, { library: patient });
+    const writers = [1, 2, 3, 4, 5, 6];
     const chains = writers.map((k) => numbered(`only${k}`, k));
-    const ended = await Promise.all(chains.map((path) => apply(path, pair.far, "--json")));
+    const ended = await Promise.all(chains.map((path) => patiently("apply", path, "--dev", pair.far, "--json")));
     const generations = ended.map((end) => (json(end) as { applied: { generation: number }[] }).applied[0]!.generation);
     expect(generations.toSorted((a, b) => a - b)).toEqual(writers);
     const last = generations.indexOf(writers.length) + 1;
     expect(await running()).toEqual([last]);
-    const mixed = await Promise.all([apply(chains[0]!), run(["detach", pair.far]), apply(chains[1]!), run(["status"])]);
+    const mixed = await Promise.all([
+      patiently("apply", chains[0]!, "--dev", pair.far),
+      patiently("detach", pair.far),
+      patiently("apply", chains[1]!, "--dev", pair.far),
+      patiently("status"),
+    ]);
     expect(mixed.map(({ status }) => status)).toEqual([0, 0, 0, 0]);
     expect(await run(["detach", pair.far])).toMatchObject({ status: 0 });
     await expectUnchanged(before);
