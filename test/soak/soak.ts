@@ -36,7 +36,7 @@ const FREEING = 1000;
  * @throws UsageError where this kernel takes no programs of the linkage that is asked for, or there is no such deed
  */
 export async function soak(command: Command, say: (text: string) => void): Promise<Report> {
-  if (command.deed !== undefined && !(command.deed in DEEDS))
+  if (command.deed !== undefined && !Object.hasOwn(DEEDS, command.deed))
     throw new UsageError(`--deed takes ${Object.keys(DEEDS).join(", ")}, not "${command.deed}"`);
   const refusal = command.linkage && REFUSED[command.linkage];
   if (refusal) throw new UsageError(`--linkage ${command.linkage}: not on this kernel: ${refusal}`);
